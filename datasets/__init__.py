@@ -1,0 +1,1 @@
+"""What is fused: pairs of infrared and visible images, with labels where they exist."""

@@ -1,0 +1,84 @@
+"""Files: written whole or not at all, hashed by content, and where data and caches live."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import secrets
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to a temporary neighbour of `path`, then rename: readers see the old file or the new one.
+
+    Raises:
+        OSError: no permission or no space; `path` is untouched then and nothing is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hexadecimal SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def data_root() -> Path | None:
+    """The folder that holds the published data sets (environment variable ``IVIF_DATA``), or None."""
+    value = os.environ.get("IVIF_DATA")
+    return Path(value).expanduser() if value else None
+
+
+def cache_root() -> Path:
+    """Where rendered scenes and downloads are kept: ``IVIF_CACHE``, else ``ivif-bench`` in the user's cache folder."""
+    value = os.environ.get("IVIF_CACHE")
+    if value:
+        return Path(value).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivif-bench"
+
+
+def code_fingerprint(subject: object) -> str:
+    """SHA-256 of the source a function or class depends on inside its own top-level package.
+
+    Follows the names each module uses from its own package, so that a change in a shared helper counts and a change
+    in an unrelated module does not. Installed dependencies don't count: their versions are provenance, not identity.
+    """
+    start = inspect.getmodule(subject)
+    found: dict[str, ModuleType] = {}
+    waiting = [start] if start else []
+    while waiting:
+        module = waiting.pop()
+        if module.__name__ in found:
+            continue
+        found[module.__name__] = module
+        root = module.__name__.split(".")[0]
+        for value in vars(module).values():
+            used = value if isinstance(value, ModuleType) else sys.modules.get(getattr(value, "__module__", None) or "")
+            if used is not None and used.__name__.split(".")[0] == root:
+                waiting.append(used)
+    sources = (f"{name}\n{_source(module)}" for name, module in sorted(found.items()))
+    return sha256_bytes("\n".join(sources).encode())
+
+
+def _source(module: ModuleType) -> str:
+    try:
+        return inspect.getsource(module)
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,34 @@
+"""Pixel-wise rules: the two baselines that every table needs as a reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusion.classical.base import ClassicalMethod, Plane
+from fusion.registry import register
+
+
+@register
+class Average(ClassicalMethod):
+    """Mean of both sources, ``F = (A + B) / 2``."""
+
+    name = "average"
+    title = "Average"
+    family = "pixel-wise"
+    paper = "baseline without a paper"
+
+    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+        return (infrared + visible) / 2
+
+
+@register
+class Maximum(ClassicalMethod):
+    """Brighter source at each pixel, ``F = max(A, B)``."""
+
+    name = "maximum"
+    title = "Maximum"
+    family = "pixel-wise"
+    paper = "baseline without a paper"
+
+    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+        return np.maximum(infrared, visible)

@@ -1,0 +1,138 @@
+"""FusionMethod: what a fusion method declares about itself, and the one call `fuse`.
+
+Colour, padding to a network's multiple and tiling of large images happen here, once; a method sees planes it can
+digest and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from datasets.files import code_fingerprint, sha256_bytes
+from datasets.images import rgb_to_ycbcr, ycbcr_to_rgb
+
+
+class FusionError(ValueError):
+    """A method that cannot be used, or images that it cannot fuse; the message says what to do."""
+
+
+class FusionMethod(ABC):
+    """Base of all fusion methods. A subclass sets the facts and implements `fuse_planes`.
+
+    Attributes:
+        name: the key on the command line and in tables, lower case.
+        title: the method's name as its paper writes it.
+        family: what it is built on, e.g. "pyramid", "wavelet", "network".
+        paper: author(s), title, venue, year of the publication it follows.
+        input: "luminance" methods get the visible image's Y (the visible chroma is put back onto what they
+            return); "rgb" methods get three channels.
+        multiple: height and width are padded (reflected) to a multiple of this.
+        tile: largest side fused in one piece, None if the method needs the whole image (global statistics).
+        margin: context in pixels each tile gets on every side; at least the receptive field's radius.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    family: ClassVar[str]
+    paper: ClassVar[str]
+    input: ClassVar[Literal["luminance", "rgb"]] = "luminance"
+    multiple: ClassVar[int] = 1
+    tile: ClassVar[int | None] = None
+    margin: ClassVar[int] = 0
+
+    @abstractmethod
+    def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Fuse ``float32 [B, 1, H, W]`` and ``[B, C, H, W]`` in 0..1 (C = 1 for luminance, 3 for rgb) to ``[B, C, H, W]``."""
+
+    def to(self, device: torch.device | str) -> FusionMethod:
+        """Move what the method holds (weights) to `device`; methods without state stay as they are."""
+        return self
+
+    def state(self) -> str:
+        """What besides code decides the result: parameters, and the SHA-256 of weights."""
+        return ""
+
+    def fingerprint(self) -> str:
+        """A hash that changes when the method's code, parameters or weights do."""
+        return sha256_bytes(f"{self.name} {code_fingerprint(type(self))} {self.state()}".encode())
+
+    @torch.inference_mode()
+    def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Fuse a batch of aligned pairs.
+
+        Args:
+            infrared: ``float32 [B, 1, H, W]`` in 0..1.
+            visible: ``float32 [B, 1 or 3, H, W]`` in 0..1, on the same device.
+
+        Returns:
+            ``float32 [B, 1 or 3, H, W]`` in 0..1, with as many channels as `visible`.
+
+        Raises:
+            FusionError: wrong shape, type or range, or the method returned something that is no image.
+        """
+        _check_sources(infrared, visible)
+        if self.input == "rgb":
+            fused = self._fuse_any_size(infrared, visible.expand(-1, 3, -1, -1))
+            fused = fused if visible.shape[1] == 3 else rgb_to_ycbcr(fused)[:, :1]
+        elif visible.shape[1] == 3:
+            luma, chroma = rgb_to_ycbcr(visible).split((1, 2), dim=1)
+            fused = ycbcr_to_rgb(torch.cat((self._fuse_any_size(infrared, luma), chroma), dim=1))
+        else:
+            fused = self._fuse_any_size(infrared, visible)
+        if fused.shape != visible.shape:
+            raise FusionError(f"{self.name} returned {list(fused.shape)} for sources of {list(visible.shape)}")
+        if not torch.isfinite(fused).all():
+            raise FusionError(f"{self.name} returned NaN or infinite values")
+        return fused.clamp(0, 1)
+
+    def _fuse_any_size(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        height, width = infrared.shape[-2:]
+        if self.tile is None or max(height, width) <= self.tile:
+            return self._fuse_padded(infrared, visible)
+        fused = torch.empty_like(visible)
+        for inner, outer, offset in _tiles(height, width, self.tile, self.margin, self.multiple):
+            part = self._fuse_padded(infrared[..., *outer], visible[..., *outer])
+            fused[..., *inner] = part[..., *offset]
+        return fused
+
+    def _fuse_padded(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        height, width = infrared.shape[-2:]
+        below, right = -height % self.multiple, -width % self.multiple
+        if not (below or right):
+            return self.fuse_planes(infrared, visible)
+        mode = "reflect" if below < height and right < width else "replicate"
+        size = (0, right, 0, below)
+        return self.fuse_planes(pad(infrared, size, mode), pad(visible, size, mode))[..., :height, :width]
+
+
+def _check_sources(infrared: Tensor, visible: Tensor) -> None:
+    if infrared.ndim != 4 or infrared.shape[1] != 1 or visible.ndim != 4 or visible.shape[1] not in (1, 3):
+        found = f"{list(infrared.shape)} and {list(visible.shape)}"
+        raise FusionError(f"expected infrared [B, 1, H, W] and visible [B, 1 or 3, H, W], found {found}")
+    if infrared.shape[0] != visible.shape[0] or infrared.shape[2:] != visible.shape[2:]:
+        raise FusionError(f"the sources differ in size: {list(infrared.shape)} and {list(visible.shape)}")
+    for role, image in (("infrared", infrared), ("visible", visible)):
+        if image.dtype != torch.float32 or not bool(((image >= 0) & (image <= 1)).all()):
+            raise FusionError(f"{role} must be float32 in 0..1 (datasets.images.to_float makes it so)")
+
+
+def _tiles(height: int, width: int, tile: int, margin: int, multiple: int) -> Iterator[tuple]:
+    """(where the result goes, what the method sees, where the result lies in what it returns) for each tile.
+
+    Tiles start on the method's multiple, so that strided layers see the same grid as in the whole image.
+    """
+    step = max(multiple, (tile - 2 * margin) // multiple * multiple)
+    context = -(-margin // multiple) * multiple
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            bottom, right = min(top + step, height), min(left + step, width)
+            above, before = max(0, top - context), max(0, left - context)
+            outer = slice(above, min(bottom + context, height)), slice(before, min(right + context, width))
+            offset = slice(top - above, bottom - above), slice(left - before, right - before)
+            yield (slice(top, bottom), slice(left, right)), outer, offset
