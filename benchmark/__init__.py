@@ -1,0 +1,1 @@
+"""How good fused images are, side by side: metrics, runs, leaderboards."""

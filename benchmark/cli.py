@@ -1,0 +1,176 @@
+"""The command line: run, leaderboard, sheet, list, explain."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+import datasets
+from benchmark.config import ConfigError, RunConfig, read_config
+from benchmark.metrics import MetricError, get, profiles
+from benchmark.metrics import names as metric_names
+from benchmark.runner import DiskError, Summary, run
+from benchmark.sheet import run_sheet
+from benchmark.tables import FORMATS, leaderboards, render
+from datasets.catalog import ENTRIES
+from datasets.files import write_atomic
+from datasets.images import write_png
+from fusion import FusionError, load
+from fusion import names as method_names
+
+EXIT_FAILURES, EXIT_ERROR = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0: all well, 1: some images or methods failed and are recorded, 2: it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ConfigError, DiskError, MetricError, FusionError, datasets.PairError) as error:
+        print(f"error: {error}")
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; everything finished is kept, the same command goes on from here")
+        return EXIT_ERROR
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings: dict[str, Any] = read_config(options.config) if options.config else {}
+    given = {key: value for key, value in vars(options).items() if key in RunConfig.__dataclass_fields__}
+    settings |= {key: value for key, value in given.items() if value not in (None, [])}
+    settings.setdefault("out", "runs/default")
+    config = RunConfig.from_dict(settings).checked()
+    summary = run(config)
+    boards = leaderboards(config.out)
+    for form in ("md", "tex", "csv"):
+        write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
+    print(render(boards, "terminal"))
+    print(f"{summary.done} fused images measured, {summary.kept} still valid from before; results in {config.out}")
+    _print_failures(summary)
+    return EXIT_FAILURES if summary.failed else 0
+
+
+def _print_failures(summary: Summary) -> None:
+    if not summary.failed:
+        return
+    print(f"{summary.failed} values are missing:")
+    for reason, count, example in summary.reasons[:10]:
+        print(f"  {count} x {reason}  [{example}]")
+    if len(summary.reasons) > 10:
+        print(f"  and {len(summary.reasons) - 10} more reasons, in scores/")
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    print(render(leaderboards(options.run), options.format), end="")
+    return 0
+
+
+def _sheet(options: argparse.Namespace) -> int:
+    output = options.output or options.run / "sheet.png"
+    write_png(output, run_sheet(options.run, options.pairs, options.methods, options.width))
+    print(output)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    tables = {
+        "methods": (["name", "title", "family", "input", "paper"], _method_rows),
+        "metrics": (["key", "name", "better", "range", "unit", "family"], _metric_rows),
+        "datasets": (["name", "title", "licence"], _dataset_rows),
+    }
+    head, rows = tables[options.what]
+    print(tabulate(rows(), head, maxcolwidths=[None] * (len(head) - 1) + [70]))
+    return 0
+
+
+def _method_rows() -> list[list[str]]:
+    methods = (load(name) for name in method_names())
+    return [[method.name, method.title, method.family, method.input, method.paper] for method in methods]
+
+
+def _metric_rows() -> list[list[str]]:
+    metrics = (get(key) for key in metric_names())
+    return [
+        [metric.key, metric.name, metric.better, f"{metric.low:g} .. {metric.high:g}", metric.unit, metric.family]
+        for metric in metrics
+    ]
+
+
+def _dataset_rows() -> list[list[str]]:
+    return [[entry.key, entry.title, entry.licence] for entry in ENTRIES]
+
+
+def _explain(options: argparse.Namespace) -> int:
+    metric = get(options.metric)
+    better = f"{metric.better} is better {metric.arrow}, {metric.low:g} .. {metric.high:g} {metric.unit}".rstrip()
+    facts = [
+        ("formula", f"{metric.formula}. A: infrared, B: visible, F: fused, all 0..255."),
+        ("values", better),
+        ("family", metric.family),
+        ("noise", "adding noise tends to improve it" if metric.rewards_noise else "adding noise does not improve it"),
+        ("smallest image", f"{metric.min_side} pixels a side"),
+        ("by convention", "; ".join(["the fused image is constant", *metric.conventions]) + ": flagged"),
+        ("other codes", metric.agrees),
+        ("paper", metric.paper),
+        ("profiles", ", ".join(name for name, keys in profiles().items() if metric.key in keys)),
+    ]
+    print(f"{metric.key}: {metric.name}\n\n{textwrap.indent(metric.notes, '  ')}\n")
+    print(tabulate(facts, tablefmt="plain", maxcolwidths=[None, 90]))
+    return 0
+
+
+def _value_range(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(":")
+    return float(low), float(high)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmark", description="Measure infrared-visible image fusion.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_run(commands.add_parser("run", help="fuse, measure and print the leaderboard"))
+    board = commands.add_parser("leaderboard", help="print the leaderboard of a run directory")
+    board.add_argument("run", type=Path)
+    board.add_argument("--format", choices=FORMATS, default="terminal")
+    board.set_defaults(command=_leaderboard)
+    listing = commands.add_parser("list", help="what there is to choose from")
+    listing.add_argument("what", choices=("methods", "metrics", "datasets"))
+    listing.set_defaults(command=_list)
+    sheet = commands.add_parser("sheet", help="one picture of the fused images of all methods, to look at")
+    sheet.add_argument("run", type=Path)
+    sheet.add_argument("--pair", dest="pairs", action="append", metavar="NAME", help="repeatable; default: a few")
+    sheet.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: all")
+    sheet.add_argument("-o", "--output", type=Path, help="PNG file (default RUN/sheet.png)")
+    sheet.add_argument("--width", type=int, default=240, help="of one picture, in pixels")
+    sheet.set_defaults(command=_sheet)
+    explain = commands.add_parser("explain", help="what a metric measures and how")
+    explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
+    explain.set_defaults(command=_explain)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--config", type=Path, metavar="FILE", help="settings as YAML (a run's run.yaml too); options below override it"
+    )
+    add("--out", metavar="DIR", help="run directory (default runs/default); finished work in it is kept")
+    add("--dataset", dest="datasets", action="append", metavar="NAME", help="repeatable; default: synthetic scenes")
+    add("--root", metavar="DIR", help="folder of the data set; default: $IVIF_DATA/NAME or a downloaded copy")
+    add("--infrared", metavar="DIR", help="your own pairs: folder of infrared images ...")
+    add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
+    methods = "bundled method or package.module:Class, repeatable; default: all bundled, none if --fused is given"
+    add("--method", dest="methods", action="append", metavar="NAME", help=methods)
+    folders = "folder of fused images made elsewhere, repeatable; 'NAME=DIR/{pair}_x.jpg' for other file names"
+    add("--fused", action="append", metavar="NAME=DIR", help=folders)
+    add("--metrics", action="append", metavar="KEY", help="metric or profile, repeatable; default: core")
+    add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
+    add("--value-range", type=_value_range, metavar="LOW:HIGH", help="black and white level of 16-bit source files")
+    add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
+    add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add("--seed", type=int, help="of everything random (default: 0)")
+    parser.set_defaults(command=_run)

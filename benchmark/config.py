@@ -1,0 +1,126 @@
+"""RunConfig: what is run, checked before anything starts; from a YAML file, the command line, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.metrics import MetricError, expand
+from fusion import FusedFolder, FusionError
+from fusion.registry import names
+
+
+class ConfigError(ValueError):
+    """A run that cannot start as described; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run, completely described.
+
+    Attributes:
+        out: run directory.
+        datasets: names of published data sets, or "synthetic".
+        root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
+        infrared, visible: folders of the user's own pairs, instead of `datasets`.
+        methods: names of bundled methods or ``package.module:Class``; empty with `fused` set: those folders alone;
+            empty without: all bundled methods.
+        fused: folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
+        metrics: metric keys and profile names.
+        limit: the first so many pairs of each data set; None: all.
+        value_range: (low, high) that maps to black and white in source files of more than 8 bit.
+        jobs: worker processes; 0: one a processor core.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of everything random.
+    """
+
+    out: Path
+    datasets: tuple[str, ...] = ("synthetic",)
+    root: Path | None = None
+    infrared: Path | None = None
+    visible: Path | None = None
+    methods: tuple[str, ...] = ()
+    fused: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("core",)
+    limit: int | None = None
+    value_range: tuple[float, float] | None = None
+    jobs: int = 0
+    device: str = "auto"
+    seed: int = 0
+
+    def checked(self) -> RunConfig:
+        """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
+        if (self.infrared is None) != (self.visible is None):
+            raise ConfigError("--infrared and --visible go together: give both folders or neither")
+        if self.jobs < 0 or (self.limit is not None and self.limit < 1):
+            raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
+        if self.value_range and self.value_range[0] >= self.value_range[1]:
+            raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
+        try:
+            metrics = expand(self.metrics)
+            folders = [FusedFolder.parse(text) for text in self.fused]
+        except (MetricError, FusionError) as error:
+            raise ConfigError(str(error)) from error
+        methods = tuple(dict.fromkeys(self.methods)) or (() if self.fused else tuple(names()))
+        entries = [*methods, *(folder.name for folder in folders)]
+        twice = sorted({name for name in entries if entries.count(name) > 1})
+        if twice:
+            raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
+        datasets = () if self.infrared else tuple(dict.fromkeys(self.datasets))
+        return replace(self, metrics=metrics, methods=methods, datasets=datasets)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for YAML; `from_dict` reads them back."""
+        return {key: _plain(value) for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
+        """A configuration from plain values; raises `ConfigError` for unknown or missing keys and wrong types."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"unknown settings {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        if "out" not in values:
+            raise ConfigError("the run directory is missing: --out DIR, or `out:` in the file")
+        try:
+            return cls(**{key: _typed(key, value) for key, value in values.items()})
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"a setting has the wrong type: {error}") from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file: its top level, or what stands under ``config:`` (as in a run's run.yaml)."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(content).__name__}")
+    return dict(content.get("config", content))
+
+
+_PATHS = ("out", "root", "infrared", "visible")
+_LISTS = ("datasets", "methods", "fused", "metrics")
+
+
+def _typed(key: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if key in _PATHS:
+        return Path(value).expanduser()
+    if key in _LISTS:
+        return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+    if key == "value_range":
+        low, high = value
+        return float(low), float(high)
+    return str(value) if key == "device" else int(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

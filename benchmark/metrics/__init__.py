@@ -1,0 +1,26 @@
+"""Metrics of fused images: pure batched functions on 8-bit luminance, each registered with its facts.
+
+A leaf of the project: imports torch and NumPy alone, so that anything may score images with it.
+"""
+
+from benchmark.metrics import information, contrast, correlation, fidelity, gradient  # noqa: I001 (table order)
+from benchmark.metrics.picture import MetricError, Picture
+from benchmark.metrics.registry import Measured, Metric, expand, get, measure, metric, names, profiles
+
+__all__ = [
+    "Measured",
+    "Metric",
+    "MetricError",
+    "Picture",
+    "contrast",
+    "correlation",
+    "expand",
+    "fidelity",
+    "get",
+    "gradient",
+    "information",
+    "measure",
+    "metric",
+    "names",
+    "profiles",
+]

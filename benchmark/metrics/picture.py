@@ -1,0 +1,100 @@
+"""Picture: an 8-bit image batch that remembers what has been computed from it.
+
+Most metrics compare a fused image with the same two sources as all other fused images of that scene. What depends on
+one picture alone (its histogram, gradients, local statistics) is therefore a `term`: a plain function of a picture
+whose result is kept with the picture, so that metrics share it and every further fused image finds it ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Result = TypeVar("Result")
+
+
+class MetricError(ValueError):
+    """Images that a metric is not defined on; the message says what was found and expected."""
+
+
+class Picture:
+    """A batch of grey images.
+
+    Attributes:
+        levels: ``uint8 [B, 1, H, W]``, the grey values a user has on disk.
+        values: ``float64 [B, 1, H, W]``, the same numbers 0..255.
+    """
+
+    def __init__(self, levels: Tensor) -> None:
+        if levels.dtype != torch.uint8 or levels.ndim != 4 or levels.shape[1] != 1:
+            raise MetricError(
+                f"expected uint8 [B, 1, H, W] (luminance, 0..255), found {levels.dtype} {list(levels.shape)}"
+            )
+        self.levels = levels
+        self.values = levels.double()
+        self.terms: dict[Callable, Any] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.levels.shape[2], self.levels.shape[3]
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of one image."""
+        return self.levels.shape[2] * self.levels.shape[3]
+
+
+def term(function: Callable[[Picture], Result]) -> Callable[[Picture], Result]:
+    """Decorator for a function of one picture: its result is computed once and kept with the picture."""
+
+    @wraps(function)
+    def kept(picture: Picture) -> Result:
+        if function not in picture.terms:
+            picture.terms[function] = function(picture)
+        return picture.terms[function]
+
+    return kept
+
+
+def total(image: Tensor) -> Tensor:
+    """Sum over all pixels of each image: ``[B, 1, H, W]`` to ``[B]``."""
+    return image.sum(dim=(1, 2, 3))
+
+
+def centred(image: Tensor) -> Tensor:
+    """Integers ``[B, 1, H, W]`` (exact in any number type) minus each image's mean, in float64.
+
+    The sum is exact, so a constant image becomes exactly 0.
+    """
+    values = image.double()
+    return values - (total(values) / (image.shape[2] * image.shape[3])).view(-1, 1, 1, 1)
+
+
+@term
+def deviations(picture: Picture) -> Tensor:
+    """Grey values minus their mean, ``float64 [B, 1, H, W]``."""
+    return centred(picture.levels)
+
+
+@term
+def is_constant(picture: Picture) -> Tensor:
+    """Whether all pixels of an image are equal, ``bool [B]``."""
+    flat = picture.levels.flatten(1)
+    return flat.amin(1) == flat.amax(1)
+
+
+@term
+def histogram(picture: Picture) -> Tensor:
+    """Share of each grey value, ``float64 [B, 256]``; rows sum to 1."""
+    return counts(picture.levels.flatten(1).int(), 256) / picture.pixels
+
+
+def counts(codes: Tensor, bins: int) -> Tensor:
+    """How often each code 0..bins-1 occurs in each row of ``int [B, N]``: ``float64 [B, bins]``."""
+    rows = torch.arange(len(codes), device=codes.device, dtype=codes.dtype).unsqueeze(1) * bins
+    return torch.bincount((codes + rows).flatten(), minlength=len(codes) * bins).view(len(codes), bins).double()

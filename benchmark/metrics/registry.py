@@ -1,0 +1,207 @@
+"""Registry: every metric with its facts, stated once; help, tables and checks are made from them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from benchmark.metrics.picture import MetricError, Picture, is_constant
+
+Function = Callable[[Picture, Picture, Picture], Tensor]
+"""(infrared, visible, fused) to ``float64 [B]``."""
+
+
+class Measured(NamedTuple):
+    """What a metric says of a batch.
+
+    Attributes:
+        values: ``float64 [B]``; NaN where the definition gives no number.
+        flags: for each image, why its value is a convention rather than a measurement; "" for ordinary images.
+    """
+
+    values: Tensor
+    flags: list[str]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and its facts.
+
+    Attributes:
+        key: name in commands and files; a variant of ``key`` is called ``key@variant``.
+        name: the field's full term.
+        label: the short form tables print.
+        function: the definition, on pictures.
+        better: "higher" or "lower".
+        low, high: the range of values; `high` is what is never exceeded.
+        unit: "" for pure numbers.
+        family: what it looks at; metrics of one family tend to agree.
+        formula: the definition in plain text.
+        paper: where it comes from.
+        agrees: codes in circulation that give the same number.
+        rewards_noise: whether adding noise to a fused image tends to improve the value.
+        min_side: smallest height and width it is defined on.
+        conventions: name of a degenerate case to the predicate that finds it, ``bool [B]``.
+    """
+
+    key: str
+    name: str
+    label: str
+    function: Function
+    better: Literal["higher", "lower"]
+    low: float
+    high: float
+    unit: str
+    family: str
+    formula: str
+    paper: str
+    agrees: str
+    rewards_noise: bool
+    min_side: int = 1
+    conventions: Mapping[str, Function] = field(default_factory=dict)
+
+    @property
+    def arrow(self) -> str:
+        """The direction of better values as tables print it."""
+        return "↑" if self.better == "higher" else "↓"
+
+    @property
+    def notes(self) -> str:
+        """The explanation in the function's docstring, without its first line."""
+        return inspect.cleandoc(self.function.__doc__ or "").partition("\n")[2].strip()
+
+    def __call__(self, infrared: Tensor | Picture, visible: Tensor | Picture, fused: Tensor | Picture) -> Measured:
+        """Measure a batch of fused images.
+
+        Args:
+            infrared, visible: sources, ``uint8 [B or 1, 1, H, W]``; `Picture` objects keep what was computed on them.
+            fused: ``uint8 [B, 1, H, W]``.
+
+        Raises:
+            MetricError: no 8-bit luminance, different sizes, or smaller than the metric is defined on.
+        """
+        pictures = [image if isinstance(image, Picture) else Picture(image) for image in (infrared, visible, fused)]
+        self._check(pictures)
+        values = self.function(*pictures)
+        return Measured(values, self._flags(pictures, len(values)))
+
+    def _check(self, pictures: Sequence[Picture]) -> None:
+        sizes = [f"{picture.size[1]}x{picture.size[0]}" for picture in pictures]
+        if len(set(sizes)) > 1:
+            raise MetricError(f"sizes differ: infrared {sizes[0]}, visible {sizes[1]}, fused {sizes[2]}")
+        if min(pictures[0].size) < self.min_side:
+            raise MetricError(f"{self.key} needs at least {self.min_side} pixels a side, the images are {sizes[0]}")
+        batch = len(pictures[2].levels)
+        if any(len(picture.levels) not in (1, batch) for picture in pictures):
+            raise MetricError(f"{batch} fused images need 1 or {batch} source pairs")
+
+    def _flags(self, pictures: Sequence[Picture], batch: int) -> list[str]:
+        flags = [""] * batch
+        for reason, predicate in {**_COMMON_CONVENTIONS, **self.conventions}.items():
+            for index, hit in enumerate(predicate(*pictures).expand(batch).tolist()):
+                if hit:
+                    flags[index] = f"{flags[index]}; {reason}".lstrip("; ")
+        return flags
+
+
+_COMMON_CONVENTIONS: Mapping[str, Function] = {
+    "the fused image is constant": lambda infrared, visible, fused: is_constant(fused),
+}
+_METRICS: dict[str, Metric] = {}
+
+PROFILES: dict[str, tuple[str, ...]] = {"core": ("en", "sd", "mi", "scd", "vif", "qabf")}
+"""Named sets of metrics, in table order; the profile "all" is every registered metric."""
+
+
+def metric(
+    key: str,
+    name: str,
+    *,
+    label: str = "",
+    better: Literal["higher", "lower"] = "higher",
+    low: float = 0.0,
+    high: float = inf,
+    unit: str = "",
+    family: str,
+    formula: str,
+    paper: str,
+    agrees: str = "",
+    rewards_noise: bool,
+    min_side: int = 1,
+    conventions: Mapping[str, Function] | None = None,
+) -> Callable[[Function], Function]:
+    """Decorator: registers a function with its facts (see `Metric`) and returns it unchanged."""
+
+    def register(function: Function) -> Function:
+        if key in _METRICS:
+            raise ValueError(f"two metrics are called {key!r}")
+        _METRICS[key] = Metric(
+            key=key,
+            name=name,
+            label=label or key.upper(),
+            function=function,
+            better=better,
+            low=low,
+            high=high,
+            unit=unit,
+            family=family,
+            formula=formula,
+            paper=paper,
+            agrees=agrees,
+            rewards_noise=rewards_noise,
+            min_side=min_side,
+            conventions=conventions or {},
+        )
+        return function
+
+    return register
+
+
+def names() -> list[str]:
+    """Keys of all metrics, in table order."""
+    return list(_METRICS)
+
+
+def get(key: str) -> Metric:
+    """The metric called `key`; raises `MetricError` with the known keys for an unknown one."""
+    if key not in _METRICS:
+        raise MetricError(f"no metric {key!r}; there are {', '.join(_METRICS)}, and profiles {', '.join(profiles())}")
+    return _METRICS[key]
+
+
+def profiles() -> dict[str, tuple[str, ...]]:
+    """Profiles by name, "all" included."""
+    return {**PROFILES, "all": tuple(_METRICS)}
+
+
+def expand(keys: Sequence[str]) -> tuple[str, ...]:
+    """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
+    known = profiles()
+    flat = [key for name in keys for key in known.get(name, (name,))]
+    return tuple(get(key).key for key in dict.fromkeys(flat))
+
+
+def measure(
+    infrared: Tensor | Picture,
+    visible: Tensor | Picture,
+    fused: Tensor | Picture,
+    keys: Sequence[str] = ("core",),
+) -> dict[str, Measured]:
+    """Several metrics at once, sharing what they have in common.
+
+    Args:
+        infrared, visible, fused: see `Metric.__call__`.
+        keys: metric keys or profile names.
+
+    Returns:
+        key to values and flags, in the order of `keys`.
+    """
+    pictures = [image if isinstance(image, Picture) else Picture(image) for image in (infrared, visible, fused)]
+    with torch.inference_mode():
+        return {key: get(key)(*pictures) for key in expand(keys)}

@@ -1,0 +1,53 @@
+"""Provenance: which code, on which machine, made a run's numbers."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("ivif-bench", "torch", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "PyWavelets")
+
+
+def software() -> dict[str, Any]:
+    """Versions of Python and of every package that can move a number, and the repository's commit if there is one."""
+    return {"python": platform.python_version(), "commit": _commit(), "packages": _versions()}
+
+
+def machine(device: str) -> dict[str, str]:
+    """Operating system, processor type and, for CUDA, the card."""
+    found = {"system": platform.platform(), "processor": platform.machine(), "device": device}
+    if device.startswith("cuda"):
+        found["card"] = torch.cuda.get_device_name(device)
+    return found
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _commit() -> str | None:
+    """Hash of the checked-out commit, with "+changes" where the working tree differs; None outside a repository."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".", "../fusion", "../datasets")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}+changes" if changed else commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()

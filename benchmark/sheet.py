@@ -1,0 +1,71 @@
+"""Sheet: sources and fused images of a run side by side, because a number has not seen a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.config import ConfigError
+from benchmark.runner import load_datasets
+from benchmark.store import file_name
+from benchmark.tables import read_description
+from datasets.images import ImageError, read_image
+from datasets.pairs import PairDataset
+from fusion import FusedFolder, FusionError
+from fusion.contact_sheet import contact_sheet
+
+DEFAULT_ROWS = 4
+
+
+def run_sheet(run: Path, pairs: Sequence[str] | None, methods: Sequence[str] | None, width: int) -> Tensor:
+    """Contact sheet of a run directory: a row a pair; columns infrared, visible, then the methods.
+
+    Args:
+        run: run directory.
+        pairs: names of pairs; None: four, spread over the first data set.
+        methods: names of methods; None: all.
+        width: of one picture in pixels.
+
+    Returns:
+        ``uint8 [3, H, W]``; a method's cell stays empty where it has no image.
+
+    Raises:
+        ConfigError: unknown pair or method, or no run directory.
+    """
+    config, description = read_description(run)
+    chosen = list(methods or description["methods"])
+    unknown = sorted(set(chosen) - set(description["methods"]))
+    if unknown:
+        raise ConfigError(f"{run} has no method {', '.join(unknown)}; it has {', '.join(description['methods'])}")
+    folders = {folder.name: folder for folder in map(FusedFolder.parse, config.fused)}
+    data = _with_pairs(load_datasets(config), pairs)
+    rows = []
+    for pair in data:
+        sources = pair.read()
+        cells = [sources.infrared, sources.visible]
+        for method in chosen:
+            own = run / "fused" / file_name(data.name) / file_name(method) / f"{pair.name}.png"
+            image = _image(folders.get(method), own, pair.name)
+            cells.append(torch.full_like(sources.infrared, 255) if image is None else image)
+        rows.append(cells)
+    return contact_sheet(rows, ["infrared", "visible", *chosen], [pair.name for pair in data], width)
+
+
+def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str] | None) -> PairDataset:
+    if pairs is None:
+        step = max(1, len(sets[0]) // DEFAULT_ROWS)
+        return sets[0][::step][:DEFAULT_ROWS]
+    for data in sets:
+        if set(pairs) <= {pair.name for pair in data}:
+            return data.select(pairs)
+    raise ConfigError(f"no data set of the run has all of {', '.join(pairs)}")
+
+
+def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:
+    try:
+        return read_image(folder.find(pair) if folder else own)
+    except (ImageError, FusionError):
+        return None

@@ -1,0 +1,171 @@
+"""Work: what one process does with one pair: read it, fuse it with each method, write, measure.
+
+The pair is read once and what metrics compute on its sources is shared by all methods. Whatever goes wrong with a
+pair or a method becomes a row with its reason; only a full disk stops the run.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import cv2
+import torch
+from torch import Tensor
+
+from benchmark.metrics import MetricError, Picture, get
+from benchmark.store import Row, finite_or_none
+from datasets.files import sha256_bytes, sha256_file, write_atomic
+from datasets.images import encode_png, luminance, read_image, to_float, to_uint8
+from datasets.pairs import Pair, PairImages
+from fusion import FusedFolder, FusionMethod, load
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Errors that are no property of a pair or method: every later write would fail as well."""
+
+
+@dataclass(frozen=True)
+class MethodTask:
+    """One method on one pair.
+
+    Attributes:
+        name: what tables call the method.
+        folder: where its results lie, for methods that are folders.
+        path: where the fused image is, or is to be written.
+        ready: whether `path` already holds this method's image of this pair.
+        fuse_key: hash of the sources and of the method.
+        metrics: keys still to be measured, with the hash of each metric's code.
+    """
+
+    name: str
+    folder: FusedFolder | None
+    path: Path
+    ready: bool
+    fuse_key: str
+    metrics: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """One pair of a data set with the methods that have something left to do on it."""
+
+    dataset: str
+    pair: Pair
+    methods: tuple[MethodTask, ...]
+    device: str
+    threads: int
+
+
+class Fused(NamedTuple):
+    """A fused image as it lies on disk: ``uint8 [1 or 3, H, W]``, its hash, and the seconds fusing took."""
+
+    image: Tensor
+    sha256: str
+    seconds: float | None
+
+
+def do_pair(task: PairTask) -> list[Row]:
+    """Everything `task` asks for, as rows; raises `OSError` when the disk can't be written (see `DISK_ERRORS`)."""
+    cv2.setNumThreads(task.threads)
+    try:
+        images = task.pair.read()
+    except Exception as error:
+        return [row for method in task.methods for row in _failed(task, method, error)]
+    sources = [Picture(luminance(image)[None].to(task.device)) for image in images]
+    return [row for method in task.methods for row in _do_method(task, method, images, sources)]
+
+
+def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: Sequence[Picture]) -> list[Row]:
+    try:
+        with _threads(task.threads):
+            fused = _fused_image(task, method, images)
+        picture = Picture(luminance(fused.image)[None].to(task.device))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
+        return _failed(task, method, error)
+    # One thread, so that sums are formed in the same order however many processes share the machine.
+    with _threads(1):
+        return [_measured(task, method, fused, key, code, [*sources, picture]) for key, code in method.metrics]
+
+
+def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fused:
+    if method.folder is not None:
+        path = method.folder.find(task.pair.name)
+        return Fused(read_image(path), sha256_file(path), None)
+    if method.ready:
+        return Fused(read_image(method.path), sha256_file(method.path), None)
+    infrared, visible = (to_float(image)[None].to(task.device) for image in images)
+    start = time.perf_counter()
+    fused = to_uint8(_method(method.name, task.device).fuse(infrared, visible))[0].cpu()
+    seconds = time.perf_counter() - start
+    data = encode_png(fused)
+    write_atomic(method.path, data)
+    return Fused(fused, sha256_bytes(data), seconds)
+
+
+@lru_cache(maxsize=64)
+def _method(name: str, device: str) -> FusionMethod:
+    return load(name).to(device)
+
+
+def _measured(
+    task: PairTask, method: MethodTask, fused: Fused, key: str, code: str, pictures: Sequence[Picture]
+) -> Row:
+    try:
+        with torch.inference_mode():
+            measured = get(key)(*pictures)
+    except MetricError as error:
+        return _row(task, method, fused, key, code, None, "failed", str(error))
+    value, flag = finite_or_none(measured.values.item()), measured.flags[0]
+    if value is None:
+        return _row(task, method, fused, key, code, None, "failed", flag or "the metric gave NaN")
+    return _row(task, method, fused, key, code, value, "flagged" if flag else "ok", flag)
+
+
+def _failed(task: PairTask, method: MethodTask, error: Exception) -> list[Row]:
+    known = isinstance(error, ValueError) and str(error)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    return [_row(task, method, None, key, code, None, "failed", reason) for key, code in method.metrics]
+
+
+def _row(
+    task: PairTask,
+    method: MethodTask,
+    fused: Fused | None,
+    key: str,
+    code: str,
+    value: float | None,
+    status: Literal["ok", "flagged", "failed"],
+    reason: str,
+) -> Row:
+    return Row(
+        dataset=task.dataset,
+        method=method.name,
+        pair=task.pair.name,
+        metric=key,
+        value=value,
+        status=status,
+        reason=reason,
+        seconds=fused.seconds if fused else None,
+        fuse_key=method.fuse_key,
+        fused_sha256=fused.sha256 if fused else "",
+        metric_key=code,
+    )
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let PyTorch use `count` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,138 @@
+"""Properties of every registered metric, and the values that can be worked out on paper."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.metrics import MetricError, Picture, expand, get, measure, names
+
+GRADIENT_OF_IDENTITY = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))
+
+
+def picture(seed: int, height: int = 48, width: int = 64, batch: int = 1) -> Tensor:
+    """Smooth random grey values with some noise."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(batch, 1, 6, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bicubic").clamp(0, 1)
+    noise = torch.rand(batch, 1, height, width, generator=generator) * 0.1
+    return (smooth * 0.9 + noise).mul(255).round().to(torch.uint8)
+
+
+def constant(level: int, height: int = 48, width: int = 64) -> Tensor:
+    return torch.full((1, 1, height, width), level, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("key", names())
+def test_batch_equals_single_whether_sources_are_shared_or_not(key: str) -> None:
+    infrared, visible, fused = picture(1, batch=3), picture(2, batch=3), picture(3, batch=3)
+    together = get(key)(infrared, visible, fused).values
+    one_by_one = [get(key)(infrared[i : i + 1], visible[i : i + 1], fused[i : i + 1]).values for i in range(3)]
+    assert torch.allclose(together, torch.cat(one_by_one), rtol=1e-12, atol=0)
+    shared = get(key)(Picture(infrared[:1]), Picture(visible[:1]), fused).values
+    apart = torch.cat([get(key)(infrared[:1], visible[:1], fused[i : i + 1]).values for i in range(3)])
+    assert torch.allclose(shared, apart, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("key", names())
+def test_values_are_float64_and_in_the_declared_range(key: str) -> None:
+    metric = get(key)
+    for seed in range(5):
+        values, flags = metric(picture(seed), picture(seed + 10), picture(seed + 20))
+        assert values.dtype == torch.float64
+        assert flags == [""]
+        assert metric.low <= values.item() <= metric.high
+
+
+@pytest.mark.parametrize("key", names())
+def test_swapping_the_sources_changes_nothing(key: str) -> None:
+    infrared, visible, fused = picture(1), picture(2), picture(3)
+    there = get(key)(infrared, visible, fused).values
+    back = get(key)(visible, infrared, fused).values
+    assert torch.allclose(there, back, rtol=1e-12)
+
+
+@pytest.mark.parametrize("key", names())
+def test_terms_kept_with_a_picture_do_not_change_the_value(key: str) -> None:
+    infrared, visible = Picture(picture(1)), Picture(picture(2))
+    for seed in (3, 4):
+        kept = get(key)(infrared, visible, picture(seed)).values
+        fresh = get(key)(picture(1), picture(2), picture(seed)).values
+        assert torch.equal(kept, fresh)
+
+
+@pytest.mark.parametrize("key", names())
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_equals_cpu(key: str) -> None:
+    images = picture(1, batch=4), picture(2, batch=4), picture(3, batch=4)
+    device = get(key)(*(image.cuda() for image in images)).values.cpu()
+    assert torch.allclose(device, get(key)(*images).values, rtol=1e-4)
+
+
+@pytest.mark.parametrize("key", names())
+def test_a_constant_fused_image_is_flagged(key: str) -> None:
+    assert "constant" in get(key)(picture(1), picture(2), constant(90)).flags[0]
+
+
+@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ((picture(1).float(), picture(2), picture(3)), "uint8"),
+        ((picture(1), picture(2).repeat(1, 3, 1, 1), picture(3)), "1, H, W"),
+        ((picture(1), picture(2), picture(3, width=60)), "sizes differ"),
+        ((picture(1, batch=2), picture(2), picture(3, batch=3)), "3 fused images"),
+    ],
+)
+def test_unusable_images_are_refused(key: str, images: tuple[Tensor, ...], message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        get(key)(*images)
+
+
+def test_vif_refuses_images_smaller_than_its_four_scales() -> None:
+    with pytest.raises(MetricError, match="at least 41"):
+        get("vif")(picture(1, height=40), picture(2, height=40), picture(3, height=40))
+
+
+def test_constant_sources_follow_the_conventions() -> None:
+    grey, black = constant(128), constant(0)
+    assert [measure(grey, grey, grey)[key].values.item() for key in ("en", "sd", "mi", "scd")] == [0, 0, 0, 0]
+    vif = get("vif")(grey, grey, picture(1))
+    assert (vif.values.item(), "constant" in vif.flags[0]) == (2.0, True)
+    qabf = get("qabf")(black, black, picture(1))
+    assert math.isnan(qabf.values.item())
+    assert "undefined" in qabf.flags[0]
+    assert "counts 0" in get("scd")(grey, picture(2), picture(1)).flags[0]
+
+
+def test_entropy_and_deviation_of_two_equal_halves() -> None:
+    halves = constant(10)
+    halves[..., 32:] = 30
+    assert get("en")(picture(1), picture(2), halves).values.item() == pytest.approx(1, abs=1e-15)
+    assert get("sd")(picture(1), picture(2), halves).values.item() == pytest.approx(10, abs=1e-12)
+
+
+def test_mutual_information_of_copies_is_their_entropy() -> None:
+    image = torch.arange(256, dtype=torch.uint8).repeat(12).view(1, 1, 48, 64)
+    assert get("mi")(image, constant(5), image).values.item() == pytest.approx(8, abs=1e-12)
+    assert get("mi")(image, image, image).values.item() == pytest.approx(16, abs=1e-12)
+
+
+def test_scd_of_a_sum_is_two() -> None:
+    infrared, visible = picture(1) // 2, picture(2) // 2
+    assert get("scd")(infrared, visible, infrared + visible).values.item() == pytest.approx(2, abs=1e-12)
+
+
+def test_identical_images() -> None:
+    image = picture(7)
+    assert get("vif")(image, image, image).values.item() == pytest.approx(2, abs=1e-6)
+    assert get("qabf")(image, image, image).values.item() == pytest.approx(GRADIENT_OF_IDENTITY, abs=2e-3)
+    assert get("qabf")(constant(128), constant(128), constant(128)).values.item() == pytest.approx(0.975333, abs=5e-7)
+
+
+def test_profiles_expand_in_order_and_once() -> None:
+    assert expand(["vif", "core", "vif"]) == ("vif", "en", "sd", "mi", "scd", "qabf")
+    assert expand(["all"]) == tuple(names())
+    with pytest.raises(MetricError, match="no metric 'nope'"):
+        expand(["nope"])
