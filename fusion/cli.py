@@ -1,0 +1,91 @@
+"""The command line: fuse pictures, and compare with published results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+from datasets.images import ImageError, to_float, to_uint8, write_png
+from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
+from fusion.folder import FusedFolder
+from fusion.method import FusionError, FusionMethod
+from fusion.parity import parity, parity_table
+from fusion.registry import load
+
+EXIT_FAILURES, EXIT_ERROR = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0: all well, 1: some pictures could not be fused, 2: it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (FusionError, PairError, ImageError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _fuse(options: argparse.Namespace) -> int:
+    method = load(options.method).to(options.device)
+    if options.infrared.is_dir() or options.visible.is_dir():
+        return _fuse_folders(method, options)
+    pair = Pair(options.infrared.stem, ImageFile(options.infrared), ImageFile(options.visible))
+    output = options.output / f"{pair.name}.png" if options.output.is_dir() else options.output
+    if output.suffix.lower() != ".png":
+        raise FusionError(f"{output}: fused images are written as PNG, without loss; end the name in .png")
+    _fuse_pair(method, pair, output, options.device)
+    print(output)
+    return 0
+
+
+def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
+    data = pair_folders(options.infrared, options.visible)
+    for path, reason in data.unmatched:
+        print(f"left out: {path}: {reason}", file=sys.stderr)
+    failed = 0
+    for pair in data:
+        try:
+            _fuse_pair(method, pair, options.output / f"{pair.name}.png", options.device)
+        except (FusionError, PairError, ImageError) as error:
+            failed += 1
+            print(f"failed: {error}", file=sys.stderr)
+    print(f"{len(data) - failed} of {len(data)} pairs fused into {options.output}")
+    return EXIT_FAILURES if failed else 0
+
+
+def _fuse_pair(method: FusionMethod, pair: Pair, output: Path, device: str) -> None:
+    infrared, visible = (to_float(image)[None].to(device) for image in pair.read())
+    write_png(output, to_uint8(method.fuse(infrared, visible))[0])
+
+
+def _parity(options: argparse.Namespace) -> int:
+    data: PairDataset = datasets.load(options.dataset, root=options.root)[: options.limit]
+    published = FusedFolder.parse(f"{options.method}={options.published}")
+    print(parity_table(parity(load(options.method), data, published, options.per_channel)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fusion", description="Fuse infrared and visible images.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    fuse = commands.add_parser("fuse", help="fuse a pair of files, or two folders of them")
+    fuse.add_argument("--method", required=True, metavar="NAME", help="bundled method or package.module:Class")
+    fuse.add_argument("--infrared", required=True, type=Path, metavar="PATH")
+    fuse.add_argument("--visible", required=True, type=Path, metavar="PATH")
+    fuse.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
+    fuse.add_argument("--device", default="cpu")
+    fuse.set_defaults(command=_fuse)
+
+    check = commands.add_parser("parity", help="compare a method with published images of it")
+    check.add_argument("--method", required=True, metavar="NAME")
+    check.add_argument("--dataset", default="vifb", metavar="NAME")
+    check.add_argument("--root", type=Path, metavar="DIR", help="folder of the data set")
+    check.add_argument("--published", required=True, metavar="DIR", help="'DIR/{pair}_ADF.jpg', or a folder")
+    check.add_argument("--limit", type=int, metavar="N", help="the first N pairs")
+    check.add_argument("--per-channel", action="store_true", help="fuse red, green and blue apart, as VIFB did")
+    check.set_defaults(command=_parity)
+    return parser

@@ -1,0 +1,98 @@
+"""The command line as a user meets it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.cli import main
+from benchmark.metrics import get, names
+from datasets.images import read_image
+
+
+def arguments(folders: Path, *more: str) -> list[str]:
+    sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]
+    return ["run", *sources, "--out", str(folders.parent / "run"), "--jobs", "1", *more]
+
+
+def test_run_prints_and_writes_the_leaderboard(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(folders, "--method", "average", "--method", "laplacian")) == 0
+    printed = capsys.readouterr().out
+    assert "laplacian" in printed and "Qabf ↑" in printed and "8 fused images measured" in printed
+    out = folders.parent / "run"
+    for form in ("md", "tex", "csv"):
+        assert main(["leaderboard", str(out), "--format", form]) == 0
+        assert capsys.readouterr().out == (out / f"leaderboard.{form}").read_text()
+
+
+def test_a_failed_pair_shows_in_the_exit_code(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folders / "visible" / "alley.png").write_bytes(b"")
+    (folders / "infrared" / "lonely.png").write_bytes(b"")
+    assert main(arguments(folders, "--method", "average")) == 1
+    captured = capsys.readouterr()
+    assert "the file is empty" in captured.out and "(3/4)" in captured.out
+    assert "lonely.png: no image called" in captured.err
+
+
+def test_settings_come_from_a_file_and_options_override_them(folders: Path) -> None:
+    file = folders.parent / "run.yaml"
+    settings = {"infrared": str(folders / "infrared"), "visible": str(folders / "visible"), "methods": ["average"]}
+    file.write_text(yaml.safe_dump(settings | {"out": str(folders.parent / "wrong"), "limit": 2, "metrics": "en"}))
+    assert main(["run", "--config", str(file), "--out", str(folders.parent / "right"), "--jobs", "1"]) == 0
+    content = yaml.safe_load((folders.parent / "right" / "run.yaml").read_text())
+    assert content["config"]["limit"] == 2 and content["config"]["metrics"] == ["en"]
+    assert not (folders.parent / "wrong").exists()
+    assert main(["run", "--config", str(folders.parent / "right" / "run.yaml")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "nope"], "no method 'nope'"),
+        (["--metrics", "nope"], "no metric 'nope'"),
+        (["--fused", "X=/does/not/exist"], "no folder"),
+        (["--fused", "nonsense"], "NAME=DIR"),
+        (["--device", "cuda:99"], "cannot be used"),
+        (["--limit", "0"], "--limit 1 or more"),
+        (["--method", "nowhere:Class"], "expected package.module:Class"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    folders: Path, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(folders, *more)) == 2
+    printed = capsys.readouterr().out
+    assert printed.startswith("error: ") and message in printed and printed.count("\n") == 1
+
+
+def test_folders_without_pairs_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for role in ("infrared", "visible"):
+        (tmp_path / "empty" / role).mkdir(parents=True)
+    assert main(arguments(tmp_path / "empty")) == 2
+    assert "no pairs: 0 images" in capsys.readouterr().out
+    assert main(arguments(tmp_path / "missing")) == 2
+    assert "cannot be listed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["methods", "metrics", "datasets"])
+def test_listings(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = {"methods": "laplacian", "metrics": "qabf", "datasets": "roadscene"}
+    assert main(["list", what]) == 0
+    assert expected[what] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", names())
+def test_explain_tells_the_facts_of_the_registration(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", key]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert get(key).name in printed and f"{get(key).better} is better" in printed
+    assert " ".join(get(key).formula.split()) in printed.replace("- ", "-") or get(key).formula[:30] in printed
+
+
+def test_sheet_shows_sources_and_methods(folders: Path) -> None:
+    main(arguments(folders, "--method", "average", "--method", "maximum"))
+    out = folders.parent / "run"
+    assert main(["sheet", str(out), "--pair", "alley", "--pair", "bridge", "--width", "100"]) == 0
+    sheet = read_image(out / "sheet.png")
+    assert sheet.shape[2] > 4 * 100 and sheet.shape[1] > 2 * 75
+    assert main(["sheet", str(out), "--method", "nope"]) == 2

@@ -1,0 +1,82 @@
+"""Leaderboards worked out on paper."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.config import ConfigError
+from benchmark.store import Row, Store
+from benchmark.tables import leaderboards, render
+
+VALUES = {
+    ("alpha", "en"): [6.0, 7.0, 8.0],
+    ("alpha", "vif"): [0.5, 0.7, 0.6],
+    ("beta_2", "en"): [5.0, 5.0, 5.0],
+    ("beta_2", "vif"): [0.9, 0.9, None],
+    ("gamma", "en"): [7.0, 7.0, 7.0],
+    ("gamma", "vif"): [0.1, 0.2, 0.3],
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run directory with three methods, two metrics, three images, one failure and one flag."""
+    config = {"out": str(tmp_path), "metrics": ["en", "vif"]}
+    description = {
+        "config": config,
+        "datasets": {"tno": {"pairs": 3}},
+        "methods": dict.fromkeys(["alpha", "beta_2", "gamma"]),
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(description))
+    rows = []
+    for (method, metric), values in VALUES.items():
+        for number, value in enumerate(values):
+            flagged = (method, metric, number) == ("gamma", "vif", 1)
+            status = "failed" if value is None else "flagged" if flagged else "ok"
+            rows.append(Row("tno", method, f"pair{number}", metric, value, status, "because"))
+    rows.append(Row("tno", "left over from an earlier run", "pair0", "en", 9.0, "ok"))
+    store = Store(tmp_path)
+    store.append(rows)
+    return tmp_path
+
+
+def test_means_ranks_and_counts(run: Path) -> None:
+    (board,) = leaderboards(run)
+    lines = {line.method: line for line in board.lines}
+    assert set(lines) == {"alpha", "beta_2", "gamma"}
+    assert [cell.mean for cell in lines["alpha"].cells] == pytest.approx([7.0, 0.6])
+    assert [cell.count for cell in lines["beta_2"].cells] == [3, 2]
+    assert lines["beta_2"].cells[1].mean == pytest.approx(0.9)
+    # en: alpha and gamma tie at 7 (ranks 1 and 2, shared 1.5), beta_2 3; vif: beta_2 1, alpha 2, gamma 3
+    assert [lines[name].rank for name in ("alpha", "beta_2", "gamma")] == [1.75, 2.0, 2.25]
+    assert [line.method for line in board.lines] == ["alpha", "beta_2", "gamma"]
+    assert [lines[name].failed for name in ("alpha", "beta_2", "gamma")] == [0, 1, 0]
+    assert [lines[name].flagged for name in ("alpha", "beta_2", "gamma")] == [0, 0, 1]
+
+
+def test_every_format_says_the_same(run: Path) -> None:
+    boards = leaderboards(run)
+    terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
+    assert "7.0000*" in terminal and "0.9000 (2/3)*" in terminal and "0.6000'" in terminal
+    assert "**0.9000 (2/3)**" in markdown and "*0.6000*" in markdown and "EN ↑" in markdown
+    assert r"\textbf{7.0000}" in latex and r"beta\_2" in latex and r"VIF $\uparrow$" in latex
+    assert latex.count("rule") == 3
+    rows = list(csv.DictReader(io.StringIO(render(boards, "csv"))))
+    assert [row["method"] for row in rows] == ["alpha", "beta_2", "gamma"]
+    assert float(rows[1]["vif"]) == pytest.approx(0.9) and rows[1]["vif_images"] == "2"
+
+
+def test_a_method_without_any_number_is_listed_last_without_rank(run: Path) -> None:
+    description = yaml.safe_load((run / "run.yaml").read_text())
+    description["methods"] = {"absent": None, **description["methods"]}
+    (run / "run.yaml").write_text(yaml.safe_dump(description))
+    last = leaderboards(run)[0].lines[-1]
+    assert (last.method, last.rank, last.failed) == ("absent", None, 3)
+
+
+def test_a_folder_without_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no run directory"):
+        leaderboards(tmp_path)
