@@ -56,6 +56,8 @@ class Boxes:
         lengths = {name: len(getattr(self, name)) for name in ("labels", "ids", "scores", "ignore", "visibility")}
         if any(length != count for length in lengths.values()):
             raise BoxesError(f"{count} boxes, but {lengths}: every field needs one entry a box")
+        if not np.isfinite(self.xyxy).all():
+            raise BoxesError("a box has NaN or infinite coordinates")
         if count and not (self.xyxy[:, 2:] >= self.xyxy[:, :2]).all():
             raise BoxesError("a box ends before it begins: coordinates are (left, top, right, bottom)")
 
@@ -88,18 +90,18 @@ def read_voc(path: Path) -> Boxes:
         for item in root.iter("object"):
             corners = [float(item.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")]
             rows.append((corners, item.findtext("name", "person"), item.findtext("difficult", "0") == "1"))
-    except (ElementTree.ParseError, ValueError) as error:
+        return Boxes(
+            np.array([row[0] for row in rows]),
+            tuple(row[1] for row in rows),
+            ignore=np.array([row[2] for row in rows], dtype=np.bool_),
+        )
+    except (OSError, ElementTree.ParseError, ValueError) as error:
         raise BoxesError(f"{path}: not a Pascal VOC annotation ({error})") from error
-    return Boxes(
-        np.array([row[0] for row in rows]),
-        tuple(row[1] for row in rows),
-        ignore=np.array([row[2] for row in rows], dtype=np.bool_),
-    )
 
 
 def read_yolo(path: Path, size: tuple[int, int], names: Sequence[str] = ("person",)) -> Boxes:
     """YOLO text: a line a box, ``class centre-x centre-y width height`` as shares of `size` = (width, height)."""
-    rows = _number_rows(path, separator=None, columns=5)
+    rows = _number_rows(path, separator=None, columns=5, first="class", lowest=0)
     centre, extent = rows[:, 1:3] * size, rows[:, 3:5] * size
     classes = rows[:, 0].astype(int)
     labels = tuple(names[index] if index < len(names) else str(index) for index in classes)
@@ -109,6 +111,9 @@ def read_yolo(path: Path, size: tuple[int, int], names: Sequence[str] = ("person
 def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("person",)) -> str:
     """The text `read_yolo` reads; ignore regions are left out, as the format has no word for them."""
     kept = boxes[~boxes.ignore]
+    unknown = sorted(set(kept.labels) - set(names))
+    if unknown:
+        raise BoxesError(f"no class {unknown[0]!r} to write, there are {', '.join(names)}")
     centre = (kept.xyxy[:, :2] + kept.xyxy[:, 2:]) / 2 / size
     extent = np.stack((kept.width, kept.height), axis=1) / size
     return "".join(
@@ -123,7 +128,7 @@ def read_mot(path: Path) -> dict[int, Boxes]:
     Columns: frame, id, left, top, width, height, confidence, class, visibility. Ground-truth rows with confidence
     0 are ignore regions. Coordinates are taken as written. Frames without a row are absent.
     """
-    rows = _number_rows(path, separator=",", columns=6)
+    rows = _number_rows(path, separator=",", columns=6, first="frame", lowest=1)
     rows = np.hstack((rows, np.ones((len(rows), max(0, 9 - rows.shape[1])))))
     frames = rows[:, 0].astype(int) - 1
     result = {}
@@ -158,11 +163,13 @@ def read_coco(path: Path) -> dict[str, Boxes]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         classes = {item["id"]: item["name"] for item in content.get("categories", [])}
         stems = {item["id"]: Path(item["file_name"]).stem for item in content["images"]}
+        if len(set(stems.values())) != len(content["images"]):
+            raise BoxesError("two images share an id or a file stem")
         rows: dict[str, list[dict]] = {stem: [] for stem in stems.values()}
         for item in content["annotations"]:
             rows[stems[item["image_id"]]].append(item)
         return {stem: _coco_boxes(items, classes) for stem, items in rows.items()}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BoxesError(f"{path}: not a COCO instances file ({error!r})") from error
 
 
@@ -202,8 +209,12 @@ def write_coco(images: Mapping[str, tuple[tuple[int, int], Boxes]]) -> str:
     return json.dumps(content)
 
 
-def _number_rows(path: Path, separator: str | None, columns: int) -> NDArray[np.float64]:
-    """Rows of numbers, at least `columns` wide, cut to the narrowest row; blank and # lines are skipped."""
+def _number_rows(path: Path, separator: str | None, columns: int, first: str, lowest: int) -> NDArray[np.float64]:
+    """Rows of numbers, at least `columns` wide, cut to the narrowest row; blank and # lines are skipped.
+
+    Both text formats begin with a whole number (called `first`, from `lowest` on) and have a box's width and height in
+    the last two of their `columns`.
+    """
     rows = []
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -216,7 +227,20 @@ def _number_rows(path: Path, separator: str | None, columns: int) -> NDArray[np.
             rows.append([float(word) for word in line.split(separator)])
         except ValueError as error:
             raise BoxesError(f"{path}, line {number}: expected numbers, found {line!r}") from error
-        if len(rows[-1]) < columns:
-            raise BoxesError(f"{path}, line {number}: expected {columns} columns, found {len(rows[-1])}")
+        problem = _problem(rows[-1], columns, first, lowest)
+        if problem:
+            raise BoxesError(f"{path}, line {number}: {problem}")
     width = min((len(row) for row in rows), default=columns)
     return np.array([row[:width] for row in rows]).reshape(-1, width)
+
+
+def _problem(row: list[float], columns: int, first: str, lowest: int) -> str | None:
+    if len(row) < columns:
+        return f"expected {columns} columns, found {len(row)}"
+    if not np.isfinite(row).all():
+        return "NaN or infinite numbers"
+    if row[0] < lowest or not row[0].is_integer():
+        return f"expected a {first}, a whole number from {lowest} on, found {row[0]:g}"
+    if min(row[columns - 2 : columns]) < 0:
+        return "negative width or height"
+    return None

@@ -70,8 +70,10 @@ def _png_bit_depth(data: bytes) -> int | None:
 
 def _to_plain(picture: Image.Image, name: str, value_range: tuple[float, float] | None) -> Image.Image:
     """An 8-bit grey ('L') or RGB image, or an `ImageError` that says why there is none."""
-    if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+    if "transparency" in picture.info and picture.mode in ("1", "L", "RGB", "P"):
+        picture = picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
+    elif picture.mode == "P":
+        picture = picture.convert("RGB")
     if picture.mode in ("LA", "RGBA", "PA"):
         if picture.getchannel("A").getextrema() != (255, 255):
             raise ImageError(f"{name}: has transparent pixels; flatten it onto a background first")
@@ -93,6 +95,10 @@ def _scaled(picture: Image.Image, name: str, value_range: tuple[float, float] | 
             "declare the range that maps to black and white (--value-range LOW:HIGH) or convert it to 8 bit"
         )
     low, high = value_range
+    if low == high:
+        raise ImageError(f"{name}: the declared range {low:g}:{high:g} has no extent")
+    if not np.isfinite(values).all():
+        raise ImageError(f"{name}: has NaN or infinite values; replace them first")
     levels = np.clip(np.floor((values - low) / (high - low) * 255 + 0.5), 0, 255)
     return Image.fromarray(levels.astype(np.uint8))
 
@@ -116,7 +122,7 @@ def encode_png(image: Tensor) -> bytes:
 
 
 def luminance(image: Tensor) -> Tensor:
-    """BT.601 luminance of ``uint8 [..., 1 or 3, H, W]`` as ``uint8 [..., 1, H, W]``: 0.299 R + 0.587 G + 0.114 B, rounded.
+    """BT.601 luminance, ``0.299 R + 0.587 G + 0.114 B`` rounded: ``uint8 [..., 1 or 3, H, W]`` to ``[..., 1, H, W]``.
 
     Integer arithmetic, so that every machine rounds alike. Grey images pass unchanged.
     """

@@ -35,6 +35,13 @@ class Source(Protocol):
         """A hash that changes when the picture's content does."""
 
 
+def _content_hash(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A picture in an image file. `value_range`: see `datasets.images.read_image`."""
@@ -48,10 +55,7 @@ class ImageFile:
 
     def fingerprint(self) -> str:
         """SHA-256 of the file's bytes, and of the declared range."""
-        try:
-            content = sha256_file(self.path)
-        except OSError as error:
-            raise ImageError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        content = _content_hash(self.path)
         return content if self.value_range is None else sha256_bytes(f"{content} {self.value_range}".encode())
 
     def __str__(self) -> str:
@@ -88,6 +92,8 @@ class _Video:
             raise ImageError(f"{path}: not a video that OpenCV can open")
 
     def frame(self, index: int) -> Tensor:
+        if index < 0:
+            raise ImageError(f"{self.path}: frame {index} cannot be decoded, frames count from 0")
         if index < self.next:
             self.capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
             self.next = 0
@@ -108,7 +114,7 @@ def _open_video(path: Path) -> _Video:
 
 @lru_cache(maxsize=64)
 def _video_hash(path: Path) -> str:
-    return sha256_file(path)
+    return _content_hash(path)
 
 
 def video_length(path: Path) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -48,9 +48,9 @@ class FusionMethod(ABC):
 
     @abstractmethod
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
-        """Fuse ``float32 [B, 1, H, W]`` and ``[B, C, H, W]`` in 0..1 (C = 1 for luminance, 3 for rgb) to ``[B, C, H, W]``."""
+        """Fuse ``float32 [B, 1, H, W]`` and ``[B, C, H, W]`` in 0..1 to ``[B, C, H, W]``; C is 3 for rgb, else 1."""
 
-    def to(self, device: torch.device | str) -> FusionMethod:
+    def to(self, device: torch.device | str) -> Self:
         """Move what the method holds (weights) to `device`; methods without state stay as they are."""
         return self
 
@@ -85,8 +85,6 @@ class FusionMethod(ABC):
             fused = ycbcr_to_rgb(torch.cat((self._fuse_any_size(infrared, luma), chroma), dim=1))
         else:
             fused = self._fuse_any_size(infrared, visible)
-        if fused.shape != visible.shape:
-            raise FusionError(f"{self.name} returned {list(fused.shape)} for sources of {list(visible.shape)}")
         if not torch.isfinite(fused).all():
             raise FusionError(f"{self.name} returned NaN or infinite values")
         return fused.clamp(0, 1)
@@ -104,11 +102,14 @@ class FusionMethod(ABC):
     def _fuse_padded(self, infrared: Tensor, visible: Tensor) -> Tensor:
         height, width = infrared.shape[-2:]
         below, right = -height % self.multiple, -width % self.multiple
-        if not (below or right):
-            return self.fuse_planes(infrared, visible)
-        mode = "reflect" if below < height and right < width else "replicate"
-        size = (0, right, 0, below)
-        return self.fuse_planes(pad(infrared, size, mode), pad(visible, size, mode))[..., :height, :width]
+        if below or right:
+            mode = "reflect" if below < height and right < width else "replicate"
+            infrared, visible = (pad(image, (0, right, 0, below), mode) for image in (infrared, visible))
+        fused = self.fuse_planes(infrared, visible)
+        if fused.shape != visible.shape or not fused.is_floating_point():
+            found = f"{fused.dtype} {list(fused.shape)}"
+            raise FusionError(f"{self.name} returned {found} for sources of {visible.dtype} {list(visible.shape)}")
+        return fused[..., :height, :width].to(visible.dtype)
 
 
 def _check_sources(infrared: Tensor, visible: Tensor) -> None:
@@ -127,8 +128,8 @@ def _tiles(height: int, width: int, tile: int, margin: int, multiple: int) -> It
 
     Tiles start on the method's multiple, so that strided layers see the same grid as in the whole image.
     """
-    step = max(multiple, (tile - 2 * margin) // multiple * multiple)
     context = -(-margin // multiple) * multiple
+    step = max(multiple, (tile - 2 * context) // multiple * multiple)
     for top in range(0, height, step):
         for left in range(0, width, step):
             bottom, right = min(top + step, height), min(left + step, width)

@@ -44,6 +44,8 @@ def load(name: str) -> FusionMethod:
 
 def _load_class(path: str) -> type[FusionMethod]:
     module_name, _, class_name = path.partition(":")
+    if not (module_name and class_name) or module_name.startswith("."):
+        raise FusionError(f"{path!r}: expected package.module:Class")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

@@ -1,0 +1,52 @@
+"""Smoothing filters that several classical methods are built from: mean, Gaussian, guided filter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from fusion.classical.base import Plane
+
+Border = Literal["replicate", "symmetric"]
+_BORDERS = {"replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
+
+
+def mean_filter(plane: Plane, radius: int, border: Border = "replicate") -> Plane:
+    """Mean over a square window of ``2 * radius + 1`` pixels; `border` continues the plane outside."""
+    return cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=_BORDERS[border])
+
+
+def gaussian_filter(plane: Plane, sigma: float, radius: int | None = None, border: Border = "symmetric") -> Plane:
+    """Sampled Gaussian of standard deviation `sigma` pixels, cut off at `radius` (``floor(3 sigma)``) and normalised."""
+    size = 2 * (int(3 * sigma) if radius is None else radius) + 1
+    kernel = cv2.getGaussianKernel(size, sigma, cv2.CV_64F)
+    return cv2.sepFilter2D(plane, cv2.CV_64F, kernel, kernel, borderType=_BORDERS[border])
+
+
+def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Plane:
+    """Guided filter: locally the linear function of the guide that comes closest to a plane.
+
+    In every window of ``2 * radius + 1`` pixels, ``a, b`` minimise ``sum (a guide + b - plane)^2 + epsilon a^2``:
+    ``a = cov(guide, plane) / (var(guide) + epsilon)``, ``b = mean(plane) - a mean(guide)``. A pixel's result is
+    ``mean(a) guide + mean(b)`` over the windows it lies in. Windows end at the border. Edges of the guide whose
+    variance exceeds `epsilon` (in squared grey values) are kept, flatter parts are averaged.
+
+    Paper: He, Sun, Tang, "Guided image filtering", IEEE TPAMI 2013.
+    """
+    inside = _window_sum(np.ones_like(guide), radius)
+
+    def mean(values: Plane) -> Plane:
+        return _window_sum(values, radius) / inside
+
+    guide_mean, plane_mean = mean(guide), mean(plane)
+    covariance = mean(guide * plane) - guide_mean * plane_mean
+    variance = mean(guide * guide) - guide_mean * guide_mean
+    slope = covariance / (variance + epsilon)
+    return mean(slope) * guide + mean(plane_mean - slope * guide_mean)
+
+
+def _window_sum(values: Plane, radius: int) -> Plane:
+    size = (2 * radius + 1, 2 * radius + 1)
+    return cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
