@@ -1,14 +1,14 @@
 """Classical methods, one file a family."""
 
-from fusion.classical import (
-    diffusion,
-    guided_filtering,
-    hybrid_multiscale,
+from fusion.classical import (  # isort: skip (the order in which methods are listed)
     pixelwise,
     pyramids,
-    singular_values,
-    two_scale,
     wavelets,
+    singular_values,
+    diffusion,
+    two_scale,
+    guided_filtering,
+    hybrid_multiscale,
     weighted_least_squares,
 )
 

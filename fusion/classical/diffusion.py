@@ -66,14 +66,17 @@ class FourthOrderDiffusionFusion(_DiffusionFusion):
 
 
 def principal_share(first: Plane, second: Plane) -> float:
-    """The first plane's share ``|v1| / (|v1| + |v2|)`` of the principal eigenvector v of both planes' covariance.
+    """The first plane's share ``v1 / (v1 + v2)`` of the principal eigenvector v of both planes' covariance, in 0..1.
 
-    The papers write ``v1 / (v1 + v2)``. That is the same for planes of positive correlation; for a negative one, v1 and
-    v2 have opposite signs and the quotient runs out of 0..1, without any bound as both come to equal size.
+    Planes of negative correlation give v1 and v2 opposite signs, and the quotient leaves 0..1, without any bound where
+    both planes vary equally: details would come out many times too strong and inverted. It is limited to 0..1 here, so
+    that the plane that varies more takes the whole. The papers and their published results don't limit it.
     """
     _, vectors = np.linalg.eigh(np.cov(first.ravel(), second.ravel()))
-    share = np.abs(vectors[:, -1])
-    return float(share[0] / share.sum())
+    major, minor = vectors[:, -1]
+    if major * minor < 0:
+        return float(abs(major) > abs(minor))
+    return float(major / (major + minor))
 
 
 def anisotropic_diffusion(source: Plane, steps: int, time_step: float, contrast: float) -> Plane:
@@ -119,7 +122,10 @@ def fourth_order_diffusion(source: Plane, steps: int, time_step: float, contrast
     for _ in range(steps):
         curvature_y, curvature_x = _second_derivative(plane, 0), _second_derivative(plane, 1)
         conductance = 1 / (1 + (curvature_x**2 + curvature_y**2) / contrast**2)
-        bend_y, bend_x = _second_derivative(conductance * curvature_y, 0), _second_derivative(conductance * curvature_x, 1)
+        bend_y, bend_x = (
+            _second_derivative(conductance * curvature_y, 0),
+            _second_derivative(conductance * curvature_x, 1),
+        )
         plane -= time_step * (bend_y + bend_x)
     return plane
 

@@ -15,14 +15,15 @@ _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
 
 def mean_filter(plane: Plane, radius: int, border: Border = "replicate") -> Plane:
     """Mean over a square window of ``2 * radius + 1`` pixels; `border` continues the plane outside."""
-    return cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=_BORDERS[border])
+    size = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.blur(plane, size, borderType=_BORDERS[border]), np.float64)
 
 
 def gaussian_filter(plane: Plane, sigma: float, radius: int | None = None, border: Border = "symmetric") -> Plane:
-    """Sampled Gaussian of standard deviation `sigma` pixels, cut off at `radius` (``floor(3 sigma)``) and normalised."""
+    """Sampled Gaussian of standard deviation `sigma` pixels, cut off at `radius` (``floor(3 sigma)``), of sum 1."""
     size = 2 * (int(3 * sigma) if radius is None else radius) + 1
     kernel = cv2.getGaussianKernel(size, sigma, cv2.CV_64F)
-    return cv2.sepFilter2D(plane, cv2.CV_64F, kernel, kernel, borderType=_BORDERS[border])
+    return np.asarray(cv2.sepFilter2D(plane, cv2.CV_64F, kernel, kernel, borderType=_BORDERS[border]), np.float64)
 
 
 def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Plane:
@@ -49,4 +50,5 @@ def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Pl
 
 def _window_sum(values: Plane, radius: int) -> Plane:
     size = (2 * radius + 1, 2 * radius + 1)
-    return cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    total = cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(total, np.float64)

@@ -29,7 +29,8 @@ class MultiResolutionSingularValues(ClassicalMethod):
     title = "MSVD"
     family = "singular values"
     paper = (
-        "Naidu, Image fusion technique using multi-resolution singular value decomposition, Defence Science Journal 2011"
+        "Naidu, Image fusion technique using multi-resolution singular value decomposition, "
+        "Defence Science Journal 2011"
     )
     multiple = 2
 

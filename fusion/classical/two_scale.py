@@ -32,9 +32,7 @@ class TwoScaleImageFusion(ClassicalMethod):
     def combine(self, infrared: Plane, visible: Plane) -> Plane:
         bases = [uniform_filter(source, 35, mode="wrap") for source in (visible, infrared)]
         details = [source - base for source, base in zip((visible, infrared), bases, strict=True)]
-        saliencies = [
-            (base - _median(source)) ** 2 for source, base in zip((visible, infrared), bases, strict=True)
-        ]
+        saliencies = [(base - _median(source)) ** 2 for source, base in zip((visible, infrared), bases, strict=True)]
         total = saliencies[0] + saliencies[1]
         share = np.divide(saliencies[0], total, out=np.full_like(total, 0.5), where=total > 0)
         return (bases[0] + bases[1]) / 2 + share * details[0] + (1 - share) * details[1]

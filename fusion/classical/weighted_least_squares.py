@@ -33,8 +33,8 @@ class SaliencyAndLeastSquares(ClassicalMethod):
     title = "VSMWLS"
     family = "edge-preserving decomposition"
     paper = (
-        "Ma, Zhou, Wang, Zong, Infrared and visible image fusion based on visual saliency map and weighted least square "
-        "optimization, Infrared Physics & Technology 2017"
+        "Ma, Zhou, Wang, Zong, Infrared and visible image fusion based on visual saliency map and "
+        "weighted least square optimization, Infrared Physics & Technology 2017"
     )
 
     def combine(self, infrared: Plane, visible: Plane) -> Plane:
