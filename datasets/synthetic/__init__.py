@@ -1,0 +1,53 @@
+"""Synthetic scenes: both spectra rendered from one world, with exact boxes and tracks.
+
+The layers, each knowing only those above it: ``noise``, ``camera``, ``conditions``; ``surface`` (what both cameras
+need to know of a pixel); ``ground``, ``buildings``, ``plants``, ``furniture``, ``vehicles``, ``people`` (the things);
+``world`` and ``layouts`` (what is where); ``light``, ``visible``, ``infrared`` (the two cameras); ``scene`` (frames
+and their truth); ``suite`` and ``export`` (files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from datasets.synthetic.conditions import BY_NAME
+from datasets.synthetic.export import write_render
+from datasets.synthetic.scene import Rendered, Scene
+from datasets.synthetic.suite import synthetic_dataset
+
+__all__ = ["CONDITIONS", "Rendered", "render_pair", "render_sequence", "synthetic_dataset", "write_render"]
+
+CONDITIONS: tuple[str, ...] = tuple(BY_NAME)
+"""Names of the conditions of light and weather."""
+
+
+def render_pair(seed: int, condition: str = "day", size: tuple[int, int] = (640, 480)) -> Rendered:
+    """One pair of a fresh scene.
+
+    The same seed gives the same world under every condition (glare adds a car), and the same bytes in every process.
+
+    Args:
+        seed: not negative; decides what is in the scene and all noise.
+        condition: one of `CONDITIONS`.
+        size: (width, height) in pixels, at least 32 each.
+
+    Raises:
+        ValueError: unknown condition, negative seed, or size too small.
+    """
+    return Scene(seed, condition, size).render()
+
+
+def render_sequence(
+    seed: int,
+    condition: str,
+    length: int,
+    size: tuple[int, int] = (640, 480),
+    frames_per_second: float = 12.0,
+) -> Iterator[Rendered]:
+    """The first `length` frames of a scene: people and cars move, the camera stands still, `ids` last.
+
+    Frame 0 is what `render_pair` gives. Raises as `render_pair` does.
+    """
+    scene = Scene(seed, condition, size)
+    for number in range(length):
+        yield scene.render(number, frames_per_second)

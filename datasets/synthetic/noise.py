@@ -1,0 +1,73 @@
+"""Noise: smooth random fields at several scales, the grain of every surface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[Any]
+"""One value a pixel, ``[H, W]``, mostly float32."""
+
+TILE = 256
+"""Side of the periodic random tile that all fields are sampled from."""
+
+
+class Noise:
+    """Value noise: a periodic random tile, read at any place and wavelength."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        tile: Field = cv2.GaussianBlur(
+            np.tile(generator.standard_normal((TILE, TILE), np.float32), (2, 2)), (0, 0), 0.8
+        )
+        tile = np.roll(tile, TILE // 2, (0, 1))[:TILE, :TILE]
+        self.tile: Field = (tile - tile.mean()) / tile.std()
+
+    def at(self, x: Field, y: Field, wavelength: float, aspect: float = 1.0) -> Field:
+        """The field of one wavelength, zero mean and unit variance; `aspect` stretches it along y."""
+        column = _folded(x * np.float32(2 / wavelength))
+        row = _folded(y * np.float32(2 / (wavelength * aspect)))
+        return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+
+    def fractal(
+        self, x: Field, y: Field, wavelengths: Sequence[float], footprint: Field | float = 0.0, aspect: float = 1.0
+    ) -> Field:
+        """Sum over `wavelengths`, each fading out where a pixel (`footprint`, same unit) is too coarse to show it."""
+        total = np.zeros(np.shape(x), np.float32)
+        for number, wavelength in enumerate(wavelengths):
+            weight = np.clip(1.6 - 2 * np.asarray(footprint, np.float32) / wavelength, 0, 1)
+            if np.any(weight > 0):
+                # Offsets keep the octaves from sharing the tile's structure.
+                total += weight * self.at(x + 17.3 * number, y + 41.7 * number, wavelength, aspect)
+        return total / np.float32(len(wavelengths) ** 0.5)
+
+
+def _folded(place: Field) -> Field:
+    """Remainder by the tile's side, as `remap` takes no large numbers; faster than ``np.mod``."""
+    return (place - TILE * np.floor(place * np.float32(1 / TILE))).astype(np.float32, copy=False)
+
+
+def smooth_step(low: float, high: float, value: Field) -> Field:
+    """0 below `low`, 1 above `high`, a cubic between."""
+    share = np.clip((value - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def band(value: Field, start: float | Field, end: float | Field, footprint: Field | float) -> Field:
+    """Share of a pixel of size `footprint` around `value` that lies inside [start, end]: an anti-aliased interval."""
+    width = np.maximum(footprint, 1e-6)
+    upper = np.minimum(end, value + width / 2)
+    lower = np.maximum(start, value - width / 2)
+    return np.clip((upper - lower) / width, 0, 1).astype(np.float32)
+
+
+def repeated_band(value: Field, start: float, end: float, period: float, footprint: Field | float) -> Field:
+    """`band` repeated every `period`; fades to its mean where a pixel spans periods."""
+    centre = (start + end) / 2
+    folded = np.mod(value - centre + period / 2, period) - period / 2
+    sharp = band(folded, start - centre, end - centre, footprint)
+    blend = np.clip(2 * np.asarray(footprint) / period - 0.5, 0, 1)
+    return (sharp * (1 - blend) + (end - start) / period * blend).astype(np.float32)
