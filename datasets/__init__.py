@@ -1,1 +1,58 @@
 """What is fused: pairs of infrared and visible images, with labels where they exist."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from datasets.boxes import Boxes
+from datasets.catalog import ENTRIES, find, how_to_get, locate
+from datasets.layouts import LAYOUTS
+from datasets.pairs import Pair, PairDataset, PairError, pair_folders
+
+__all__ = ["Boxes", "Pair", "PairDataset", "load", "names", "pair_folders"]
+
+
+def names() -> list[str]:
+    """Keys of all data sets that `load` knows."""
+    return [entry.key for entry in ENTRIES]
+
+
+def load(name: str, root: Path | str | None = None, **options: Any) -> PairDataset:
+    """A data set by name: ``load("tno")``, ``load("llvip", split="test")``, ``load("m3svd", stride=5)``.
+
+    Args:
+        name: one of `names`.
+        root: its folder, or a folder that holds it. None looks below ``IVIF_DATA``, then among the downloads.
+            For "synthetic": where rendered scenes are kept.
+        **options: what the data set's function in `datasets.layouts` (or `datasets.synthetic.synthetic_dataset`)
+            takes. The first n pairs are ``load(name)[:n]``.
+
+    Raises:
+        PairError: unknown name or option, or nothing found; the message says which commands mend it.
+    """
+    entry = find(name)
+    if entry.key == "synthetic":
+        return _synthetic(root, options)
+    _check_options(entry.key, LAYOUTS[entry.key], options)
+    folder = locate(entry, Path(root).expanduser() if root is not None else None)
+    if folder is None:
+        where = f"in {root}" if root is not None else "below IVIF_DATA or among the downloads"
+        raise PairError(f"{entry.title} is not {where}: {how_to_get(entry)}")
+    return LAYOUTS[entry.key](folder, **options)
+
+
+def _synthetic(root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    from datasets.synthetic import synthetic_dataset
+
+    _check_options("synthetic", synthetic_dataset, options)
+    if root is not None:
+        options = {**options, "cache": Path(root).expanduser()}
+    return synthetic_dataset(**options)
+
+
+def _check_options(key: str, function: Any, options: dict[str, Any]) -> None:
+    known = [option for option in inspect.signature(function).parameters if option != "root"]
+    if unknown := sorted(set(options) - set(known)):
+        raise PairError(f"{key} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")

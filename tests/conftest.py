@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,15 @@ def data_root() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs real images: {folder} is no folder (set IVIF_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_folder(data_root: Path) -> Callable[[str], Path]:
+    """``real_folder("VIFB")`` is that data set's folder; skips where it is missing."""
+
+    def find(title: str) -> Path:
+        if not (data_root / title).is_dir():
+            pytest.skip(f"needs {data_root / title}")
+        return data_root / title
+
+    return find
