@@ -1,0 +1,1 @@
+"""What fused images are good for: pedestrian detection and tracking."""
