@@ -19,7 +19,7 @@ from benchmark.sheet import run_sheet
 from benchmark.tables import FORMATS, leaderboards, render
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
-from datasets.images import write_png
+from datasets.images import parse_range, write_png
 from fusion import FusionError, load
 from fusion import names as method_names
 
@@ -124,11 +124,6 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _value_range(text: str) -> tuple[float, float]:
-    low, _, high = text.partition(":")
-    return float(low), float(high)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmark", description="Measure infrared-visible image fusion.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -169,7 +164,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--fused", action="append", metavar="NAME=DIR", help=folders)
     add("--metrics", action="append", metavar="KEY", help="metric or profile, repeatable; default: core")
     add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
-    add("--value-range", type=_value_range, metavar="LOW:HIGH", help="black and white level of 16-bit source files")
+    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white level of 16-bit source files")
     add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
     add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     add("--seed", type=int, help="of everything random (default: 0)")

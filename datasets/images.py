@@ -46,6 +46,12 @@ def read_image(path: Path, value_range: tuple[float, float] | None = None) -> Te
     return decode_image(data, str(path), value_range)
 
 
+def parse_range(text: str) -> tuple[float, float]:
+    """A value range as given on a command line, "LOW:HIGH"; raises `ValueError` for anything else."""
+    low, _, high = text.partition(":")
+    return float(low), float(high)
+
+
 def decode_image(data: bytes, name: str, value_range: tuple[float, float] | None = None) -> Tensor:
     """`read_image` on the bytes of a file; `name` is what error messages call it."""
     if not data:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
-from datasets.images import ImageError, to_float, to_uint8, write_png
+from datasets.images import ImageError, parse_range, to_float, to_uint8, write_png
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
 from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod
@@ -32,7 +32,8 @@ def _fuse(options: argparse.Namespace) -> int:
     method = load(options.method).to(options.device)
     if options.infrared.is_dir() or options.visible.is_dir():
         return _fuse_folders(method, options)
-    pair = Pair(options.infrared.stem, ImageFile(options.infrared), ImageFile(options.visible))
+    sources = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
+    pair = Pair(options.infrared.stem, *sources)
     output = options.output / f"{pair.name}.png" if options.output.is_dir() else options.output
     if output.suffix.lower() != ".png":
         raise FusionError(f"{output}: fused images are written as PNG, without loss; end the name in .png")
@@ -42,7 +43,7 @@ def _fuse(options: argparse.Namespace) -> int:
 
 
 def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
-    data = pair_folders(options.infrared, options.visible)
+    data = pair_folders(options.infrared, options.visible, value_range=options.value_range)
     for path, reason in data.unmatched:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     failed = 0
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     fuse.add_argument("--infrared", required=True, type=Path, metavar="PATH")
     fuse.add_argument("--visible", required=True, type=Path, metavar="PATH")
     fuse.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
+    fuse.add_argument("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
     fuse.add_argument("--device", default="cpu")
     fuse.set_defaults(command=_fuse)
 
