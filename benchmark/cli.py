@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +12,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-import datasets
 from benchmark.config import ConfigError, RunConfig, read_config
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
-from benchmark.runner import DiskError, Summary, run
+from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
+from benchmark.store import StoreError
 from benchmark.tables import FORMATS, leaderboards, render
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
@@ -28,14 +30,16 @@ EXIT_FAILURES, EXIT_ERROR = 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0: all well, 1: some images or methods failed and are recorded, 2: it could not be done."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without arrows gets question marks, not a crash
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ConfigError, DiskError, MetricError, FusionError, datasets.PairError) as error:
-        print(f"error: {error}")
+    except (ConfigError, RunError, StoreError, MetricError, FusionError) as error:
+        print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
-        print("interrupted; everything finished is kept, the same command goes on from here")
+        print("interrupted; everything finished is kept, the same command goes on from here", file=sys.stderr)
         return EXIT_ERROR
 
 
@@ -50,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
     print(render(boards, "terminal"))
-    print(f"{summary.done} fused images measured, {summary.kept} still valid from before; results in {config.out}")
+    print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     _print_failures(summary)
     return EXIT_FAILURES if summary.failed else 0
 
@@ -164,7 +168,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--fused", action="append", metavar="NAME=DIR", help=folders)
     add("--metrics", action="append", metavar="KEY", help="metric or profile, repeatable; default: core")
     add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
-    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white level of 16-bit source files")
+    add(
+        "--value-range",
+        type=parse_range,
+        metavar="LOW:HIGH",
+        help="black and white level of 16-bit source files; --value-range=LOW:HIGH if LOW is negative",
+    )
     add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
     add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     add("--seed", type=int, help="of everything random (default: 0)")

@@ -24,7 +24,7 @@ class RunConfig:
 
     Attributes:
         out: run directory.
-        datasets: names of published data sets, or "synthetic".
+        datasets: names of published data sets, or "synthetic"; empty: the synthetic scenes, or the user's own pairs.
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
         methods: names of bundled methods or ``package.module:Class``; empty with `fused` set: those folders alone;
@@ -39,7 +39,7 @@ class RunConfig:
     """
 
     out: Path
-    datasets: tuple[str, ...] = ("synthetic",)
+    datasets: tuple[str, ...] = ()
     root: Path | None = None
     infrared: Path | None = None
     visible: Path | None = None
@@ -56,6 +56,8 @@ class RunConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
         if (self.infrared is None) != (self.visible is None):
             raise ConfigError("--infrared and --visible go together: give both folders or neither")
+        if self.infrared is not None and self.datasets:
+            raise ConfigError(f"either --infrared and --visible or --dataset {self.datasets[0]}: a run takes one kind")
         if self.jobs < 0 or (self.limit is not None and self.limit < 1):
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
         if self.value_range and self.value_range[0] >= self.value_range[1]:
@@ -70,8 +72,14 @@ class RunConfig:
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:
             raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
-        datasets = () if self.infrared else tuple(dict.fromkeys(self.datasets))
-        return replace(self, metrics=metrics, methods=methods, datasets=datasets)
+        return replace(
+            self,
+            metrics=metrics,
+            methods=methods,
+            datasets=() if self.infrared else tuple(dict.fromkeys(self.datasets)) or ("synthetic",),
+            fused=tuple(f"{folder.name}={folder.pattern}" for folder in folders),
+            **{key: path.absolute() for key in _PATHS if (path := getattr(self, key)) is not None},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML; `from_dict` reads them back."""
@@ -87,7 +95,7 @@ class RunConfig:
         if "out" not in values:
             raise ConfigError("the run directory is missing: --out DIR, or `out:` in the file")
         try:
-            return cls(**{key: _typed(key, value) for key, value in values.items()})
+            return cls(**{key: _typed(key, value) for key, value in values.items() if value is not None})
         except (TypeError, ValueError) as error:
             raise ConfigError(f"a setting has the wrong type: {error}") from error
 
@@ -96,7 +104,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file: its top level, or what stands under ``config:`` (as in a run's run.yaml)."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(content).__name__}")
@@ -108,8 +116,6 @@ _LISTS = ("datasets", "methods", "fused", "metrics")
 
 
 def _typed(key: str, value: Any) -> Any:
-    if value is None:
-        return None
     if key in _PATHS:
         return Path(value).expanduser()
     if key in _LISTS:

@@ -13,6 +13,11 @@ import torch
 PACKAGES = ("ivif-bench", "torch", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "PyWavelets")
 
 
+def made_by(device: str) -> dict[str, Any]:
+    """What made numbers: software and machine."""
+    return {"software": software(), "machine": machine(device)}
+
+
 def software() -> dict[str, Any]:
     """Versions of Python and of every package that can move a number, and the repository's commit if there is one."""
     return {"python": platform.python_version(), "commit": _commit(), "packages": _versions()}
@@ -37,11 +42,12 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """Hash of the checked-out commit, with "+changes" where the working tree differs; None outside a repository."""
+    """Hash of the checked-out commit, with "+changes" where code differs from it; None outside this repository."""
     here = Path(__file__).parent
     try:
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)  # installed below somebody else's repository?
         commit = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".", "../fusion", "../datasets")
+        changed = _git(here, "status", "--porcelain", "--", ".", "../fusion", "../datasets")
     except (OSError, subprocess.CalledProcessError):
         return None
     return f"{commit}+changes" if changed else commit

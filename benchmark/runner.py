@@ -6,33 +6,35 @@ compared with those in the store. What differs becomes one task a pair, and task
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from filelock import FileLock, Timeout
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 import datasets
 from benchmark.config import ConfigError, RunConfig
 from benchmark.metrics import get
-from benchmark.provenance import machine, software
+from benchmark.provenance import made_by
 from benchmark.store import Row, Store, file_name
-from benchmark.work import MethodTask, PairTask, do_pair
+from benchmark.work import DISK_ERRORS, MethodTask, PairTask, do_pair
 from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_atomic
-from datasets.images import ImageError
+from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
 from fusion import FusedFolder, FusionError, load
+from fusion.method import resolve_device
 
 
-class DiskError(RuntimeError):
-    """The run directory cannot be written; the message says where and what to do."""
+class RunError(RuntimeError):
+    """A run that had to stop half way; the message says why and what to do. Everything finished is kept."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Summary:
     """What a run did.
 
     Attributes:
-        done: fused images measured now.
+        done: fused images worked on now.
         kept: fused images whose scores were still valid.
         failed: rows of this run without a number.
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
@@ -66,9 +68,10 @@ def run(config: RunConfig) -> Summary:
 
     Raises:
         ConfigError: data set, method or device that is not there, or a run directory another process works in.
-        DiskError: the disk is full or read-only; everything finished is kept.
+        RunError: the disk is full or read-only, or a worker process died.
+        StoreError: scores of an earlier run are damaged.
     """
-    device = resolve_device(config.device)
+    device = _device(config.device)
     sets = load_datasets(config)
     entrants = [*map(_bundled, config.methods), *map(_from_folder, config.fused)]
     try:
@@ -77,31 +80,44 @@ def run(config: RunConfig) -> Summary:
             store = Store(config.out)
             _remove_unfinished(config.out)
             store.compact()
-            _write_description(config, sets, entrants, device)
-            return _run_locked(config, device, sets, entrants, store)
+            made_by = _write_description(config, sets, entrants, device)
+            return _run_locked(config, device, made_by, sets, entrants, store)
     except Timeout as error:
         raise ConfigError(
             f"{config.out}: another run is working in this directory; wait or give another --out"
         ) from error
+    except TerminatedWorkerError as error:
+        raise RunError(
+            "a worker process died, most likely for lack of memory; give the same command again with fewer --jobs: "
+            "everything finished so far is kept"
+        ) from error
     except OSError as error:
-        raise DiskError(
-            f"{error.filename or config.out}: {error.strerror}; make room (or choose another --out) and give the same "
-            "command again: everything finished so far is kept"
+        remedy = "make room or choose another --out, and" if error.errno in DISK_ERRORS else "mend that and"
+        raise RunError(
+            f"{error.filename or config.out}: {error.strerror}; {remedy} give the same command again: everything "
+            "finished so far is kept"
         ) from error
 
 
 def _remove_unfinished(out: Path) -> None:
     """Delete temporary files of a run that was killed while writing."""
-    for path in out.rglob(".*.part"):
+    for path in (*out.glob(".*.part"), *(out / "fused").rglob(".*.part"), *(out / "scores").rglob(".*.part")):
         path.unlink(missing_ok=True)
 
 
 def _run_locked(
-    config: RunConfig, device: str, sets: Sequence[PairDataset], entrants: Sequence[Entrant], store: Store
+    config: RunConfig,
+    device: str,
+    made_by: str,
+    sets: Sequence[PairDataset],
+    entrants: Sequence[Entrant],
+    store: Store,
 ) -> Summary:
     jobs = config.jobs or (1 if device.startswith("cuda") else cpu_count())
     threads = max(1, cpu_count() // jobs)
-    tasks = list(_plan(config, device, threads, sets, entrants, store.rows()))
+    plan = _plan(config, sets, entrants, store.rows())
+    tasks = [PairTask(data, pair, methods, device, threads, made_by) for data, pair, methods in plan]
+    store.append(_withdrawn(tasks, store.rows()))
     wanted = sum(map(len, sets)) * len(entrants)
     count = sum(len(task.methods) for task in tasks)
     _work(tasks, jobs, count, store)
@@ -124,16 +140,24 @@ def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> Non
             bar.update(len({row.method for row in rows}))
 
 
+def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
+    """What the tasks will measure anew counts as missing until they have, lest a table mix old numbers with new."""
+    due = {
+        (task.dataset, method.name, task.pair.name, key)
+        for task in tasks
+        for method in task.methods
+        for key, _ in method.metrics
+    }
+    for row in rows:
+        if row.value is not None and (row.dataset, row.method, row.pair, row.metric) in due:
+            yield replace(row, value=None, status="failed", reason="out of date, and not measured again yet")
+
+
 def _plan(
-    config: RunConfig,
-    device: str,
-    threads: int,
-    sets: Sequence[PairDataset],
-    entrants: Sequence[Entrant],
-    rows: Sequence[Row],
-) -> Iterator[PairTask]:
-    """Tasks for everything whose stored scores are missing, stale or failed."""
-    codes = {key: code_fingerprint(get(key).function) for key in config.metrics}
+    config: RunConfig, sets: Sequence[PairDataset], entrants: Sequence[Entrant], rows: Sequence[Row]
+) -> Iterator[tuple[str, Pair, tuple[MethodTask, ...]]]:
+    """(data set, pair, methods) for everything whose stored scores are missing, stale or failed."""
+    codes = {key: metric_code(key) for key in config.metrics}
     stored: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         stored.setdefault((row.dataset, row.method, row.pair), []).append(row)
@@ -147,7 +171,12 @@ def _plan(
                 if task.metrics:
                     methods.append(task)
             if methods:
-                yield PairTask(data.name, pair, tuple(methods), device, threads)
+                yield data.name, pair, tuple(methods)
+
+
+def metric_code(key: str) -> str:
+    """Hash of the code behind a metric's numbers: the metric's own, and what turns a file into luminance."""
+    return sha256_bytes(f"{code_fingerprint(get(key).function)} {code_fingerprint(luminance)}".encode())
 
 
 def _source_key(pair: Pair) -> str:
@@ -163,7 +192,7 @@ def _method_task(
     path = out / "fused" / file_name(dataset) / file_name(entrant.name) / f"{pair.name}.png"
     if entrant.folder is not None:
         path = _existing(entrant.folder, pair.name)
-    content = sha256_file(path) if path.is_file() else ""
+    content = _content(path)
     fuse_key = sha256_bytes(f"{source} {entrant.fingerprint or content}".encode())
     valid = [row for row in known if row.fuse_key == fuse_key and row.fused_sha256 == content and content]
     finished = {row.metric for row in valid if row.status != "failed" and row.metric_key == codes.get(row.metric)}
@@ -171,10 +200,18 @@ def _method_task(
     return MethodTask(entrant.name, entrant.folder, path, bool(valid), fuse_key, missing)
 
 
+def _content(path: Path) -> str:
+    """Hash of a file, "" if it cannot be read: the worker meets the same error and records it."""
+    try:
+        return sha256_file(path)
+    except OSError:
+        return ""
+
+
 def _existing(folder: FusedFolder, pair: str) -> Path:
     try:
         return folder.find(pair)
-    except FusionError:
+    except (FusionError, OSError):
         return Path(folder.pattern, pair)  # not there: the worker meets the same error and records it
 
 
@@ -195,8 +232,8 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there."""
     try:
         if config.infrared and config.visible:
-            name = config.infrared.absolute().parent.name or "folders"
-            sets = [pair_folders(config.infrared, config.visible, name, config.value_range)]
+            name = config.infrared.resolve().parent.name or "folders"
+            sets = [pair_folders(config.infrared, config.visible, name)]
         else:
             sets = [_load_dataset(name, config) for name in config.datasets]
     except ValueError as error:
@@ -204,7 +241,7 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     for data in sets:
         for path, reason in data.unmatched:
             print(f"left out: {path}: {reason}", file=sys.stderr)
-    return [data[: config.limit] for data in sets]
+    return [data[: config.limit].with_range(config.value_range) for data in sets]
 
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:
@@ -213,39 +250,44 @@ def _load_dataset(name: str, config: RunConfig) -> PairDataset:
     return datasets.load(name, root=config.root)
 
 
-def resolve_device(device: str) -> str:
-    """ "auto" to "cuda" where there is one, else "cpu"; raises `ConfigError` for a device that is not there."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+def _device(name: str) -> str:
     try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"device {device!r} cannot be used ({str(error).splitlines()[0]}); try --device cpu"
-        ) from error
-    return device
+        return resolve_device(name)
+    except FusionError as error:
+        raise ConfigError(str(error)) from error
 
 
-def _write_description(
-    config: RunConfig, sets: Sequence[PairDataset], entrants: Sequence[Entrant], device: str
-) -> None:
-    """run.yaml: the configuration, and what is needed to tell later where every number came from."""
+def _write_description(config: RunConfig, sets: Sequence[PairDataset], entrants: Sequence[Entrant], device: str) -> str:
+    """run.yaml: the configuration, and what is needed to tell later where every number came from.
+
+    Returns:
+        The key under which this software and machine stand in ``made_by``, for the rows made now.
+    """
+    path = config.out / "run.yaml"
+    maker = made_by(device)
+    key = sha256_bytes(json.dumps(maker, sort_keys=True).encode())[:12]
     content: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "benchmark", *sys.argv[1:]]),
         "config": config.to_dict(),
-        "software": software(),
-        "machine": machine(device),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
-        "datasets": {data.name: {"pairs": len(data), "split": data.fingerprint()} for data in sets},
+        "datasets": {data.name: {"split": data.fingerprint(), "pairs": [pair.name for pair in data]} for data in sets},
         "methods": {
             entrant.name: {"folder": entrant.folder.pattern} if entrant.folder else {"sha256": entrant.fingerprint}
             for entrant in entrants
         },
-        "metrics": {
-            key: {"name": get(key).name, "sha256": code_fingerprint(get(key).function)} for key in config.metrics
-        },
+        "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
+        "made_by": _earlier_makers(path) | {key: maker},
     }
-    write_atomic(config.out / "run.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+    write_atomic(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+    return key
+
+
+def _earlier_makers(path: Path) -> dict[str, Any]:
+    """Software and machines of earlier runs into the same directory, whose rows may still be valid."""
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["made_by"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return {}
 
 
 def _reasons(failures: Sequence[Row]) -> list[tuple[str, int, str]]:

@@ -13,7 +13,7 @@ from benchmark.runner import load_datasets
 from benchmark.store import file_name
 from benchmark.tables import read_description
 from datasets.images import ImageError, read_image
-from datasets.pairs import PairDataset
+from datasets.pairs import Pair, PairDataset, PairError
 from fusion import FusedFolder, FusionError
 from fusion.contact_sheet import contact_sheet
 
@@ -44,12 +44,11 @@ def run_sheet(run: Path, pairs: Sequence[str] | None, methods: Sequence[str] | N
     data = _with_pairs(load_datasets(config), pairs)
     rows = []
     for pair in data:
-        sources = pair.read()
-        cells = [sources.infrared, sources.visible]
+        cells = _sources(pair)
         for method in chosen:
             own = run / "fused" / file_name(data.name) / file_name(method) / f"{pair.name}.png"
             image = _image(folders.get(method), own, pair.name)
-            cells.append(torch.full_like(sources.infrared, 255) if image is None else image)
+            cells.append(torch.full_like(cells[0][:1], 255) if image is None else image)
         rows.append(cells)
     return contact_sheet(rows, ["infrared", "visible", *chosen], [pair.name for pair in data], width)
 
@@ -62,6 +61,14 @@ def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str] | None) -> Pai
         if set(pairs) <= {pair.name for pair in data}:
             return data.select(pairs)
     raise ConfigError(f"no data set of the run has all of {', '.join(pairs)}")
+
+
+def _sources(pair: Pair) -> list[Tensor]:
+    """Infrared and visible, white where the pair cannot be read."""
+    try:
+        return list(pair.read())
+    except (ImageError, PairError):
+        return [torch.full((1, 3, 4), 255, dtype=torch.uint8)] * 2
 
 
 def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:

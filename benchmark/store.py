@@ -21,6 +21,10 @@ import pyarrow.parquet as parquet
 from datasets.files import write_atomic
 
 
+class StoreError(ValueError):
+    """Scores on disk that cannot be read; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One metric on one fused image, or why there is no number.
@@ -30,10 +34,11 @@ class Row:
         value: the number, None for a failure.
         status: "ok"; "flagged": a number by convention, `reason` says which; "failed": no number, `reason` says why.
         reason: see `status`.
-        seconds: time it took to fuse the image, None if it came from a folder.
+        seconds: time it took to fuse the image, None if it was there already.
         fuse_key: hash of the sources and of the method.
         fused_sha256: hash of the fused file that was measured.
         metric_key: hash of the metric's code.
+        made_by: which entry of run.yaml's ``made_by`` tells the software and the machine.
     """
 
     dataset: str
@@ -47,6 +52,7 @@ class Row:
     fuse_key: str = ""
     fused_sha256: str = ""
     metric_key: str = ""
+    made_by: str = ""
 
 
 _COLUMNS = [field.name for field in fields(Row)]
@@ -62,8 +68,10 @@ class Store:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows to the journal; once this returns they survive the process being killed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+        if not text:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
         with self.journal.open("a", encoding="utf-8") as file:
             file.write(text)
 
@@ -88,8 +96,10 @@ class Store:
 
     def _read_all(self) -> Iterable[Row]:
         for path in sorted(self.folder.glob("*/*.parquet")):
-            for values in parquet.read_table(path).to_pylist():
-                yield Row(**values)
+            try:
+                yield from (Row(**values) for values in parquet.read_table(path).to_pylist())
+            except (pa.ArrowException, OSError, TypeError) as error:
+                raise StoreError(f"{path} is damaged; delete it and give the same run again to make it anew") from error
         if self.journal.exists():
             for line in self.journal.read_text(encoding="utf-8").splitlines():
                 try:
@@ -105,4 +115,5 @@ def finite_or_none(value: float) -> float | None:
 
 def file_name(name: str) -> str:
     """A method's or data set's name as a file name: a user's class `pkg.module:Class` becomes `pkg.module-Class`."""
-    return "".join(letter if letter.isalnum() or letter in "._+-" else "-" for letter in name)
+    text = "".join(letter if letter.isalnum() or letter in "._+-" else "-" for letter in name)
+    return text if text.strip(".") else f"-{text}"

@@ -85,12 +85,13 @@ def read_description(run: Path) -> tuple[RunConfig, dict[str, Any]]:
 
 
 def _leaderboard(
-    dataset: str, images: int, rows: Sequence[Row], methods: Sequence[str], keys: Sequence[str]
+    dataset: str, pairs: Sequence[str], rows: Sequence[Row], methods: Sequence[str], keys: Sequence[str]
 ) -> Leaderboard:
     metrics = tuple(get(key) for key in keys)
     table: dict[tuple[str, str], list[Row]] = {(method, key): [] for method in methods for key in keys}
+    known = set(pairs)
     for row in rows:
-        if (row.method, row.metric) in table:
+        if (row.method, row.metric) in table and row.pair in known:
             table[row.method, row.metric].append(row)
     cells = {place: _cell(found) for place, found in table.items()}
     ranks = {key: _ranks(get(key), {method: cells[method, key].mean for method in methods}) for key in keys}
@@ -104,17 +105,18 @@ def _leaderboard(
                 method,
                 tuple(cells[method, key] for key in keys),
                 sum(complete) / len(complete) if complete and len(complete) == len(own) else None,
-                images - _images_with_all(mine, len(keys)),
+                len(pairs) - _images_with_all(mine, len(keys)),
                 len({row.pair for row in mine if row.status == "flagged"}),
             )
         )
     lines.sort(key=lambda line: (line.rank is None, line.rank or 0, line.method))
-    return Leaderboard(dataset, images, metrics, tuple(lines))
+    return Leaderboard(dataset, len(pairs), metrics, tuple(lines))
 
 
 def _cell(rows: Sequence[Row]) -> Cell:
     values = [row.value for row in rows if row.value is not None]
-    return Cell(math.fsum(values) / len(values) if values else None, len(values))
+    total = math.fsum(values) if all(map(math.isfinite, values)) else sum(values)
+    return Cell(total / len(values) if values else None, len(values))
 
 
 def _images_with_all(rows: Sequence[Row], metrics: int) -> int:
@@ -198,7 +200,16 @@ def _emphasis(text: str, mean: float | None, best: float | None, second: float |
 
 
 def _escape(name: str, form: Format) -> str:
-    return name.replace("_", r"\_").replace("&", r"\&") if form == "tex" else name
+    if form != "tex":
+        return name.replace("|", r"\|") if form == "md" else name
+    return "".join(_LATEX.get(letter, letter) for letter in name)
+
+
+_LATEX = {letter: f"\\{letter}" for letter in "_&%$#{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 
 
 def _render_csv(boards: Sequence[Leaderboard]) -> str:

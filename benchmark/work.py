@@ -19,7 +19,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, get
+from benchmark.metrics import Picture, get
 from benchmark.store import Row, finite_or_none
 from datasets.files import sha256_bytes, sha256_file, write_atomic
 from datasets.images import encode_png, luminance, read_image, to_float, to_uint8
@@ -53,13 +53,22 @@ class MethodTask:
 
 @dataclass(frozen=True)
 class PairTask:
-    """One pair of a data set with the methods that have something left to do on it."""
+    """One pair of a data set with the methods that have something left to do on it.
+
+    Attributes:
+        dataset, pair: what it is.
+        methods: what is to be done.
+        device: where networks and metrics run.
+        threads: how many a method may use.
+        made_by: key of the software and machine in run.yaml.
+    """
 
     dataset: str
     pair: Pair
     methods: tuple[MethodTask, ...]
     device: str
     threads: int
+    made_by: str
 
 
 class Fused(NamedTuple):
@@ -75,9 +84,9 @@ def do_pair(task: PairTask) -> list[Row]:
     cv2.setNumThreads(task.threads)
     try:
         images = task.pair.read()
+        sources = [Picture(luminance(image)[None].to(task.device)) for image in images]
     except Exception as error:
         return [row for method in task.methods for row in _failed(task, method, error)]
-    sources = [Picture(luminance(image)[None].to(task.device)) for image in images]
     return [row for method in task.methods for row in _do_method(task, method, images, sources)]
 
 
@@ -102,8 +111,9 @@ def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fuse
     if method.ready:
         return Fused(read_image(method.path), sha256_file(method.path), None)
     infrared, visible = (to_float(image)[None].to(task.device) for image in images)
+    loaded = _method(method.name, task.device)
     start = time.perf_counter()
-    fused = to_uint8(_method(method.name, task.device).fuse(infrared, visible))[0].cpu()
+    fused = to_uint8(loaded.fuse(infrared, visible))[0].cpu()
     seconds = time.perf_counter() - start
     data = encode_png(fused)
     write_atomic(method.path, data)
@@ -121,8 +131,8 @@ def _measured(
     try:
         with torch.inference_mode():
             measured = get(key)(*pictures)
-    except MetricError as error:
-        return _row(task, method, fused, key, code, None, "failed", str(error))
+    except Exception as error:
+        return _row(task, method, fused, key, code, None, "failed", _reason(error))
     value, flag = finite_or_none(measured.values.item()), measured.flags[0]
     if value is None:
         return _row(task, method, fused, key, code, None, "failed", flag or "the metric gave NaN")
@@ -130,9 +140,14 @@ def _measured(
 
 
 def _failed(task: PairTask, method: MethodTask, error: Exception) -> list[Row]:
-    known = isinstance(error, ValueError) and str(error)
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
-    return [_row(task, method, None, key, code, None, "failed", reason) for key, code in method.metrics]
+    if method.folder is None:
+        method.path.unlink(missing_ok=True)  # an image of the method as it was before must not pass for its result
+    return [_row(task, method, None, key, code, None, "failed", _reason(error)) for key, code in method.metrics]
+
+
+def _reason(error: Exception) -> str:
+    """This project's errors say what to do; others are told apart by their type."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
 
 
 def _row(
@@ -157,6 +172,7 @@ def _row(
         fuse_key=method.fuse_key,
         fused_sha256=fused.sha256 if fused else "",
         metric_key=code,
+        made_by=task.made_by,
     )
 
 

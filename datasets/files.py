@@ -7,6 +7,7 @@ import inspect
 import os
 import secrets
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 
@@ -55,11 +56,16 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivif-bench"
 
 
-def code_fingerprint(subject: object) -> str:
-    """SHA-256 of the source a function or class depends on inside its own top-level package.
+PROJECT = ("benchmark", "datasets", "downstream", "fusion")
+"""This project's own packages, wherever they are installed."""
 
-    Follows the names each module uses from its own package, so that a change in a shared helper counts and a change
-    in an unrelated module does not. Installed dependencies don't count: their versions are provenance, not identity.
+
+def code_fingerprint(subject: object) -> str:
+    """SHA-256 of the source a function or class depends on: its module, those of the names in it, and so on.
+
+    Follows this project's packages and modules that lie outside the Python installation (a user's own), so that a
+    change in a shared helper counts and a change in an unrelated module does not. Installed dependencies don't count:
+    their versions are provenance, not identity.
     """
     start = inspect.getmodule(subject)
     found: dict[str, ModuleType] = {}
@@ -69,13 +75,23 @@ def code_fingerprint(subject: object) -> str:
         if module.__name__ in found:
             continue
         found[module.__name__] = module
-        root = module.__name__.split(".")[0]
         for value in vars(module).values():
             used = value if isinstance(value, ModuleType) else sys.modules.get(getattr(value, "__module__", None) or "")
-            if used is not None and used.__name__.split(".")[0] == root:
+            if used is not None and _is_own(used):
                 waiting.append(used)
     sources = (f"{name}\n{_source(module)}" for name, module in sorted(found.items()))
     return sha256_bytes("\n".join(sources).encode())
+
+
+def _is_own(module: ModuleType) -> bool:
+    """Whether a module is this project's or lies outside the Python installation."""
+    if module.__name__.split(".")[0] in PROJECT:
+        return True
+    file = getattr(module, "__file__", None)
+    return file is not None and not any(Path(file).is_relative_to(place) for place in _INSTALLED)
+
+
+_INSTALLED = {Path(path) for key, path in sysconfig.get_paths().items() if key.endswith(("stdlib", "lib"))}
 
 
 def _source(module: ModuleType) -> str:

@@ -215,24 +215,34 @@ class PairDataset(Sequence[Pair]):
             raise PairError(f"{self.name} has no pair {', '.join(missing)}; it has {', '.join(sorted(known)[:10])} ...")
         return replace(self, pairs=tuple(known[name] for name in names))
 
+    def with_range(self, value_range: tuple[float, float] | None) -> PairDataset:
+        """The same pairs, files of more than 8 bit read with `value_range` (see `datasets.images.read_image`)."""
+        pairs = (
+            replace(
+                pair,
+                infrared=_with_range(pair.infrared, value_range),
+                visible=_with_range(pair.visible, value_range),
+            )
+            for pair in self.pairs
+        )
+        return replace(self, pairs=tuple(pairs))
+
     def fingerprint(self) -> str:
         """A hash of the split: every pair's name, in order."""
         return sha256_bytes("\n".join(pair.name for pair in self.pairs).encode())
 
 
-def pair_folders(
-    infrared: Path,
-    visible: Path,
-    name: str = "folders",
-    value_range: tuple[float, float] | None = None,
-) -> PairDataset:
+def _with_range(source: Source, value_range: tuple[float, float] | None) -> Source:
+    return replace(source, value_range=value_range) if isinstance(source, ImageFile) else source
+
+
+def pair_folders(infrared: Path, visible: Path, name: str = "folders") -> PairDataset:
     """Pair the images of two folders by file stem.
 
     Args:
         infrared: folder of infrared images.
         visible: folder of visible images.
         name: what tables call the data set.
-        value_range: see `datasets.images.read_image`.
 
     Raises:
         PairError: a folder is missing or unreadable, or not one pair was found.
@@ -240,8 +250,7 @@ def pair_folders(
     left, left_rest = _images_by_stem(Path(infrared))
     right, right_rest = _images_by_stem(Path(visible))
     pairs = tuple(
-        Pair(stem, ImageFile(left[stem], value_range), ImageFile(right[stem], value_range))
-        for stem in sorted(left.keys() & right.keys())
+        Pair(stem, ImageFile(left[stem]), ImageFile(right[stem])) for stem in sorted(left.keys() & right.keys())
     )
     unmatched = [*left_rest, *right_rest]
     for mine, other, folder in ((left, right, visible), (right, left, infrared)):
@@ -255,6 +264,15 @@ def pair_folders(
     return PairDataset(name, pairs, tuple(unmatched))
 
 
+def _is_text(name: str) -> bool:
+    """False for a file name in another encoding than the system's, which no table or file could hold."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _images_by_stem(folder: Path) -> tuple[dict[str, Path], list[Unmatched]]:
     """Image files of a folder by stem, and what was left aside with the reason; hidden files don't count."""
     try:
@@ -264,7 +282,9 @@ def _images_by_stem(folder: Path) -> tuple[dict[str, Path], list[Unmatched]]:
     images: dict[str, Path] = {}
     rest = []
     for path in files:
-        if path.suffix.lower() not in SUFFIXES:
+        if not _is_text(path.name):
+            rest.append(Unmatched(path, "its name is not valid text in this system's encoding; rename it"))
+        elif path.suffix.lower() not in SUFFIXES:
             rest.append(Unmatched(path, f"not an image ({', '.join(SUFFIXES)})"))
         elif path.stem in images:
             rest.append(Unmatched(path, f"same stem as {images[path.stem].name}, which is taken"))

@@ -11,7 +11,7 @@ import datasets
 from datasets.images import ImageError, parse_range, to_float, to_uint8, write_png
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
 from fusion.folder import FusedFolder
-from fusion.method import FusionError, FusionMethod
+from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.registry import load
 
@@ -29,11 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fuse(options: argparse.Namespace) -> int:
+    options.device = resolve_device(options.device)
     method = load(options.method).to(options.device)
     if options.infrared.is_dir() or options.visible.is_dir():
         return _fuse_folders(method, options)
-    sources = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
-    pair = Pair(options.infrared.stem, *sources)
+    infrared, visible = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
+    pair = Pair(options.infrared.stem, infrared, visible)
     output = options.output / f"{pair.name}.png" if options.output.is_dir() else options.output
     if output.suffix.lower() != ".png":
         raise FusionError(f"{output}: fused images are written as PNG, without loss; end the name in .png")
@@ -43,7 +44,7 @@ def _fuse(options: argparse.Namespace) -> int:
 
 
 def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
-    data = pair_folders(options.infrared, options.visible, value_range=options.value_range)
+    data = pair_folders(options.infrared, options.visible).with_range(options.value_range)
     for path, reason in data.unmatched:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     failed = 0
@@ -58,6 +59,8 @@ def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
 
 
 def _fuse_pair(method: FusionMethod, pair: Pair, output: Path, device: str) -> None:
+    if output.resolve() in (Path(str(source)).resolve() for source in (pair.infrared, pair.visible)):
+        raise FusionError(f"{output} is one of the sources; write the fused image somewhere else")
     infrared, visible = (to_float(image)[None].to(device) for image in pair.read())
     write_png(output, to_uint8(method.fuse(infrared, visible))[0])
 
@@ -79,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     fuse.add_argument("--visible", required=True, type=Path, metavar="PATH")
     fuse.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
     fuse.add_argument("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
-    fuse.add_argument("--device", default="cpu")
+    fuse.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     fuse.set_defaults(command=_fuse)
 
     check = commands.add_parser("parity", help="compare a method with published images of it")

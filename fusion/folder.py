@@ -32,7 +32,7 @@ class FusedFolder:
         folder = folder if "{pair}" not in pattern or pattern.split("{pair}")[0].endswith("/") else folder.parent
         if not folder.is_dir():
             raise FusionError(f"{name}: there is no folder {folder}")
-        return cls(name, str(Path(pattern).expanduser()))
+        return cls(name, str(Path(pattern).expanduser().absolute()))
 
     def find(self, pair: str) -> Path:
         """The file that holds the fused image of `pair`; raises `FusionError` if there is none."""

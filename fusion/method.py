@@ -112,6 +112,18 @@ class FusionMethod(ABC):
         return fused[..., :height, :width].to(visible.dtype)
 
 
+def resolve_device(device: str) -> str:
+    """ "auto" to "cuda" where there is one, else "cpu"; raises `FusionError` for a device that is not there."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise FusionError(f"device {device!r} cannot be used ({reason}); try --device cpu") from error
+    return device
+
+
 def _check_sources(infrared: Tensor, visible: Tensor) -> None:
     if infrared.ndim != 4 or infrared.shape[1] != 1 or visible.ndim != 4 or visible.shape[1] not in (1, 3):
         found = f"{list(infrared.shape)} and {list(visible.shape)}"

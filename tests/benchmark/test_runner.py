@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
+import benchmark.runner
 import benchmark.work
 from benchmark.config import ConfigError, RunConfig
 from benchmark.metrics import get
-from benchmark.runner import DiskError, run
+from benchmark.runner import RunError, run
 from benchmark.store import Row, Store
 from benchmark.tables import leaderboards, render
 from datasets.images import luminance, read_image, write_png
@@ -217,7 +219,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(folders: Path, monkeyp
 
     settings = config(folders)
     monkeypatch.setattr(benchmark.work, "write_atomic", until_full)
-    with pytest.raises(DiskError, match=r"No space left on device; make room .* is kept"):
+    with pytest.raises(RunError, match=r"No space left on device; make room .* is kept"):
         run(settings)
     monkeypatch.undo()
     assert run(settings).done == 6  # the pair that was finished before stays
@@ -264,6 +266,135 @@ def test_the_description_tells_where_numbers_come_from(folders: Path) -> None:
     run(settings)
     content = yaml.safe_load((settings.out / "run.yaml").read_text())
     assert RunConfig.from_dict(content["config"]).checked() == settings
-    assert content["software"]["packages"]["torch"] == torch.__version__.split("+")[0]
-    assert content["datasets"]["scenes"]["pairs"] == 4
+    (maker,) = content["made_by"]
+    assert {row.made_by for row in Store(settings.out).rows()} == {maker}
+    assert content["made_by"][maker]["software"]["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert content["datasets"]["scenes"]["pairs"] == sorted(path.stem for path in (folders / "visible").iterdir())
     assert set(content["methods"]) == {"average", "maximum"}
+
+
+def test_numbers_keep_the_maker_they_were_made_by(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import yaml
+
+    settings = config(folders)
+    run(settings)
+    monkeypatch.setattr("benchmark.provenance.PACKAGES", ("ivif-bench",))
+    write_png(folders / "infrared" / "alley.png", torch.full((1, 48, 64), 77, dtype=torch.uint8))
+    run(settings)
+    makers = yaml.safe_load((settings.out / "run.yaml").read_text())["made_by"]
+    by_pair = {pair: row.made_by for (_, pair, _), row in scores(settings).items()}
+    assert set(makers[by_pair["alley"]]["software"]["packages"]) == {"ivif-bench"}
+    assert "torch" in makers[by_pair["bridge"]]["software"]["packages"]
+
+
+def test_folders_given_with_dots_are_named_by_where_they_lead(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folders / "here").mkdir()
+    monkeypatch.chdir(folders / "here")
+    settings = config(folders, infrared="../infrared", visible="../visible", out="run")
+    assert run(settings).failed == 0
+    assert leaderboards(settings.out)[0].dataset == "scenes"
+    assert leaderboards(settings.out)[0].lines[0].rank is not None
+
+
+def test_a_smaller_run_counts_its_own_pairs_alone(folders: Path) -> None:
+    run(config(folders))
+    settings = config(folders, limit=2)
+    assert run(settings).done == 0
+    (board,) = leaderboards(settings.out)
+    assert (board.images, [line.failed for line in board.lines]) == (2, [0, 0])
+    assert all(cell.count == 2 for line in board.lines for cell in line.cells)
+
+
+def test_a_changed_metric_is_measured_again(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config(folders, metrics=["en", "sd"])
+    run(settings)
+    codes = {key: benchmark.runner.metric_code(key) for key in ("en", "sd")}
+    monkeypatch.setattr(benchmark.runner, "metric_code", (codes | {"sd": "changed"}).__getitem__)
+    assert run(settings).done == 8
+    assert {row.metric_key for row in Store(settings.out).rows()} == {codes["en"], "changed"}
+
+
+def test_numbers_being_made_anew_are_missing_until_they_are(
+    folders: Path, own_method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(folders, methods=[own_method])
+    run(settings)
+    write_method(Path.cwd(), "return (3 * infrared + visible) / 4")
+    benchmark.work._method.cache_clear()
+    sys.modules.pop("own_method")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(benchmark.runner, "do_pair", interrupted)
+        run(settings)
+    assert {cell.count for cell in leaderboards(settings.out)[0].lines[0].cells} == {0}
+    assert run(settings).failed == 0
+
+
+def test_a_change_in_a_module_beside_the_users_own_counts(folders: Path, own_method: str) -> None:
+    (Path.cwd() / "mixing.py").write_text("def mix(a, b):\n    return (a + b) / 2\n")
+    write_method(Path.cwd(), "return mix(infrared, visible)")
+    source = Path.cwd() / "own_method.py"
+    source.write_text("from mixing import mix\n" + source.read_text())
+    settings = config(folders, methods=[own_method])
+    run(settings)
+    (Path.cwd() / "mixing.py").write_text("def mix(a, b):\n    return a\n")
+    benchmark.work._method.cache_clear()
+    for name in ("own_method", "mixing"):
+        sys.modules.pop(name)
+    assert run(settings).done == 4
+
+
+def test_a_metric_that_breaks_is_a_failure_of_that_metric(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise torch.OutOfMemoryError("no memory")
+
+    measure = get
+
+    monkeypatch.setattr(benchmark.work, "get", lambda key: broken if key == "vif" else measure(key))
+    settings = config(folders, methods=["average"])
+    assert run(settings).failed == 4
+    assert scores(settings)["average", "alley", "vif"].reason == "OutOfMemoryError: no memory"
+    assert scores(settings)["average", "alley", "qabf"].status == "ok"
+
+
+def test_a_method_that_fails_leaves_no_older_image_behind(folders: Path, own_method: str) -> None:
+    settings = config(folders, methods=[own_method])
+    run(settings)
+    assert len(list(settings.out.rglob("*.png"))) == 4
+    write_method(Path.cwd(), 'raise RuntimeError("broken since")')
+    benchmark.work._method.cache_clear()
+    sys.modules.pop("own_method")
+    assert run(settings).failed == 24
+    assert not list(settings.out.rglob("*.png"))
+
+
+def test_only_the_runs_own_leftovers_are_removed(folders: Path) -> None:
+    settings = config(folders)
+    theirs, ours = settings.out / "data" / ".movie.mp4.part", settings.out / "fused" / ".a.png.1-ab.part"
+    for path in (theirs, ours):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    run(settings)
+    assert (theirs.exists(), ours.exists()) == (True, False)
+
+
+def test_a_line_cut_off_by_a_kill_costs_one_row_not_two(folders: Path) -> None:
+    settings = config(folders)
+    run(settings)
+    store = Store(settings.out)
+    rows = store.rows()
+    (settings.out / "scores" / "scenes" / "average.parquet").unlink()
+    store.append(row for row in rows if row.method == "average")
+    store.journal.write_text(store.journal.read_text()[:-30])
+    assert run(settings).done == 1
+    assert len(store.rows()) == len(rows)
+
+
+def test_a_worker_that_dies_is_explained(folders: Path, own_method: str) -> None:
+    get_reusable_executor().shutdown(wait=True)  # workers of other tests live in other folders
+    write_method(Path.cwd(), "import os; os._exit(1)")
+    with pytest.raises(RunError, match=r"fewer --jobs.* is kept"):
+        run(config(folders, methods=[own_method], jobs=2))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmark.config import ConfigError
-from benchmark.store import Row, Store
+from benchmark.store import Row, Store, StoreError
 from benchmark.tables import leaderboards, render
 
 VALUES = {
@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Path:
     config = {"out": str(tmp_path), "metrics": ["en", "vif"]}
     description = {
         "config": config,
-        "datasets": {"tno": {"pairs": 3}},
+        "datasets": {"tno": {"pairs": ["pair0", "pair1", "pair2"]}},
         "methods": dict.fromkeys(["alpha", "beta_2", "gamma"]),
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(description))
@@ -80,3 +80,24 @@ def test_a_method_without_any_number_is_listed_last_without_rank(run: Path) -> N
 def test_a_folder_without_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no run directory"):
         leaderboards(tmp_path)
+
+
+def test_names_and_infinite_values_survive_every_format(run: Path) -> None:
+    description = yaml.safe_load((run / "run.yaml").read_text())
+    description["methods"]["my 5%#1"] = None
+    (run / "run.yaml").write_text(yaml.safe_dump(description))
+    rows = [
+        Row("tno", "my 5%#1", f"pair{number}", "en", value, "ok") for number, value in enumerate((1.0, float("inf")))
+    ]
+    Store(run).append(rows)
+    boards = leaderboards(run)
+    assert r"my 5\%\#1" in render(boards, "tex")
+    assert "inf (2/3)" in render(boards, "terminal")
+
+
+def test_damaged_scores_say_what_to_delete(run: Path) -> None:
+    Store(run).compact()
+    path = run / "scores" / "tno" / "alpha.parquet"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(StoreError, match=r"alpha.parquet is damaged; delete it"):
+        leaderboards(run)

@@ -116,7 +116,7 @@ def test_colour_infrared_becomes_luminance_and_equal_channels_grey(folders):
 def test_declared_range_reaches_both_sources(folders):
     for folder in folders:
         Image.fromarray(np.full((4, 6), 500, dtype=np.uint16)).save(folder / "1.png")
-    pictures = pair_folders(*folders, value_range=(0, 1000))[0].read()
+    pictures = pair_folders(*folders).with_range((0, 1000))[0].read()
     assert pictures.infrared.unique().tolist() == pictures.visible.unique().tolist() == [128]  # 127.5
 
 
@@ -124,7 +124,7 @@ def test_fingerprint_of_a_pair_follows_both_contents_and_the_range(folders):
     infrared, visible = save(folders[0] / "1.png"), save(folders[1] / "1.png")
 
     def fingerprint(value_range=None):
-        return pair_folders(*folders, value_range=value_range)[0].fingerprint()
+        return pair_folders(*folders).with_range(value_range)[0].fingerprint()
 
     prints = [fingerprint(), fingerprint((0, 9)), fingerprint((0, 8))]
     save(infrared, 1)

@@ -77,3 +77,10 @@ def test_parity_with_ones_own_results_is_perfect(folders: Path, capsys: pytest.C
     assert main([*words, "--published", str(folders / "published")]) == 0
     mean = capsys.readouterr().out.strip().splitlines()[-1].split()
     assert mean[:3] == ["mean", "inf", "1.0000"]
+
+
+def test_sources_are_never_overwritten(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folders / "visible" / "a.png").read_bytes()
+    assert main(arguments(folders / "infrared", folders / "visible", folders / "visible")) == 1
+    assert "one of the sources" in capsys.readouterr().err
+    assert (folders / "visible" / "a.png").read_bytes() == before
