@@ -14,6 +14,10 @@ from fusion import FusedFolder, FusionError
 from fusion.registry import names
 
 
+FOLDER = "folder:"
+"""What a method's name begins with when it is a folder of fused images."""
+
+
 class ConfigError(ValueError):
     """A run that cannot start as described; the message says what to change."""
 
@@ -27,8 +31,8 @@ class RunConfig:
         datasets: names of published data sets, or "synthetic"; empty: the synthetic scenes, or the user's own pairs.
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
-        methods: names of bundled methods or ``package.module:Class``; empty with `fused` set: those folders alone;
-            empty without: all bundled methods.
+        methods: names of bundled methods, ``package.module:Class``, or ``folder:NAME=DIR`` (the same as `fused`);
+            empty with `fused` set: those folders alone; empty without: all bundled methods.
         fused: folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.
@@ -64,10 +68,11 @@ class RunConfig:
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
         try:
             metrics = expand(self.metrics)
-            folders = [FusedFolder.parse(text) for text in self.fused]
+            folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
-        methods = tuple(dict.fromkeys(self.methods)) or (() if self.fused else tuple(names()))
+        methods = tuple(name for name in dict.fromkeys(self.methods) if not name.startswith(FOLDER))
+        methods = methods or (() if folders else tuple(names()))
         entries = [*methods, *(folder.name for folder in folders)]
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:
@@ -80,6 +85,9 @@ class RunConfig:
             fused=tuple(f"{folder.name}={folder.pattern}" for folder in folders),
             **{key: path.absolute() for key in _PATHS if (path := getattr(self, key)) is not None},
         )
+
+    def _folders_among_methods(self) -> list[str]:
+        return [name.removeprefix(FOLDER) for name in self.methods if name.startswith(FOLDER)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML; `from_dict` reads them back."""

@@ -182,6 +182,14 @@ def test_folders_of_fused_images_take_part(folders: Path) -> None:
     assert "no fused image" in scores(settings)["copy", "alley", "en"].reason
 
 
+def test_a_folder_can_be_given_as_a_method(folders: Path) -> None:
+    settings = config(folders, methods=["average", f"folder:thermal={folders / 'infrared'}"])
+    assert settings == config(folders, methods=["average"], fused=[f"thermal={folders / 'infrared'}"])
+    assert config(folders, methods=[f"folder:thermal={folders / 'infrared'}"]).methods == ()
+    assert run(settings).failed == 0
+    assert {line.method for line in leaderboards(settings.out)[0].lines} == {"average", "thermal"}
+
+
 def test_a_fused_image_of_the_wrong_size_is_a_failure(folders: Path) -> None:
     for path in (folders / "infrared").iterdir():
         write_png(folders / "other" / path.name, torch.zeros(1, 40, 64, dtype=torch.uint8))
