@@ -13,7 +13,6 @@ from benchmark.metrics import MetricError, expand
 from fusion import FusedFolder, FusionError
 from fusion.registry import names
 
-
 FOLDER = "folder:"
 """What a method's name begins with when it is a folder of fused images."""
 
