@@ -1,4 +1,4 @@
-"""The command line: run, leaderboard, sheet, list, explain."""
+"""The command line: run, leaderboard, sheet, complexity, list, explain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count as usable_cores
 from tabulate import tabulate
 
+from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ConfigError, RunConfig, read_config
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
@@ -24,6 +26,8 @@ from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
 from fusion import FusionError, load
 from fusion import names as method_names
+from fusion.method import resolve_device
+from fusion.registry import network_names
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -78,6 +82,15 @@ def _sheet(options: argparse.Namespace) -> int:
     output = options.output or options.run / "sheet.png"
     write_png(output, run_sheet(options.run, options.pairs, options.methods, options.width))
     print(output)
+    return 0
+
+
+def _complexity(options: argparse.Namespace) -> int:
+    width, _, height = options.size.partition("x")
+    names = options.methods or network_names()
+    size = int(width), int(height)
+    print(f"one pair of {options.size} on {options.device}, {options.threads} threads")
+    print(cost_table(measure_costs(names, size, resolve_device(options.device), options.threads)))
     return 0
 
 
@@ -146,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("-o", "--output", type=Path, help="PNG file (default RUN/sheet.png)")
     sheet.add_argument("--width", type=int, default=240, help="of one picture, in pixels")
     sheet.set_defaults(command=_sheet)
+    cost = commands.add_parser("complexity", help="parameters, GMAC, seconds and memory of methods")
+    cost.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: networks")
+    cost.add_argument("--size", default="640x480", metavar="WxH")
+    cost.add_argument("--device", default="cpu")
+    cost.add_argument("--threads", type=int, default=usable_cores(), help="of PyTorch (default: all cores)")
+    cost.set_defaults(command=_complexity)
     explain = commands.add_parser("explain", help="what a metric measures and how")
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
     explain.set_defaults(command=_explain)

@@ -1,4 +1,4 @@
-"""The command line: fuse pictures, and compare with published results."""
+"""The command line: fuse pictures, compare with published results, manage weights, train."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.registry import load
+from fusion.training.cli import add_parser as add_train_parser
+from fusion.weights.cli import add_parser as add_weights_parser
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fuse(options: argparse.Namespace) -> int:
     options.device = resolve_device(options.device)
-    method = load(options.method).to(options.device)
+    method = load(options.method, options.weights).to(options.device)
     if options.infrared.is_dir() or options.visible.is_dir():
         return _fuse_folders(method, options)
     infrared, visible = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
@@ -78,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
     fuse = commands.add_parser("fuse", help="fuse a pair of files, or two folders of them")
     fuse.add_argument("--method", required=True, metavar="NAME", help="bundled method or package.module:Class")
+    fuse.add_argument("--weights", type=Path, metavar="FILE", help="of a network: safetensors or original checkpoint")
     fuse.add_argument("--infrared", required=True, type=Path, metavar="PATH")
     fuse.add_argument("--visible", required=True, type=Path, metavar="PATH")
     fuse.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
@@ -93,4 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--limit", type=int, metavar="N", help="the first N pairs")
     check.add_argument("--per-channel", action="store_true", help="fuse red, green and blue apart, as VIFB did")
     check.set_defaults(command=_parity)
+
+    add_weights_parser(commands)
+    add_train_parser(commands)
     return parser

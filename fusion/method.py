@@ -37,8 +37,8 @@ class FusionMethod(ABC):
         margin: context in pixels each tile gets on every side; at least the receptive field's radius.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: str
+    title: str
     family: ClassVar[str]
     paper: ClassVar[str]
     input: ClassVar[Literal["luminance", "rgb"]] = "luminance"

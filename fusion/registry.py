@@ -1,13 +1,20 @@
-"""Registry: method classes by name, and how a name on the command line becomes a method."""
+"""Registry: method classes by name, and how a name on the command line becomes a method.
+
+A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
+(retrained on references), ``sdnet+published`` (its authors' weights).
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from fusion.method import FusionError, FusionMethod
+
+if TYPE_CHECKING:
+    from fusion.networks.base import NetworkMethod
 
 _METHODS: dict[str, type[FusionMethod]] = {}
 Class = TypeVar("Class", bound=type[FusionMethod])
@@ -22,24 +29,98 @@ def register(cls: Class) -> Class:
 
 
 def names() -> list[str]:
-    """Names of all bundled methods, in the order of their families."""
-    importlib.import_module("fusion.classical")
-    return list(_METHODS)
+    """Names of all bundled methods that can be used at once, in the order of their families.
+
+    A network counts when the weights that go with its plain name are shipped.
+    """
+    from fusion.weights import SHIPPED
+
+    without = {name for name in network_names() if not (SHIPPED / f"{name}.safetensors").is_file()}
+    return [name for name in _bundled() if name not in without]
 
 
-def load(name: str) -> FusionMethod:
+def network_names() -> list[str]:
+    """Names of all bundled networks, with or without weights."""
+    return [name for name, cls in _bundled().items() if _is_network(cls)]
+
+
+def network_class(name: str) -> type[NetworkMethod]:
+    """The method class of a bundled network; raises `FusionError` if there is none of that name."""
+    if name not in network_names():
+        raise FusionError(f"no network {name!r}; there are {', '.join(network_names())}")
+    return cast("type[NetworkMethod]", _METHODS[name])
+
+
+def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     """A method by bundled name, or a user's own as ``package.module:Class``.
 
     The class must be callable without arguments and derive from `FusionMethod`; the current folder is searched too.
 
+    Args:
+        name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights.
+        weights: of a network: "original", "rts", "published", a safetensors file, or its authors' checkpoint
+            (converted, see `fusion.weights.convert`). None is what the name says.
+
     Raises:
-        FusionError: unknown name, module or class, or a class that is no `FusionMethod`.
+        FusionError: unknown name, module or class; a class that is no `FusionMethod`; weights that don't exist, don't
+            fit, or are given to a method that has none.
     """
     if ":" in name:
-        return _load_class(name)()
-    if name not in names():
+        own = _load_class(name)
+        return _instance(own) if weights is None else _with_weights(own, weights)
+    key, plus, variant = name.partition("+")
+    cls = _bundled().get(key)
+    if cls is None:
         raise FusionError(f"no method {name!r}; there are {', '.join(names())}, or your own as package.module:Class")
-    return _METHODS[name]()
+    if plus and (weights is not None or variant not in VARIANTS):
+        known = ", ".join(f"{key}+{known}" for known in VARIANTS)
+        raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
+    return _with_weights(cls, weights or variant) if weights or variant else cls()
+
+
+VARIANTS = {"rts": "RtS", "published": "published"}
+"""What may follow a network's name after a plus sign, and how titles show it."""
+
+
+def _bundled() -> dict[str, type[FusionMethod]]:
+    for family in ("fusion.classical", "fusion.networks"):
+        importlib.import_module(family)
+    return _METHODS
+
+
+def _is_network(cls: type[FusionMethod]) -> bool:
+    # Imported late: networks register themselves here, and a classical method's fingerprint should not follow them.
+    from fusion.networks.base import NetworkMethod
+
+    return issubclass(cls, NetworkMethod)
+
+
+def _with_weights(cls: type[FusionMethod], weights: str | Path) -> FusionMethod:
+    """A network with weights; its name and title say which, unless they are those of its plain name."""
+    if not _is_network(cls):
+        raise FusionError(f"{cls.name} is no network and has no weights")
+    from fusion.weights.convert import as_safetensors
+
+    network = cast("type[NetworkMethod]", cls)
+    if weights == "original":
+        return network()
+    if weights in VARIANTS:
+        method, suffix = network(weights), str(weights)
+    else:
+        method, suffix = network(as_safetensors(cls.name, Path(weights))), Path(weights).stem
+    method.name = f"{cls.name}+{suffix}"
+    method.title = f"{cls.title} ({VARIANTS.get(suffix, suffix)})"
+    return method
+
+
+def _instance(own: type[FusionMethod]) -> FusionMethod:
+    try:
+        return own()
+    except FusionError:
+        raise
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        raise FusionError(f"{own.__module__}:{own.__name__} cannot be made without arguments ({found})") from error
 
 
 def _load_class(path: str) -> type[FusionMethod]:

@@ -1,0 +1,123 @@
+"""Complexity: what a method costs: parameters, multiply-accumulates, seconds and memory for one pair.
+
+Each method is measured in a process of its own, so that peak memory is its own and nothing is warm from another.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from statistics import median
+
+import torch
+from tabulate import tabulate
+from torch.utils.flop_counter import FlopCounterMode
+
+from fusion import FusionMethod, load
+from fusion.networks.base import NetworkMethod
+from fusion.registry import network_class, network_names
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one method costs on one pair.
+
+    Attributes:
+        method: its name.
+        parameters: trainable parameters of what runs at test time; 0 for classical methods.
+        gmac: 1e9 multiply-accumulates of its convolutions, matrix products and attention; None for classical methods.
+        seconds: median time to fuse one pair.
+        memory: peak memory in MiB: on the CPU of the process above what it held before, on CUDA of the allocator.
+    """
+
+    method: str
+    parameters: int
+    gmac: float | None
+    seconds: float
+    memory: float
+
+
+def measure_costs(
+    names: Sequence[str], size: tuple[int, int] = (640, 480), device: str = "cpu", threads: int = 1, repeats: int = 3
+) -> list[Cost]:
+    """Measure methods one after another.
+
+    Networks without weights here are measured with random ones: the cost is the same.
+
+    Args:
+        names: methods as `fusion.load` knows them.
+        size: (width, height) of the pair in pixels.
+        device: "cpu" or "cuda".
+        threads: PyTorch threads on the CPU.
+        repeats: timed fusions a method, after one that is not timed.
+
+    Raises:
+        FusionError: unknown method.
+    """
+    for name in names:
+        _make(name)  # a mistake in a name shows before anything is measured
+    costs = []
+    for name in names:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            costs.append(pool.submit(_measure, name, size, device, threads, repeats).result())
+    return costs
+
+
+def cost_table(costs: Sequence[Cost]) -> str:
+    """Costs as a table for a terminal."""
+    rows = [[cost.method, cost.parameters or None, cost.gmac, cost.seconds, cost.memory] for cost in costs]
+    head = ["method", "parameters", "GMAC", "s a pair", "peak MiB"]
+    return tabulate(rows, head, floatfmt=("", "", ".2f", ".3f", ".0f"), intfmt=",", missingval="-")
+
+
+def _make(name: str) -> FusionMethod:
+    if name in network_names():
+        return network_class(name).untrained()
+    return load(name)
+
+
+def _measure(name: str, size: tuple[int, int], device: str, threads: int, repeats: int) -> Cost:
+    torch.set_num_threads(threads)
+    method = _make(name).to(device)
+    width, height = size
+    generator = torch.Generator().manual_seed(0)
+    pair = [torch.rand(1, 1, height, width, generator=generator).to(device) for _ in range(2)]
+    method.fuse(*(image[..., :64, :64] for image in pair))
+    before = _peak(device)
+    method.fuse(*pair)
+    memory = _peak(device) - (0 if device.startswith("cuda") else before)
+    seconds = median(_seconds(method, pair, device) for _ in range(repeats))
+    if not isinstance(method, NetworkMethod):
+        return Cost(name, 0, None, seconds, memory)
+    return Cost(name, _parameters(method), _gmac(method, pair), seconds, memory)
+
+
+def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> float:
+    start = time.perf_counter()
+    method.fuse(*pair)
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _peak(device: str) -> float:
+    """Highest memory use so far in MiB."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _parameters(method: NetworkMethod) -> int:
+    return sum(parameter.numel() for parameter in method.network.parameters() if parameter.requires_grad)
+
+
+def _gmac(method: NetworkMethod, pair: Sequence[torch.Tensor]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        method.fuse(*pair)
+    return counter.get_total_flops() / 2e9

@@ -1,0 +1,9 @@
+"""Published networks, one self-contained file each."""
+
+from importlib import import_module
+
+MODULES = ("didfuse", "pmgi", "sdnet", "fusiongan", "ddcgan", "rfn_nest", "swinfusion", "mgt")
+"""In the order in which tables list them; each registers its method."""
+
+for _module in MODULES:
+    import_module(f"{__name__}.{_module}")

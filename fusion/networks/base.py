@@ -1,0 +1,55 @@
+"""What networks share as methods: a module, the weights it is given, and inference without gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import nn
+
+from fusion.method import FusionMethod
+from fusion.weights import find_weights, read_weights, sha256_of
+
+
+class NetworkMethod(FusionMethod):
+    """A published network with weights.
+
+    A subclass names the `module` class and implements `fuse_planes`, which scales 0..1 planes to what the network was
+    trained on, calls ``self.network(infrared, visible)`` and applies the authors' post-processing. The module itself
+    takes and gives what the authors' does, so that published weights and losses fit.
+
+    Args:
+        weights: "original" (the method's own published recipe, trained by this project), "rts" (retrained on
+            references), "published" (the authors' weights, converted), or the path of a safetensors file.
+
+    Raises:
+        FusionError: no such weights, or weights that don't fit; the message says how to get them.
+    """
+
+    family = "network"
+    module: ClassVar[type[nn.Module]]
+    network: nn.Module
+    weights_file: Path | None = None
+
+    def __init__(self, weights: str | Path = "original") -> None:
+        self.weights_file = find_weights(self.name, weights)
+        self.network = self.module()
+        read_weights(self.network, self.weights_file)
+        self.network.eval()
+
+    @classmethod
+    def untrained(cls) -> Self:
+        """The network as it is before training, with random weights: to measure its cost or test its shapes."""
+        method = cls.__new__(cls)
+        method.network = cls.module().eval()
+        return method
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the network to `device`."""
+        self.network.to(device)
+        return self
+
+    def state(self) -> str:
+        """SHA-256 of the weights file."""
+        return sha256_of(self.weights_file) if self.weights_file else ""

@@ -1,0 +1,73 @@
+"""Blocks that two or more networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm, instance_norm
+
+from fusion.method import FusionError
+
+
+class BatchStatisticsNorm(nn.Module):
+    """Batch normalisation that never normalises by its moving averages.
+
+    ``y = scale (x - mean) / sqrt(variance + eps) + shift``, variance biased. TensorFlow codes that leave the training
+    flag on at test time do this. While training, statistics are those of the batch; afterwards those of each image
+    alone, which is what a test code that feeds one image at a time computes, and keeps results independent of the
+    batch. Moving averages are kept because checkpoints hold them.
+
+    Args:
+        channels: of the maps.
+        eps: added to the variance. TensorFlow's fused kernel raises 1e-5 to 1.001e-5.
+        momentum: share of the newest batch in the moving averages.
+        affine_in_eval: False leaves scale and shift out after training, as test codes do that don't load them.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(
+        self, channels: int, eps: float = 1.001e-5, momentum: float = 0.1, affine_in_eval: bool = True
+    ) -> None:
+        super().__init__()
+        self.eps, self.momentum, self.affine_in_eval = eps, momentum, affine_in_eval
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[B, C, H, W]`` of more than one pixel to the same."""
+        if self.training:
+            averages = self.running_mean, self.running_var
+            return batch_norm(maps, *averages, self.weight, self.bias, True, self.momentum, self.eps)
+        weight, bias = (self.weight, self.bias) if self.affine_in_eval else (None, None)
+        return instance_norm(maps, weight=weight, bias=bias, eps=self.eps)
+
+
+def require_sides(name: str, image: Tensor, smallest: int) -> None:
+    """Refuse an image with a side below `smallest` pixels, which reflection padding cannot extend."""
+    height, width = image.shape[-2:]
+    if min(height, width) < smallest:
+        raise FusionError(f"{name} needs sides of at least {smallest} pixels, found {width}x{height}; enlarge it")
+
+
+def init_truncated_normal(module: nn.Module, std: float) -> None:
+    """Start all convolutions and linear layers with normal weights cut at two standard deviations, and biases of 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def stretch_to_unit(image: Tensor) -> Tensor:
+    """Min-max stretch of each image of ``[B, C, H, W]`` to 0..1: ``(x - min) / (max - min)``, 0 if x is constant.
+
+    The image writer of old SciPy versions did this to every array of floats, so all results published from such codes
+    span 0..255 exactly. It makes the scale of what comes in irrelevant.
+    """
+    low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
+    extent = high - low
+    return (image - low) / torch.where(extent > 0, extent, 1)

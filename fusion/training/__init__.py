@@ -1,0 +1,1 @@
+"""How networks are trained: their losses, their recipes, and one loop."""

@@ -1,0 +1,40 @@
+"""The command line of training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import datasets
+from fusion.method import resolve_device
+from fusion.training.recipes import RECIPES, recipe_for
+from fusion.training.trainer import Settings, train
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``train`` to the subparsers of ``python -m fusion``."""
+    parser = commands.add_parser("train", help="train a network by its own published recipe")
+    add = parser.add_argument
+    add("network", choices=sorted(RECIPES))
+    add("--supervision", choices=("original",), default="original", help="what the loss compares with: the sources")
+    add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
+    add("--dataset", default="roadscene", metavar="NAME")
+    add("--root", type=Path, metavar="DIR", help="folder of the data set")
+    add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NETWORK); resumes there")
+    add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
+    add("--device", default="auto", metavar="NAME")
+    add("--bfloat16", action="store_true", help="forward passes in bfloat16")
+    add("--seed", type=int, default=0)
+    parser.set_defaults(command=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    recipe = recipe_for(options.network, options.recipe == "published")
+    out = options.out or Path("training", options.network)
+    settings = Settings(out, resolve_device(options.device), options.bfloat16, seed=options.seed)
+    data = datasets.load(options.dataset, root=options.root)
+    record = train(recipe, data, settings, options.budget).recipe or {}
+    share = f"{record['share_of_published_schedule']:.1%} of the published schedule"
+    print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {share}")
+    return 0

@@ -1,0 +1,276 @@
+"""Trainer: one loop for all recipes, from the first step to the weights that are shipped.
+
+Interrupted at any moment it goes on from its last checkpoint and ends with the same bits as if it had never stopped:
+patches and random numbers are functions of the step's number, not of what came before.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from datasets.files import write_atomic
+from datasets.pairs import PairDataset
+from fusion.method import FusionError
+from fusion.training.patches import Patches, fixed_patches, training_split
+from fusion.training.recipes import Recipe, Step
+from fusion.weights.manifest import Manifest, write_weights
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+VALIDATION_PATCHES = 16
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop: after so many steps in all, or so many seconds of this call; whichever is first."""
+
+    steps: int
+    seconds: float = float("inf")
+
+    @classmethod
+    def parse(cls, text: str | None, published_steps: int) -> Budget:
+        """ "500" steps, "90s", "40m" or "2h"; None is the whole published schedule."""
+        if text is None:
+            return cls(published_steps)
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+        if not found or (not found[2] and "." in found[1]):
+            raise FusionError(f"budget {text!r}: expected a number of steps, or a time such as 90s, 40m or 2h")
+        if not found[2]:
+            return cls(int(found[1]))
+        return cls(published_steps, float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train, beyond the recipe.
+
+    Attributes:
+        out: folder of checkpoint, log and weights.
+        device: "cpu" or "cuda".
+        bfloat16: forward passes in bfloat16; weights, losses and updates stay in float32.
+        channels_last: memory layout that suits convolutions.
+        seed: of initial weights, patches and everything else random.
+        validate_every, save_every: in steps and seconds.
+    """
+
+    out: Path
+    device: str = "cpu"
+    bfloat16: bool = False
+    channels_last: bool = True
+    seed: int = 0
+    validate_every: int = 50
+    save_every: float = 60.0
+
+
+def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None = None) -> Manifest:
+    """Train a network on the training part of a data set; goes on from `settings.out` if a checkpoint is there.
+
+    Under ``torchrun`` every process takes its share of each batch and gradients are averaged.
+
+    Args:
+        recipe: what to train and how.
+        dataset: pairs; `training_split` decides which are held out to validate on.
+        settings: where and how.
+        budget: see `Budget.parse`.
+
+    Returns:
+        The manifest of the weights written to ``OUT/NETWORK.safetensors``.
+
+    Raises:
+        FusionError: a loss or gradient that is not finite, or a checkpoint of another training.
+    """
+    with _processes() as (rank, world):
+        return _train(recipe, dataset, settings, budget, rank, world)
+
+
+def _train(
+    recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None, rank: int, world: int
+) -> Manifest:
+    seen, held_out = training_split(dataset)
+    patches = Patches(seen, recipe.patch, settings.seed, recipe.augment)
+    published_steps = recipe.epochs * max(1, patches.windows(recipe.stride) // recipe.batch)
+    limit = Budget.parse(budget, published_steps)
+    validation = tuple(image.to(settings.device) for image in fixed_patches(held_out, recipe.patch, VALIDATION_PATCHES))
+
+    torch.manual_seed(settings.seed)
+    networks = recipe.build().to(settings.device)
+    if settings.channels_last:
+        networks = networks.to(memory_format=torch.channels_last)
+    optimizers = recipe.optimizers(networks)
+    state = State(recipe, settings, networks, optimizers, seen.fingerprint())
+    state.restore()
+
+    start, saved = time.monotonic(), time.monotonic()
+    bar = tqdm(total=limit.steps, initial=state.step, unit="step", disable=rank > 0, mininterval=_bar_interval())
+    while state.step < limit.steps and time.monotonic() - start < limit.seconds:
+        began = time.monotonic()
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * recipe.rate(min(1, state.step / published_steps))
+        torch.manual_seed(settings.seed + state.step)
+        step = Step(
+            networks,
+            lambda name, loss: _descend(networks[name], optimizers[name], loss, world),
+            _autocast(settings),
+            torch.Generator().manual_seed((settings.seed << 32) + state.step * world + rank),
+        )
+        networks.train()
+        batch = patches.batch(state.step, max(1, recipe.batch // world), rank)
+        losses = recipe.step(step, *(image.to(settings.device) for image in batch))
+        state.advance(time.monotonic() - began, losses)
+        if state.step % settings.validate_every == 0 or state.step == limit.steps:
+            state.log[-1]["validation"] = _validate(recipe, networks, validation)
+        if rank == 0 and time.monotonic() - saved > settings.save_every:
+            state.save()
+            saved = time.monotonic()
+        bar.update()
+        bar.set_postfix({name: f"{value:.4g}" for name, value in losses.items()})
+    bar.close()
+    if rank == 0:
+        state.save()
+    return _export(state, published_steps, rank)
+
+
+def _descend(network: nn.Module, optimizer: Optimizer, loss: Tensor, world: int) -> float:
+    """One update of a network's parameters; gradients are averaged over the processes."""
+    optimizer.zero_grad(set_to_none=True)
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    if world > 1:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                distributed.all_reduce(parameter.grad)
+                parameter.grad /= world
+    norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        raise FusionError(f"loss {loss.item()}, gradient norm {norm.item()}: training diverged; try float32")
+    optimizer.step()
+    return loss.item()
+
+
+@torch.no_grad()
+def _validate(recipe: Recipe, networks: nn.ModuleDict, validation: tuple[Tensor, ...]) -> float:
+    networks.eval()
+    return recipe.loss(networks, *validation).item()
+
+
+class State:
+    """Everything a training is at a step: weights, optimisers, and the log so far."""
+
+    def __init__(
+        self, recipe: Recipe, settings: Settings, networks: nn.ModuleDict, optimizers: dict[str, Optimizer], split: str
+    ) -> None:
+        self.recipe, self.settings, self.networks, self.optimizers = recipe, settings, networks, optimizers
+        self.identity = {
+            "network": recipe.network, "published": recipe.published, "split": split, "seed": settings.seed,
+        }  # fmt: skip
+        self.step = 0
+        self.seconds = 0.0
+        self.log: list[dict[str, float]] = []
+
+    def advance(self, seconds: float, losses: dict[str, float]) -> None:
+        """Count a step that is done."""
+        self.step += 1
+        self.seconds += seconds
+        self.log.append({"step": self.step, "seconds": self.seconds, **losses})
+
+    def save(self) -> None:
+        """Write the checkpoint and the loss curves, each whole or not at all."""
+        buffer = io.BytesIO()
+        content = {
+            "identity": self.identity,
+            "step": self.step,
+            "seconds": self.seconds,
+            "log": self.log,
+            "networks": self.networks.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+        torch.save(content, buffer)
+        write_atomic(self.settings.out / CHECKPOINT, buffer.getvalue())
+        write_atomic(self.settings.out / LOG, self._curves().encode())
+
+    def restore(self) -> None:
+        """Go back to the checkpoint, if there is one; raises `FusionError` if it is of another training."""
+        path = self.settings.out / CHECKPOINT
+        if not path.is_file():
+            return
+        content: dict[str, Any] = torch.load(path, map_location=self.settings.device, weights_only=True)
+        if content["identity"] != self.identity:
+            raise FusionError(f"{path} is of another training ({content['identity']}); give another --out")
+        self.networks.load_state_dict(content["networks"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(content["optimizers"][name])
+        self.step, self.seconds, self.log = content["step"], content["seconds"], content["log"]
+
+    def _curves(self) -> str:
+        names = list(dict.fromkeys(name for row in self.log for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.log)
+        return text.getvalue()
+
+
+def _export(state: State, published_steps: int, rank: int) -> Manifest:
+    recipe, settings = state.recipe, state.settings
+    tail = state.log[-50:]
+    means = {
+        name: sum(row[name] for row in tail if name in row) / sum(name in row for row in tail)
+        for name in dict.fromkeys(name for row in tail for name in row)
+        if name not in ("step", "seconds")
+    }
+    record = {
+        **state.identity,
+        "supervision": "original",
+        "steps": state.step,
+        "published_steps": published_steps,
+        "share_of_published_schedule": state.step / published_steps,
+        "seconds": round(state.seconds, 1),
+        "last_losses": means,
+        "slips_mended": "" if recipe.published else recipe.slips,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in recipe.exported(state.networks).items()}
+    path = settings.out / f"{recipe.network}.safetensors"
+    path = path if rank == 0 else path.with_name(f".rank{rank}.safetensors")
+    return write_weights(path, tensors, recipe.network, "Apache-2.0", recipe=record)
+
+
+def _autocast(settings: Settings) -> Callable[[], Any]:
+    if not settings.bfloat16:
+        return nullcontext
+    return lambda: torch.autocast(settings.device.split(":")[0], torch.bfloat16)
+
+
+def _bar_interval() -> float:
+    return 0.1 if sys.stderr.isatty() else 30
+
+
+@contextmanager
+def _processes() -> Iterator[tuple[int, int]]:
+    """(rank, number) of the processes that ``torchrun`` started; (0, 1) without it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1
+        return
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield distributed.get_rank(), world
+    finally:
+        distributed.destroy_process_group()

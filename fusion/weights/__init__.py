@@ -1,0 +1,65 @@
+"""Weights: where a network's parameters are, and how they get into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from datasets.files import cache_root, sha256_file
+from fusion.method import FusionError
+
+SHIPPED = Path(__file__).parent
+"""Folder of the weights trained by this project: ``NAME.safetensors`` and ``NAME+VARIANT.safetensors``."""
+
+
+def published_folder() -> Path:
+    """Where converted weights of the authors are kept."""
+    return cache_root() / "weights"
+
+
+def find_weights(name: str, weights: str | Path) -> Path:
+    """The file behind "original", "rts", "published" or a path, for the network `name`.
+
+    Raises:
+        FusionError: there is none; the message says how to get it.
+    """
+    if str(weights) in ("original", "rts", "published"):
+        if weights == "published":
+            path, remedy = published_folder() / f"{name}.safetensors", f"python -m fusion weights fetch {name}"
+        elif weights == "original":
+            path, remedy = SHIPPED / f"{name}.safetensors", f"python -m fusion train {name}"
+        else:
+            path, remedy = SHIPPED / f"{name}+rts.safetensors", f"python -m fusion train {name} --supervision rts"
+    else:
+        path, remedy = Path(weights).expanduser(), "give the path of a safetensors file"
+    if not path.is_file():
+        raise FusionError(f"no {weights} weights of {name} ({path}): {remedy}")
+    return path
+
+
+def read_weights(network: nn.Module, path: Path) -> None:
+    """Load a safetensors file into a network; half precision is widened, every tensor must fit.
+
+    Raises:
+        FusionError: not a safetensors file, or names or shapes differ; the message lists the first few.
+    """
+    try:
+        given, wanted = load_file(path), network.state_dict()
+    except (OSError, SafetensorError) as error:
+        raise FusionError(
+            f"{path}: not a safetensors file ({error}); python -m fusion weights convert makes one"
+        ) from error
+    missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    shaped = sorted(key for key in wanted.keys() & given.keys() if wanted[key].shape != given[key].shape)
+    if missing or extra or shaped:
+        found = f"missing {missing[:3]}, unknown {extra[:3]}, other shape {shaped[:3]}"
+        raise FusionError(f"{path} does not fit {type(network).__name__}: {found}")
+    network.load_state_dict({key: value.to(wanted[key].dtype) for key, value in given.items()})
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a weights file."""
+    return sha256_file(path)

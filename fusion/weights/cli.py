@@ -1,0 +1,101 @@
+"""The command line of weights: list, convert, verify, fetch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from fusion.method import FusionError
+from fusion.registry import network_class, network_names
+from fusion.weights import SHIPPED, published_folder, read_weights
+from fusion.weights.convert import convert
+from fusion.weights.manifest import problems, read_manifest
+from fusion.weights.published import PUBLISHED, fetch_published
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``weights`` with its subcommands to the subparsers of ``python -m fusion``."""
+    weights = commands.add_parser("weights", help="list, convert, verify or fetch the weights of networks")
+    actions = weights.add_subparsers(required=True, metavar="action")
+
+    show = actions.add_parser("list", help="weights that are here, and published ones that could be")
+    show.set_defaults(command=_list)
+
+    change = actions.add_parser("convert", help="published checkpoint to safetensors")
+    change.add_argument("network", metavar="NETWORK", help="such as sdnet")
+    change.add_argument("source", nargs="+", type=Path, metavar="FILE", help="the checkpoint's files, or their folder")
+    change.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: where NETWORK+published looks")
+    change.set_defaults(command=_convert)
+
+    check = actions.add_parser("verify", help="compare weights with their manifests and networks")
+    check.add_argument("file", nargs="*", type=Path, metavar="FILE", help="default: all that are here")
+    check.set_defaults(command=_verify)
+
+    get = actions.add_parser("fetch", help="fetch and convert published weights")
+    get.add_argument("key", nargs="+", metavar="NETWORK", help=f"one of {', '.join(PUBLISHED)}")
+    get.set_defaults(command=_fetch)
+
+
+def files_here() -> list[Path]:
+    """All weights files that were shipped, fetched or converted."""
+    return [path for folder in (SHIPPED, published_folder()) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def _list(_: argparse.Namespace) -> int:
+    rows = [(path.stem, _origin(path), f"{path.stat().st_size / 1e6:.1f}", _terms(path)) for path in files_here()]
+    here = {path.stem for path in files_here() if path.parent == published_folder()}
+    rows += [
+        (key, "can be fetched" if weights.files else "by hand", "", weights.licence)
+        for key, weights in PUBLISHED.items()
+        if key not in here and (weights.network in network_names())
+    ]
+    print(tabulate(rows, ["weights", "state", "MB", "terms"], disable_numparse=True))
+    return 0
+
+
+def _origin(path: Path) -> str:
+    return "shipped" if path.parent == SHIPPED else "published, here"
+
+
+def _terms(path: Path) -> str:
+    try:
+        return read_manifest(path).licence
+    except FusionError as error:
+        return str(error)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    target = options.output or published_folder() / f"{options.network}.safetensors"
+    licence = PUBLISHED[options.network].licence if options.network in PUBLISHED else "unknown"
+    manifest = convert(options.network, options.source, target, licence)
+    left = f", {len(manifest.left_out)} variables left out" if manifest.left_out else ""
+    print(f"{target}: {len(manifest.tensors)} tensors{left}")
+    return 0
+
+
+def verify(path: Path) -> list[str]:
+    """What is wrong with a weights file: by its manifest, or because it does not fit its network."""
+    found = problems(path)
+    if not found:
+        try:
+            read_weights(network_class(read_manifest(path).network).module(), path)
+        except FusionError as error:
+            found.append(str(error))
+    return found
+
+
+def _verify(options: argparse.Namespace) -> int:
+    paths = options.file or files_here()
+    found = {path: verify(path) for path in paths}
+    for path, reasons in found.items():
+        print("\n".join(reasons) if reasons else f"{path}: as its manifest says, fits its network")
+    return 1 if any(found.values()) else 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    for key in options.key:
+        print(fetch_published(key, progress=True))
+    return 0

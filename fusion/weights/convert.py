@@ -1,0 +1,179 @@
+"""Convert: checkpoints as their authors published them, to safetensors files that fit this package's networks.
+
+PyTorch files are read with ``weights_only=True``, which refuses pickles that would run code; TensorFlow checkpoints by
+`fusion.weights.tensorflow`, as numbers.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from datasets.files import sha256_bytes, sha256_file
+from fusion.method import FusionError
+from fusion.registry import network_class
+from fusion.weights import published_folder
+from fusion.weights.manifest import Manifest, Source, write_weights
+from fusion.weights.names import RULES, new_names
+from fusion.weights.tensorflow import data_files, index_file, read_bundle
+
+PYTORCH_SUFFIXES = (".pkl", ".pth", ".pt", ".model", ".ckpt", ".tar")
+_WRAPPERS = ("weight", "state_dict", "params_ema", "params", "model")
+"""Keys under which training codes put a state dictionary beside epoch numbers and the like."""
+
+
+def convert(
+    network: str,
+    sources: Sequence[Path],
+    target: Path,
+    licence: str = "unknown",
+    addresses: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Convert a checkpoint.
+
+    Args:
+        network: key of the network.
+        sources: the checkpoint's files (all of them: a network may be stored in parts), or one folder of them.
+        target: the safetensors file to write; its manifest goes beside it.
+        licence: terms of use, for the manifest.
+        addresses: where files come from, by file name, for the manifest; others are recorded by their names.
+
+    Raises:
+        FusionError: a file cannot be read safely, or the checkpoint is another network's.
+    """
+    files = checkpoint_files(sources)
+    published = read_checkpoint(files)
+    tensors, origin = to_network(network, published)
+    known = addresses or {}
+    return write_weights(
+        target,
+        tensors,
+        network,
+        licence,
+        tuple(Source(known.get(path.name, path.name), sha256_file(path)) for path in files),
+        origin,
+        tuple(sorted(published.keys() - origin.values())),
+    )
+
+
+def as_safetensors(network: str, path: Path) -> Path:
+    """`path` itself if it is a safetensors file, else its conversion, kept in the cache by the content's checksum.
+
+    Raises:
+        FusionError: see `convert`.
+    """
+    path = Path(path).expanduser()
+    if path.suffix == ".safetensors":
+        return path
+    files = checkpoint_files([path])
+    digest = sha256_bytes("".join(sha256_file(file) for file in files).encode())
+    target = published_folder() / "converted" / f"{network}-{digest[:16]}.safetensors"
+    if not target.is_file():
+        convert(network, files, target)
+    return target
+
+
+def checkpoint_files(sources: Sequence[Path]) -> list[Path]:
+    """The files that make up a checkpoint: a TensorFlow index brings its data along, a folder what lies in it.
+
+    Raises:
+        FusionError: there are none, or a folder holds several TensorFlow checkpoints.
+    """
+    files: list[Path] = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            indices = sorted(source.glob("*.index"))
+            if len(indices) > 1:
+                names = ", ".join(path.name for path in indices)
+                raise FusionError(f"{source} holds several checkpoints ({names}): name one of them")
+            found = indices or sorted(path for path in source.iterdir() if path.suffix in PYTORCH_SUFFIXES)
+            if not found:
+                raise FusionError(f"{source} holds no checkpoint (*.index, *{', *'.join(PYTORCH_SUFFIXES)})")
+            files += checkpoint_files(found)
+        elif index_file(source).is_file():
+            files += [index_file(source), *data_files(index_file(source))]
+        elif source.is_file():
+            files.append(source)
+        else:
+            raise FusionError(f"{source}: there is no such file, folder or TensorFlow checkpoint")
+    return list(dict.fromkeys(files))
+
+
+def read_checkpoint(files: Sequence[Path]) -> dict[str, Tensor]:
+    """All tensors of a checkpoint's files, in PyTorch's layout, under their published names.
+
+    Raises:
+        FusionError: a file is missing, damaged, would run code, or holds something else; or two files hold the same
+            tensor.
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in files:
+        if ".data-" in path.name:
+            continue
+        part = _read_tensorflow(path) if path.suffix == ".index" else _read_pytorch(path)
+        if twice := sorted(tensors.keys() & part.keys()):
+            raise FusionError(f"{path} and another file both hold {', '.join(twice[:3])}; give one network's files")
+        tensors |= part
+    return tensors
+
+
+def _read_tensorflow(index: Path) -> dict[str, Tensor]:
+    return {name: torch_layout(name, value) for name, value in read_bundle(index).items()}
+
+
+def torch_layout(name: str, value: NDArray) -> Tensor:
+    """A TensorFlow variable as PyTorch orders it: kernels HWIO to OIHW, matrices ``[in, out]`` to ``[out, in]``.
+
+    The vector of a power iteration, ``[1, out]``, is no matrix of a layer and stays as it is.
+    """
+    tensor = torch.from_numpy(value)
+    if tensor.ndim == 4:
+        tensor = tensor.permute(3, 2, 0, 1)
+    elif tensor.ndim == 2 and not name.endswith("/u"):
+        tensor = tensor.T
+    return tensor.contiguous()
+
+
+def _read_pytorch(path: Path) -> dict[str, Tensor]:
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+    except pickle.UnpicklingError as error:
+        raise FusionError(
+            f"{path}: refused, because it is damaged or holds more than tensors and plain values, which could run any "
+            "code; only state dictionaries are read"
+        ) from error
+    except (OSError, SafetensorError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise FusionError(f"{path}: not a checkpoint that can be read ({error})") from error
+    while isinstance(content, Mapping) and not all(isinstance(value, Tensor) for value in content.values()):
+        content = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+    if not isinstance(content, Mapping) or not content:
+        raise FusionError(f"{path}: expected a state dictionary, alone or under one of {', '.join(_WRAPPERS)}")
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _unpickle(path: Path) -> object:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def to_network(network: str, published: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Published tensors under the names of a network's state dictionary, and the published name of each.
+
+    Raises:
+        FusionError: tensors are missing or have other shapes; the message lists the first few.
+    """
+    wanted = network_class(network).module().state_dict()
+    names = new_names(published, RULES[network]) if network in RULES else {name: name for name in published}
+    origin = {new: old for old, new in names.items() if new in wanted}
+    missing = sorted(wanted.keys() - origin.keys())
+    shaped = sorted(new for new, old in origin.items() if published[old].shape != wanted[new].shape)
+    if missing or shaped:
+        found = f"{len(missing)} of {len(wanted)} tensors missing {missing[:3]}, other shape {shaped[:3]}"
+        raise FusionError(f"this checkpoint is not of {network}: {found}; its own names begin {sorted(published)[:3]}")
+    return {new: published[old] for new, old in origin.items()}, origin

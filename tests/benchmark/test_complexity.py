@@ -1,0 +1,21 @@
+"""Costs against what can be counted by hand."""
+
+import pytest
+
+from benchmark.cli import main
+from benchmark.complexity import measure_costs
+
+
+def test_cost_of_a_network_is_what_its_layers_say() -> None:
+    (cost,) = measure_costs(["sdnet"], (64, 48), repeats=1)
+    # 5x5x1x16, then 3x3x16 channels in times 16, 32, 48 out of 16, on both paths; then 128 to 1; at each pixel
+    layers = 2 * (25 * 16 + 9 * 16 * (16 + 32 + 48)) + 128
+    assert cost.gmac == pytest.approx(layers * 64 * 48 / 1e9)
+    assert cost.parameters == 67_091
+    assert cost.seconds > 0 and cost.memory >= 0
+
+
+def test_table_of_classical_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["complexity", "--method", "average", "--size", "64x48", "--threads", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["average", "-", "-"]
+    assert main(["complexity", "--method", "nope"]) == 2

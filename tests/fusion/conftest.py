@@ -1,0 +1,76 @@
+"""What tests of networks share: published cases and weights that this repository does not hold, and random weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fusion.networks.base import NetworkMethod
+from fusion.registry import network_class
+
+
+def _folder(variable: str, default: str) -> Path:
+    named = os.environ.get(variable)
+    folder = Path(named).expanduser() if named else Path(__file__).parents[3] / "shared" / default
+    if not folder.is_dir():
+        pytest.skip(f"needs other people's files: {folder} is no folder (set {variable})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_root() -> Path:
+    """Folder with networks/{graph,seeded,published}: ``IVIF_GOLDEN``, or shared/golden beside the repository."""
+    return _folder("IVIF_GOLDEN", "golden") / "networks"
+
+
+@pytest.fixture(scope="session")
+def weights_root() -> Path:
+    """Folder with converted weights and original/: ``IVIF_WEIGHTS``, or shared/weights beside the repository."""
+    return _folder("IVIF_WEIGHTS", "weights")
+
+
+def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Give every parameter random values that keep the scale of maps, so that all layers matter to the output."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.requires_grad and parameter.ndim > 1:
+                fan_in = parameter[0].numel()
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * fan_in**-0.5)
+            elif parameter.requires_grad:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    return module
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``random_weights("sdnet", seed=0)``: a safetensors file of random weights that fit the network."""
+    folder = tmp_path_factory.mktemp("weights")
+
+    def make(name: str, seed: int = 0) -> Path:
+        path = folder / f"{name}-{seed}.safetensors"
+        if not path.is_file():
+            torch.manual_seed(seed)
+            save_file(randomise(network_class(name).module(), seed).state_dict(), path)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def random_method(random_weights) -> Callable[[str], NetworkMethod]:
+    """``random_method("sdnet")``: the network with random weights, made once."""
+    made: dict[str, NetworkMethod] = {}
+
+    def make(name: str) -> NetworkMethod:
+        if name not in made:
+            made[name] = network_class(name)(random_weights(name))
+        return made[name]
+
+    return make

@@ -1,0 +1,325 @@
+"""Networks as methods: size of the architecture, shapes, range, determinism, tiles; and the blocks they share."""
+
+import pytest
+import torch
+from torch import nn
+
+import fusion
+from datasets.files import sha256_file
+from fusion import FusionError, registry
+from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
+from fusion.networks.ddcgan import DDcGANDiscriminator
+from fusion.networks.didfuse import DIDFuse
+from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
+from fusion.networks.sdnet import SDNet
+from fusion.registry import load, network_class, network_names
+
+PARAMETERS = {
+    "didfuse": 260_935,
+    "pmgi": 42_017,
+    "sdnet": 67_091,
+    "fusiongan": 925_633,
+    "ddcgan": 1_097_665,
+    "rfn_nest": 7_524_249,
+    "swinfusion": 973_681,
+    "mgt": 1_467_211,
+}
+"""Trainable parameters, counted in the authors' own codes."""
+
+NAMES = network_names()
+
+
+def images(height, width, channels=1, batch=1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.rand(batch, count, height, width, generator=generator) for count in (1, channels)]
+
+
+def trainable(module):
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_as_many_as_the_authors_have(name):
+    assert trainable(network_class(name).module()) == PARAMETERS[name]
+
+
+def test_parameters_of_parts():
+    squeeze = SDNet().conv
+    assert sum(trainable(layer) for name, layer in squeeze.items() if int(name[5]) <= 5) == 28_705
+    assert trainable(FusionGANDiscriminator()) == 397_953
+    assert trainable(DDcGANDiscriminator()) == 31_233
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_are_declared(name):
+    cls = network_class(name)
+    assert cls.family == "network" and cls.title and cls.paper and cls.name == name
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(48, 40), (37, 51)])
+@pytest.mark.parametrize("name", NAMES)
+def test_fused_image_has_the_sources_size_and_range(random_method, name, size, channels):
+    infrared, visible = images(*size, channels)
+    fused = random_method(name).fuse(infrared, visible)
+    assert fused.shape == visible.shape
+    assert 0 <= fused.min() < fused.max() <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_result_depends_on_both_sources(random_method, name):
+    method, (infrared, visible) = random_method(name), images(32, 32)
+    fused = method.fuse(infrared, visible)
+    for other in (method.fuse(1 - infrared, visible), method.fuse(infrared, 1 - visible)):
+        assert (other - fused).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_input_gives_the_same_bits(random_method, name):
+    infrared, visible = images(32, 40)
+    torch.testing.assert_close(
+        random_method(name).fuse(infrared, visible), random_method(name).fuse(infrared, visible), rtol=0, atol=0
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_does_not_see_its_neighbours_in_the_batch(random_method, name):
+    infrared, visible = images(32, 40, batch=2)
+    together = random_method(name).fuse(infrared, visible)
+    apart = [random_method(name).fuse(infrared[[index]], visible[[index]]) for index in (0, 1)]
+    difference = (together - torch.cat(apart)).abs()
+    # Where a method rounds to grey levels, an error in the last bit may show as one level here and there.
+    assert difference.max() <= 1.01 / 255 and difference.mean() < 1e-4
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if network_class(name).tile is not None])
+def test_tiles_give_the_same_as_the_whole_image(random_weights, name):
+    cls = network_class(name)
+    small = cls.multiple * -(-(2 * cls.margin + 24) // cls.multiple)
+    infrared, visible = images(2 * small, 2 * small + 5)
+    whole, tiled = (type(cls.__name__, (cls,), {"tile": tile})(random_weights(name)) for tile in (None, small))
+    torch.testing.assert_close(tiled.fuse(infrared, visible), whole.fuse(infrared, visible), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_identity_is_that_of_the_weights_file(random_weights, name):
+    first, second = (network_class(name)(random_weights(name, seed)) for seed in (0, 1))
+    assert first.state() == sha256_file(random_weights(name, 0))
+    assert first.fingerprint() != second.fingerprint()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_are_ready_for_inference_and_record_no_gradients(random_method, name):
+    method = random_method(name)
+    assert not method.network.training
+    assert not method.fuse(*images(32, 32)).requires_grad
+
+
+@pytest.mark.parametrize("name", ["didfuse", "ddcgan"])
+def test_a_line_of_pixels_is_refused_where_reflection_is_needed(random_method, name):
+    with pytest.raises(FusionError, match=rf"{name} needs sides of at least 2 pixels, found 9x1"):
+        random_method(name).fuse(*images(1, 9))
+
+
+@pytest.mark.parametrize("name", ["pmgi", "sdnet", "fusiongan"])
+def test_a_line_of_pixels_is_fused_where_it_can_be(random_method, name):
+    assert random_method(name).fuse(*images(1, 9)).shape == (1, 1, 1, 9)
+
+
+@pytest.mark.parametrize("name", ["pmgi", "sdnet", "fusiongan", "ddcgan"])
+def test_saving_of_old_scipy_stretches_each_image_to_the_full_range(random_method, name):
+    fused = random_method(name).fuse(*images(32, 40, batch=2))
+    assert fused.amin((1, 2, 3)).tolist() == [0, 0] and fused.amax((1, 2, 3)).tolist() == [1, 1]
+
+
+# Names and weights
+
+
+@pytest.fixture
+def shipped(monkeypatch, tmp_path, random_weights):
+    """An empty folder of shipped weights, and one of published ones with sdnet in it."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr("fusion.weights.SHIPPED", folder)
+    monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "sdnet.safetensors").write_bytes(random_weights("sdnet").read_bytes())
+    return folder
+
+
+def test_networks_are_listed_in_the_order_of_tables():
+    assert [name for name in PARAMETERS if name in NAMES] == NAMES
+
+
+def test_a_network_is_offered_only_with_weights_for_its_plain_name(shipped, random_weights):
+    assert not set(fusion.names()) & set(NAMES)
+    (shipped / "sdnet.safetensors").write_bytes(random_weights("sdnet").read_bytes())
+    assert set(fusion.names()) & set(NAMES) == {"sdnet"}
+    method = load("sdnet")
+    assert (method.name, method.title) == ("sdnet", "SDNet")
+
+
+def test_weights_are_chosen_by_the_name(shipped, random_weights):
+    (shipped / "sdnet+rts.safetensors").write_bytes(random_weights("sdnet", 1).read_bytes())
+    retrained, published = load("sdnet+rts"), load("sdnet+published")
+    assert (retrained.name, retrained.title) == ("sdnet+rts", "SDNet (RtS)")
+    assert (published.name, published.title) == ("sdnet+published", "SDNet (published)")
+    assert retrained.state() == sha256_file(random_weights("sdnet", 1))
+    assert published.state() == sha256_file(random_weights("sdnet"))
+    assert load("sdnet", weights="rts").name == "sdnet+rts"
+    assert type(published).name == "sdnet"
+
+
+def test_weights_from_a_file(random_weights):
+    method = load("sdnet", weights=random_weights("sdnet", 1))
+    assert method.name == "sdnet+sdnet-1" and method.state() == sha256_file(random_weights("sdnet", 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("sdnet", "no original weights of sdnet .*: python -m fusion train sdnet$"),
+        ("sdnet+rts", r"no rts weights of sdnet .*: python -m fusion train sdnet --supervision rts"),
+        ("pmgi+published", "no published weights of pmgi .*: python -m fusion weights fetch pmgi"),
+    ],
+)
+def test_missing_weights_say_how_to_get_them(shipped, name, command):
+    with pytest.raises(FusionError, match=command):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["sdnet+", "sdnet+other", "sdnet+original", "sdnet+rts+rts"])
+def test_unknown_weights_are_refused(name):
+    with pytest.raises(FusionError, match=r"named once, by a file or as in sdnet\+rts, sdnet\+published"):
+        load(name)
+
+
+def test_weights_are_named_once():
+    with pytest.raises(FusionError, match="named once"):
+        load("sdnet+rts", weights="published")
+
+
+@pytest.mark.parametrize(("name", "weights"), [("average+rts", None), ("average", "rts")])
+def test_methods_without_weights_get_none(name, weights):
+    with pytest.raises(FusionError, match="average is no network and has no weights"):
+        load(name, weights)
+
+
+def test_unknown_network():
+    with pytest.raises(FusionError, match=r"no network 'average'; there are didfuse, pmgi, "):
+        registry.network_class("average")
+
+
+# Architecture
+
+
+def test_didfuse_adds_features_of_both_images():
+    network = DIDFuse().eval()
+    infrared, visible = images(12, 12)
+    mixed = [left + right for left, right in zip(network.encode(infrared), network.encode(visible), strict=True)]
+    torch.testing.assert_close(network(infrared, visible), network.decode(type(network.encode(visible))(*mixed)))
+
+
+def test_fusiongan_loses_six_pixels_on_each_side():
+    network = FusionGANGenerator().eval()
+    assert network(*images(30, 40)).shape == (1, 1, 30 - 2 * network.border, 40 - 2 * network.border)
+
+
+def test_sdnet_decomposes_into_two_images():
+    infrared, visible = SDNet().decompose(torch.rand(2, 1, 9, 11))
+    assert infrared.shape == visible.shape == (2, 1, 9, 11)
+
+
+def test_discriminators_give_one_number_a_patch():
+    assert FusionGANDiscriminator()(torch.rand(2, 1, 120, 120)).shape == (2, 1)
+    score = DDcGANDiscriminator()(torch.rand(2, 1, 84, 84))
+    assert score.shape == (2, 1) and score.min() >= 0 and score.max() <= 1
+
+
+# Blocks
+
+
+def test_stretch_by_hand():
+    image = torch.tensor([[-1.0, 1.0], [0.0, 3.0]])[None, None]
+    expected = torch.tensor([[0.0, 0.5], [0.25, 1.0]])[None, None]
+    torch.testing.assert_close(stretch_to_unit(torch.cat((image, 10 * image))), torch.cat((expected, expected)))
+
+
+def test_stretch_of_a_constant_image_is_black():
+    assert stretch_to_unit(torch.full((1, 1, 3, 3), 7.0)).eq(0).all()
+
+
+def test_batch_statistics_norm_trains_like_batch_normalisation():
+    ours, theirs = BatchStatisticsNorm(3, eps=1e-5), nn.BatchNorm2d(3, eps=1e-5)
+    for norm in (ours, theirs):
+        nn.init.constant_(norm.weight, 1.5)
+        nn.init.constant_(norm.bias, -0.5)
+    maps = torch.rand(4, 3, 5, 6)
+    torch.testing.assert_close(ours(maps), theirs(maps))
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_statistics_norm_evaluates_each_image_alone(affine):
+    norm = BatchStatisticsNorm(3, eps=1e-5, affine_in_eval=affine).eval()
+    nn.init.constant_(norm.weight, 1.5)
+    nn.init.constant_(norm.bias, -0.5)
+    reference = nn.InstanceNorm2d(3, eps=1e-5, affine=True)
+    nn.init.constant_(reference.weight, 1.5 if affine else 1)
+    nn.init.constant_(reference.bias, -0.5 if affine else 0)
+    maps = torch.rand(4, 3, 5, 6) * 10
+    torch.testing.assert_close(norm(maps), reference(maps))
+
+
+def test_initial_weights_are_a_truncated_normal():
+    layer = init_truncated_normal_on(nn.Conv2d(16, 64, 5))
+    assert layer.weight.abs().max() <= 2e-3
+    # A normal distribution cut at two standard deviations has 0.8796 of the standard deviation.
+    assert layer.weight.std().item() == pytest.approx(0.8796e-3, rel=0.02)
+    assert layer.bias.eq(0).all()
+
+
+def init_truncated_normal_on(layer):
+    init_truncated_normal(layer, 1e-3)
+    return layer
+
+
+def test_power_iteration_finds_the_largest_singular_value():
+    weight, u = torch.randn(6, 4, 3, 3, dtype=torch.float64), torch.randn(1, 6, dtype=torch.float64)
+    for _ in range(500):
+        normal, u = spectral_norm(weight, u)
+    assert torch.linalg.matrix_norm(normal.flatten(1), 2).item() == pytest.approx(1)
+
+
+def test_one_power_iteration_by_hand():
+    # W = [[3, 0], [0, 1]] (outputs x inputs), u = [1, 1]: v = [3, 1] / sqrt 10, u' = [9, 1] / sqrt 82, sigma = v W u'.
+    normal, u = spectral_norm(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), torch.ones(1, 2))
+    torch.testing.assert_close(u, torch.tensor([[9.0, 1.0]]) / 82**0.5)
+    torch.testing.assert_close(normal, torch.tensor([[3.0, 0.0], [0.0, 1.0]]) / (82 / 820**0.5))
+
+
+def test_gradient_flows_through_the_power_iteration():
+    u = torch.randn(1, 3, dtype=torch.float64)
+    weight = torch.randn(3, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda weight: spectral_norm(weight, u), weight)
+
+
+def test_spectral_state_advances_only_when_asked_in_training():
+    layer, maps = SpectralConv2d(2, 3, 3), torch.rand(1, 2, 5, 5)
+    before = layer.u.clone()
+    layer(maps, update=False)
+    assert torch.equal(layer.u, before)
+    layer(maps)
+    assert not torch.equal(layer.u, before)
+    after = layer.u.clone()
+    layer.eval()
+    torch.testing.assert_close(layer(maps), torch.nn.functional.conv2d(maps, layer.weight, layer.bias))
+    assert torch.equal(layer.u, after)
+
+
+def test_a_spectral_layer_can_be_used_twice_before_the_backward_pass():
+    network = FusionGANDiscriminator()
+    real, fake = torch.rand(2, 2, 1, 120, 120)
+    (network(real).mean() + network(fake, update=False).mean()).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
