@@ -1,4 +1,4 @@
-"""NestFuse auto-encoder: the nest-connected encoder and decoder that RFN-Nest and the image fusion transformer share."""
+"""NestFuse auto-encoder: nest-connected encoder and decoder, shared by RFN-Nest and the image fusion transformer."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ class NestFuse(nn.Module):
         self.DB2_2 = NestBlock(2 * second + third, second)
         self.DB1_3 = NestBlock(3 * first + second, first)
         self.conv_out = ReflectConvolution(first, 1, 1)
+        # Maps are never negative: with weights of one sign the last ReLU cannot be dead from the start.
+        self.conv_out.conv2d.weight.data.abs_()
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """``[B, 1, H, W]`` to maps of 64, 112, 160 and 208 channels at 1, 1/2, 1/4 and 1/8 of the size (floor)."""

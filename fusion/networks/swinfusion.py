@@ -88,8 +88,11 @@ class SwinFusion(nn.Module):
         return _maps(norm(layers[0](self._tokens(maps), size)), size)
 
     def _tokens(self, maps: Tensor) -> Tensor:
-        """``[B, C, H, W]`` to ``[B, H * W, C]`` through the one layer norm that serves every such place."""
-        return self.patch_embed["norm"](maps.flatten(2).transpose(1, 2))
+        """``[B, C, H, W]`` to ``[B, H * W, C]`` through the one layer norm that serves every such place.
+
+        Residual sums keep the parameters' precision where the layers between work in a lower one.
+        """
+        return self.patch_embed["norm"](maps.flatten(2).transpose(1, 2)).to(self.norm_Re.weight.dtype)
 
 
 def _maps(tokens: Tensor, size: Sequence[int]) -> Tensor:
@@ -113,16 +116,15 @@ class CrossStage(nn.Module):
 
     def __init__(self, rates: Sequence[float]) -> None:
         super().__init__()
-        self.residual_group = nn.ModuleDict(
-            {"blocks": nn.ModuleList([CrossBlock(_shift(index), rate) for index, rate in enumerate(rates)])}
-        )
+        blocks = nn.ModuleList([CrossBlock(_shift(index), rate) for index, rate in enumerate(rates)])
+        self.residual_group = nn.ModuleDict({"blocks": blocks})
         self.residual_group_A = BlockList([SwinBlock(_shift(index), rate) for index, rate in enumerate(rates)])
         self.residual_group_B = BlockList([SwinBlock(_shift(index), rate) for index, rate in enumerate(rates)])
 
     def forward(self, x: Tensor, y: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Tokens of both images, ``[B, H * W, C]`` each, to the same."""
         x, y = self.residual_group_A(x, size), self.residual_group_B(y, size)
-        for block in self.residual_group["blocks"]:
+        for block in self.residual_group["blocks"].children():
             x, y = block(x, y, size)
         return x, y
 
@@ -211,7 +213,7 @@ class WindowAttention(nn.Module):
         return self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        """Tokens ``[B, n, 64, C]`` each to ``[B, n, 64, C]``."""
+        """Windows ``[n, 64, C]`` each to ``[n, 64, C]``."""
         query, key, value = (_heads(part) for part in (query, key, value))
         attended = scaled_dot_product_attention(query, key, value, attn_mask=bias[None].to(query.dtype))
         return attended.transpose(1, 2).flatten(2)
@@ -232,8 +234,8 @@ class SelfAttention(WindowAttention):
 
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """Windows ``[B, n, 64, C]`` to the same."""
-        attended = self.attend(*self.qkv(tokens.flatten(0, 1)).chunk(3, dim=2), bias)
-        return self.proj(attended).view_as(tokens)
+        query, key, value = self.qkv(tokens.flatten(0, 1)).chunk(3, dim=2)
+        return self.proj(self.attend(query, key, value, bias)).view_as(tokens)
 
 
 class CrossAttention(WindowAttention):
@@ -247,8 +249,8 @@ class CrossAttention(WindowAttention):
 
     def forward(self, own: Tensor, other: Tensor, bias: Tensor) -> Tensor:
         """Windows ``[B, n, 64, C]`` of each image to those of the own one."""
-        attended = self.attend(self.q(own.flatten(0, 1)), *self.kv(other.flatten(0, 1)).chunk(2, dim=2), bias)
-        return self.proj(attended).view_as(own)
+        key, value = self.kv(other.flatten(0, 1)).chunk(2, dim=2)
+        return self.proj(self.attend(self.q(own.flatten(0, 1)), key, value, bias)).view_as(own)
 
 
 class Perceptron(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -74,3 +74,12 @@ def random_method(random_weights) -> Callable[[str], NetworkMethod]:
         return made[name]
 
     return make
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two threads, as some cases were made with: where a soft-max picks one of many, the order of sums decides."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
