@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from fusion.method import resolve_device
+from fusion.method import FusionError, resolve_device
 from fusion.training.recipes import RECIPES, recipe_for
 from fusion.training.trainer import Settings, train
 
@@ -23,18 +23,33 @@ def add_parser(commands: Any) -> None:
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NETWORK); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
+    add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
+    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
+    add("--batch", type=int, metavar="N", help="patches a step; default: as published")
     add("--device", default="auto", metavar="NAME")
     add("--bfloat16", action="store_true", help="forward passes in bfloat16")
+    add("--half", action="store_true", help="write the weights in half precision")
     add("--seed", type=int, default=0)
     parser.set_defaults(command=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
     recipe = recipe_for(options.network, options.recipe == "published")
+    if options.patch and recipe.patch_is_fixed:
+        raise FusionError(f"{options.network} trains on {recipe.patch}x{recipe.patch} patches alone; leave out --patch")
+    recipe.patch, recipe.batch = options.patch or recipe.patch, options.batch or recipe.batch
     out = options.out or Path("training", options.network)
-    settings = Settings(out, resolve_device(options.device), options.bfloat16, seed=options.seed)
-    data = datasets.load(options.dataset, root=options.root)
-    record = train(recipe, data, settings, options.budget).recipe or {}
-    share = f"{record['share_of_published_schedule']:.1%} of the published schedule"
-    print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {share}")
+    settings = Settings(
+        out,
+        resolve_device(options.device),
+        options.bfloat16,
+        half=options.half,
+        schedule=options.schedule,
+        seed=options.seed,
+    )
+    manifest = train(recipe, datasets.load(options.dataset, root=options.root), settings, options.budget)
+    if manifest:
+        record = manifest.recipe
+        share = f"{record['share_of_published_schedule']:.1%} of the published schedule"
+        print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {share}")
     return 0

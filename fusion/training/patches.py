@@ -1,7 +1,7 @@
 """Patches: which pairs are trained on, and which patch comes at which step.
 
-A batch is a pure function of seed, step and process, so that a resumed training sees exactly what an uninterrupted
-one would have seen, without any state to keep.
+A patch is a pure function of seed, step and place in the batch, so that a resumed training sees exactly what an
+uninterrupted one would have seen, without any state to keep.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from datasets.files import sha256_bytes
 from datasets.images import luminance, to_float
 from datasets.pairs import PairDataset
+from fusion.method import FusionError
+from fusion.training.recipe import Crop
 
 VALIDATION_SHARE = 1 / 7
 
@@ -32,48 +35,84 @@ class Patches:
     """Square patches of aligned luminance pairs, which are kept in memory as 8 bit.
 
     Args:
-        dataset: pairs; those smaller than a patch are left out.
+        dataset: pairs; those smaller than a patch are left out, unless they are resized.
         size: side of a patch in pixels.
         seed: of the random order.
         augment: flip and turn patches by quarter turns.
+        crop: see `fusion.training.recipe.Crop`.
+        stride: of the grid, if that is the crop.
+
+    Raises:
+        FusionError: no pair is large enough.
     """
 
-    def __init__(self, dataset: PairDataset, size: int, seed: int, augment: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: PairDataset,
+        size: int,
+        seed: int,
+        augment: bool = False,
+        crop: Crop = "anywhere",
+        stride: int | None = None,
+    ) -> None:
         pairs = (torch.cat((infrared, luminance(visible))) for infrared, visible in (pair.read() for pair in dataset))
-        self.pairs = [pair for pair in pairs if min(pair.shape[1:]) >= size]
+        self.pairs = [_resized(pair, size) if crop == "resized" else pair for pair in pairs]
+        self.pairs = [pair for pair in self.pairs if min(pair.shape[1:]) >= size]
         if not self.pairs:
-            raise ValueError(f"{dataset.name} has no pair of at least {size}x{size} pixels to cut patches from")
+            raise FusionError(f"{dataset.name} has no pair of at least {size}x{size} pixels to cut patches from")
         self.size, self.seed, self.augment = size, seed, augment
+        areas = np.array([pair.shape[1] * pair.shape[2] for pair in self.pairs], dtype=np.float64)
+        self.shares = areas / areas.sum()
+        self.fixed = [] if crop == "anywhere" else self.windows(stride if crop == "grid" else None)
 
-    def windows(self, stride: int) -> int:
-        """How many patches a regular grid of `stride` pixels would cut: the length of a published epoch."""
-        return sum(
-            ((pair.shape[1] - self.size) // stride + 1) * ((pair.shape[2] - self.size) // stride + 1)
-            for pair in self.pairs
-        )
+    def windows(self, stride: int | None) -> list[tuple[int, int, int]]:
+        """(pair, top, left) of the patches that a grid of `stride` pixels cuts; None: the middle of each pair."""
+        if stride is None:
+            return self._centres()
+        return [
+            (index, top, left)
+            for index, pair in enumerate(self.pairs)
+            for top in range(0, pair.shape[1] - self.size + 1, stride)
+            for left in range(0, pair.shape[2] - self.size + 1, stride)
+        ]
 
-    def batch(self, step: int, count: int, rank: int = 0) -> tuple[Tensor, Tensor]:
-        """Infrared and visible patches of a step, ``float32 [count, 1, size, size]`` in 0..1.
+    def _centres(self) -> list[tuple[int, int, int]]:
+        return [
+            (index, (pair.shape[1] - self.size) // 2, (pair.shape[2] - self.size) // 2)
+            for index, pair in enumerate(self.pairs)
+        ]
+
+    def batch(self, step: int, count: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
+        """Infrared and visible patches of a step, ``float32 [count / world, 1, size, size]`` in 0..1.
 
         Args:
             step: number of the step, from 0.
-            count: patches.
-            rank: number of the process, where several train together.
+            count: patches of all processes together.
+            rank: number of the process, where several train together; each gets its part of one batch.
+            world: how many processes there are.
         """
-        random = np.random.default_rng((self.seed, step, rank))
-        patches = torch.stack([self._patch(random) for _ in range(count)])
+        own = range(rank * count // world, (rank + 1) * count // world)
+        patches = torch.stack([self._patch(step, step * count + index, index) for index in own])
         infrared, visible = to_float(patches).split(1, dim=1)
         return infrared, visible
 
-    def _patch(self, random: np.random.Generator) -> Tensor:
-        areas = np.array([pair.shape[1] * pair.shape[2] for pair in self.pairs], dtype=np.float64)
-        pair = self.pairs[random.choice(len(self.pairs), p=areas / areas.sum())]
-        top, left = (int(random.integers(side - self.size + 1)) for side in pair.shape[1:])
-        patch = pair[:, top : top + self.size, left : left + self.size]
+    def _patch(self, step: int, number: int, index: int) -> Tensor:
+        random = np.random.default_rng((self.seed, step, index))
+        pair, top, left = self.fixed[number % len(self.fixed)] if self.fixed else self._anywhere(random)
+        patch = self.pairs[pair][:, top : top + self.size, left : left + self.size]
         if self.augment:
             patch = torch.rot90(patch, int(random.integers(4)), (1, 2))
             patch = patch.flip(2) if random.integers(2) else patch
         return patch
+
+    def _anywhere(self, random: np.random.Generator) -> tuple[int, int, int]:
+        pair = int(random.choice(len(self.pairs), p=self.shares))
+        top, left = (int(random.integers(side - self.size + 1)) for side in self.pairs[pair].shape[1:])
+        return pair, top, left
+
+
+def _resized(pair: Tensor, size: int) -> Tensor:
+    return interpolate(pair[None], size=(size, size), mode="nearest")[0]
 
 
 def fixed_patches(dataset: PairDataset, size: int, count: int) -> tuple[Tensor, Tensor]:

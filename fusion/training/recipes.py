@@ -1,173 +1,285 @@
 """Recipes: how each network's authors trained it, as far as a loop needs to be told.
 
-A recipe builds what is trained, says what one step minimises, and knows how long the published schedule is. Where the
-authors' code has a slip, the corrected recipe mends it and ``published=True`` keeps it.
+Where the authors' code has a slip, the corrected recipe mends it and ``published=True`` keeps it. Recipes with
+adversaries are in `fusion.training.adversarial`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import copy
+from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from fusion.method import FusionError
-from fusion.networks.blocks import BatchStatisticsNorm
+from fusion.networks.didfuse import DIDFuse
+from fusion.networks.mgt import MGT
 from fusion.networks.pmgi import PMGI
+from fusion.networks.rfn_nest import RFNNest
 from fusion.networks.sdnet import SDNet
-from fusion.training.losses import pmgi_loss, sdnet_loss
+from fusion.networks.swinfusion import SwinFusion
+from fusion.training.adversarial import DDcGANRecipe, FusionGANRecipe
+from fusion.training.losses import (
+    didfuse_loss,
+    mgt_loss,
+    pmgi_loss,
+    rfn_nest_autoencoder_loss,
+    rfn_nest_fusion_loss,
+    sdnet_loss,
+    swinfusion_loss,
+)
+from fusion.training.recipe import Recipe, Step, freeze_affine
+
+__all__ = ["RECIPES", "Recipe", "Step", "recipe_for"]
+
+ANYWHERE = "patches are cut anywhere in shuffled images; fixed windows in fixed order give batches of near copies"
 
 
-@dataclass(frozen=True)
-class Step:
-    """What a recipe is handed to make one step.
-
-    Attributes:
-        networks: what `Recipe.build` made, by name.
-        descend: ``descend(name, loss)`` moves the parameters of one network down the gradient of a loss and returns
-            the loss as a number.
-        autocast: ``with step.autocast():`` around forward passes, for mixed precision; losses stay outside.
-        generator: source of whatever a step draws at random, on the CPU.
-    """
-
-    networks: nn.ModuleDict
-    descend: Callable[[str, Tensor], float]
-    autocast: Callable[[], AbstractContextManager]
-    generator: torch.Generator
-
-
-class Recipe(ABC):
-    """How a network was trained by its authors.
-
-    Attributes:
-        network: key of the network.
-        patch: side of the square training patches in pixels.
-        stride: of the grid that cut the published patches, which makes an epoch.
-        batch: patches a step.
-        epochs: length of the published schedule.
-        learning_rate: of Adam, at the start.
-        augment: whether patches are flipped and turned.
-        slips: what the corrected recipe does otherwise than the authors' code, and why.
-    """
-
-    network: ClassVar[str]
-    patch: ClassVar[int]
-    stride: ClassVar[int]
-    batch: ClassVar[int]
-    epochs: ClassVar[int]
-    learning_rate: ClassVar[float]
-    augment: ClassVar[bool] = False
-    slips: ClassVar[str] = ""
-
-    def __init__(self, published: bool = False) -> None:
-        self.published = published
-
-    @abstractmethod
-    def build(self) -> nn.ModuleDict:
-        """New networks with the authors' initial weights; "generator" is the one that fuses."""
-
-    @abstractmethod
-    def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
-        """One step on patches ``float32 [B, 1, P, P]`` in 0..1; returns losses by name."""
-
-    @abstractmethod
-    def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
-        """What the fusing network minimises without adversaries: the scalar that validation watches."""
-
-    def optimizers(self, networks: nn.ModuleDict) -> dict[str, Optimizer]:
-        """One optimiser a network."""
-        return {name: Adam(_trained(network), lr=self.learning_rate) for name, network in networks.items()}
-
-    def rate(self, share: float) -> float:
-        """Factor on the learning rate when this share (0..1) of the published schedule is over."""
-        return 1.0
-
-    def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
-        """The state dict that is shipped."""
-        return dict(networks["generator"].state_dict())
-
-
-def _trained(network: nn.Module) -> list[nn.Parameter]:
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
-class _SupervisedBySources(Recipe):
-    """Recipes with one network and one loss, on images scaled to -1..1."""
+class OneLoss(Recipe):
+    """Recipes with one network and one loss; subclasses scale images, run the network and compare."""
 
     def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+        """One step down the loss."""
+        infrared, visible = self.scaled(infrared), self.scaled(visible)
         with step.autocast():
-            outputs = self.forward(step.networks["generator"], 2 * infrared - 1, 2 * visible - 1)
-        loss = self.compare(2 * infrared - 1, 2 * visible - 1, [output.float() for output in outputs])
+            outputs = self.forward(step.networks["generator"], infrared, visible)
+        loss = self.compare(infrared, visible, [output.float() for output in outputs])
         return {"loss": step.descend("generator", loss)}
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
-        outputs = self.forward(networks["generator"], 2 * infrared - 1, 2 * visible - 1)
-        return self.compare(2 * infrared - 1, 2 * visible - 1, outputs)
+        """The loss that is trained with."""
+        infrared, visible = self.scaled(infrared), self.scaled(visible)
+        return self.compare(infrared, visible, self.forward(networks["generator"], infrared, visible))
 
-    @abstractmethod
+    def scaled(self, image: Tensor) -> Tensor:
+        """An image in 0..1 on the network's scale."""
+        return image
+
     def forward(self, network: Any, infrared: Tensor, visible: Tensor) -> list[Tensor]:
-        """What the loss looks at, the fused image first."""
+        """What the loss looks at."""
+        return [network(infrared, visible)]
 
     @abstractmethod
     def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
         """The loss."""
 
 
-class SDNetRecipe(_SupervisedBySources):
-    """Squeeze and decomposition (Zhang and Ma, IJCV 2021)."""
+class DIDFuseRecipe(OneLoss):
+    """Each image is rebuilt alone; nothing is fused in training (Zhao et al., IJCAI 2020).
 
-    network = "sdnet"
-    patch, stride, batch, epochs, learning_rate = 120, 10, 32, 15, 1e-4
+    The authors' two optimisers, for encoder and decoder, have the same settings and are one here: Adam treats every
+    parameter alone.
+    """
+
+    network = "didfuse"
+    trained_on = "180 pairs of FLIR, centre crops of 128, in order; 120 epochs of 8 steps"
+    patch, batch, steps, learning_rate = 128, 24, 960, 1e-3
+    crop = "centre"
+    slips = ANYWHERE
 
     def build(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"generator": SDNet()})
+        """Encoder and decoder."""
+        return nn.ModuleDict({"generator": DIDFuse()})
+
+    def rate(self, share: float, updates: float) -> float:
+        """A tenth after epoch 40 of 120, a hundredth after 80."""
+        return 0.1 ** int(3 * share) if share < 1 else 0.01
 
     def forward(self, network: Any, infrared: Tensor, visible: Tensor) -> list[Tensor]:
-        fused = network(infrared, visible)
-        return [fused, *network.decompose(fused)]
+        """Both images again, both base maps, both detail maps."""
+        left, right = network.encode(infrared), network.encode(visible)
+        return [network.decode(left), network.decode(right), left.base, right.base, left.detail, right.detail]
 
     def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
-        fused, infrared_again, visible_again = outputs
-        return sdnet_loss(infrared, visible, fused, infrared_again, visible_again)
+        """Reconstruction and decomposition."""
+        infrared_again, visible_again, base_i, base_v, detail_i, detail_v = outputs
+        again = infrared_again, visible_again
+        return didfuse_loss((infrared, visible), again, (base_i, base_v), (detail_i, detail_v))
 
 
-class PMGIRecipe(_SupervisedBySources):
+class PMGIRecipe(OneLoss):
     """Proportional maintenance of gradient and intensity (Zhang et al., AAAI 2020)."""
 
     network = "pmgi"
+    trained_on = "windows of images like TNO's, in order; 15 epochs, of which the published checkpoint saw 2"
     patch, stride, batch, epochs, learning_rate = 120, 14, 32, 15, 1e-4
     slips = (
-        "the authors train scale and shift of every normalisation, but their test code leaves them out; here they stay "
-        "at 1 and 0, so that the network that is tested is the one that was trained"
+        f"{ANYWHERE}; the authors train scale and shift of every normalisation, but their test code leaves them out: "
+        "here they stay at 1 and 0, so that the network that is tested is the one that was trained"
     )
 
     def build(self) -> nn.ModuleDict:
+        """One network."""
         network = PMGI()
         if not self.published:
             freeze_affine(network)
         return nn.ModuleDict({"generator": network})
 
-    def forward(self, network: Any, infrared: Tensor, visible: Tensor) -> list[Tensor]:
-        return [network(infrared, visible)]
+    def scaled(self, image: Tensor) -> Tensor:
+        """To -1..1."""
+        return 2 * image - 1
 
     def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Intensity and gradient."""
         return pmgi_loss(infrared, visible, outputs[0])
 
 
-def freeze_affine(network: nn.Module) -> None:
-    """Keep scale and shift of all normalisations that evaluation leaves out at 1 and 0."""
-    for layer in network.modules():
-        if isinstance(layer, BatchStatisticsNorm) and not layer.affine_in_eval:
-            layer.weight.requires_grad_(False)
-            layer.bias.requires_grad_(False)
+class SDNetRecipe(OneLoss):
+    """Squeeze and decomposition (Zhang and Ma, IJCV 2021)."""
+
+    network = "sdnet"
+    trained_on = "windows of images like TNO's, in order; 15 epochs, of which the published checkpoint saw 11"
+    patch, stride, batch, epochs, learning_rate = 120, 10, 32, 15, 1e-4
+    slips = ANYWHERE
+
+    def build(self) -> nn.ModuleDict:
+        """Squeeze network and decomposition heads."""
+        return nn.ModuleDict({"generator": SDNet()})
+
+    def scaled(self, image: Tensor) -> Tensor:
+        """To -1..1."""
+        return 2 * image - 1
+
+    def forward(self, network: Any, infrared: Tensor, visible: Tensor) -> list[Tensor]:
+        """The fused image, and both sources decomposed from it."""
+        fused = network(infrared, visible)
+        return [fused, *network.decompose(fused)]
+
+    def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Intensity, texture where it is strongest, decomposition."""
+        fused, infrared_again, visible_again = outputs
+        return sdnet_loss(infrared, visible, fused, infrared_again, visible_again)
 
 
-RECIPES: dict[str, type[Recipe]] = {recipe.network: recipe for recipe in (PMGIRecipe, SDNetRecipe)}
+class RFNNestRecipe(Recipe):
+    """Auto-encoder first, then the fusion networks with the auto-encoder held fixed (Li et al., 2021).
+
+    One Adam serves both stages: parameters without a gradient stay as they are, as does what it knows of them.
+    """
+
+    network = "rfn_nest"
+    trained_on = (
+        "MS-COCO for the auto-encoder (a script of NestFuse, its length not published, taken to equal the second's), "
+        "then 2 epochs of 80,000 KAIST pairs; all resized to 256x256"
+    )
+    patch, batch, steps, learning_rate = 256, 4, 80_000, 1e-4
+    crop = "resized"
+    first_stage = 0.5
+    slips = (
+        "patches are cut anywhere in images, which keep their pixels; each image is stretched to 0..255 by its own "
+        "extremes, not its batch's; multi-scale SSIM takes the coarsest scale once, not four times, at one range"
+    )
+
+    def build(self) -> nn.ModuleDict:
+        """Auto-encoder and fusion networks."""
+        return nn.ModuleDict({"generator": RFNNest()})
+
+    def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+        """One step of the stage that `share` falls into."""
+        network: Any = step.networks["generator"]
+        rebuilding = step.share < self.first_stage
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(rebuilding or name.startswith("fusion_block"))
+        infrared, visible = 255 * infrared, 255 * visible
+        if rebuilding:
+            images = torch.cat((infrared, visible))
+            with step.autocast():
+                again = network.decode(network.encode(images))
+            loss = rfn_nest_autoencoder_loss(images, again.float(), self.published)
+            return {"rebuild": step.descend("generator", loss), "loss": loss.item()}
+        with step.autocast():
+            sources = network.encode(infrared), network.encode(visible)
+            mixed = network.fuse_maps(*sources)
+            fused = network.decode(mixed)
+        fused_maps, infrared_maps, visible_maps = ([level.float() for level in maps] for maps in (mixed, *sources))
+        loss = rfn_nest_fusion_loss(visible, fused.float(), fused_maps, infrared_maps, visible_maps, self.published)
+        return {"fuse": step.descend("generator", loss), "loss": loss.item()}
+
+    def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
+        """The second stage's loss, in the first stage too."""
+        network: Any = networks["generator"]
+        sources = network.encode(255 * infrared), network.encode(255 * visible)
+        mixed = network.fuse_maps(*sources)
+        return rfn_nest_fusion_loss(255 * visible, network.decode(mixed), mixed, *sources, self.published)
+
+
+class SwinFusionRecipe(OneLoss):
+    """Brightest intensity, strongest gradient, structure of both; a running average is shipped (Ma et al., 2022)."""
+
+    network = "swinfusion"
+    trained_on = "MSRS, random crops of 128 turned and flipped; 10,000 steps"
+    patch, batch, steps, learning_rate = 128, 12, 10_000, 2e-5
+    crop, augment = "anywhere", True
+    decay = 0.999
+    """Of the running average of weights."""
+
+    def build(self) -> nn.ModuleDict:
+        """The network, and the running average of its weights."""
+        network = SwinFusion()
+        return nn.ModuleDict({"generator": network, "average": copy.deepcopy(network).requires_grad_(False)})
+
+    def optimizers(self, networks: nn.ModuleDict) -> dict[str, Optimizer]:
+        """For the network alone."""
+        return super().optimizers(nn.ModuleDict({"generator": networks["generator"]}))
+
+    def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+        """One step down the loss, then the average follows."""
+        losses = super().step(step, infrared, visible)
+        average, network = step.networks["average"].parameters(), step.networks["generator"].parameters()
+        for mean, new in zip(average, network, strict=True):
+            mean.lerp_(new.detach(), 1 - self.decay)
+        return losses
+
+    def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
+        """The loss of the running average."""
+        return super().loss(nn.ModuleDict({"generator": networks["average"]}), infrared, visible)
+
+    def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
+        """The running average, as the authors test it."""
+        return dict(networks["average"].state_dict())
+
+    def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Intensity, gradient, structure."""
+        return swinfusion_loss(infrared, visible, outputs[0])
+
+
+class MGTRecipe(OneLoss):
+    """SwinFusion's loss with other weights, as far as MGT's files tell."""
+
+    network = "mgt"
+    trained_on = "1083 pairs of MSRS, random crops of 128; 100 epochs"
+    patch, batch, steps, learning_rate = 128, 4, 27_000, 2e-4
+    crop = "anywhere"
+
+    def build(self) -> nn.ModuleDict:
+        """One network."""
+        return nn.ModuleDict({"generator": MGT()})
+
+    def rate(self, share: float, updates: float) -> float:
+        """A tenth after epoch 50 of 100, a hundredth after 80."""
+        return 1.0 if share <= 0.51 else 0.1 if share <= 0.81 else 0.01
+
+    def compare(self, infrared: Tensor, visible: Tensor, outputs: list[Tensor]) -> Tensor:
+        """Intensity, gradient, structure."""
+        return mgt_loss(infrared, visible, outputs[0])
+
+
+RECIPES: dict[str, type[Recipe]] = {
+    recipe.network: recipe
+    for recipe in (
+        DIDFuseRecipe,
+        PMGIRecipe,
+        SDNetRecipe,
+        FusionGANRecipe,
+        DDcGANRecipe,
+        RFNNestRecipe,
+        SwinFusionRecipe,
+        MGTRecipe,
+    )
+}
 """Recipes by network."""
 
 

@@ -28,11 +28,10 @@ from datasets.files import write_atomic
 from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.training.patches import Patches, fixed_patches, training_split
-from fusion.training.recipes import Recipe, Step
+from fusion.training.recipe import Recipe, Step
 from fusion.weights.manifest import Manifest, write_weights
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
-VALIDATION_PATCHES = 16
 
 
 @dataclass(frozen=True)
@@ -64,20 +63,26 @@ class Settings:
         device: "cpu" or "cuda".
         bfloat16: forward passes in bfloat16; weights, losses and updates stay in float32.
         channels_last: memory layout that suits convolutions.
+        half: weights are shipped in half precision, which halves their size.
+        schedule: steps that the recipe's schedule is stretched or squeezed to; None: the published number.
         seed: of initial weights, patches and everything else random.
         validate_every, save_every: in steps and seconds.
+        validation_patches: how many patches of held-out pairs the validation curve is of.
     """
 
     out: Path
     device: str = "cpu"
     bfloat16: bool = False
     channels_last: bool = True
+    half: bool = False
+    schedule: int | None = None
     seed: int = 0
     validate_every: int = 50
+    validation_patches: int = 16
     save_every: float = 60.0
 
 
-def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None = None) -> Manifest:
+def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None = None) -> Manifest | None:
     """Train a network on the training part of a data set; goes on from `settings.out` if a checkpoint is there.
 
     Under ``torchrun`` every process takes its share of each batch and gradients are averaged.
@@ -89,48 +94,55 @@ def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str 
         budget: see `Budget.parse`.
 
     Returns:
-        The manifest of the weights written to ``OUT/NETWORK.safetensors``.
+        The manifest of the weights written to ``OUT/NETWORK.safetensors``; None in all processes but the first.
 
     Raises:
-        FusionError: a loss or gradient that is not finite, or a checkpoint of another training.
+        FusionError: a loss or gradient that is not finite, a checkpoint of another training, or a batch that cannot
+            be divided among the processes.
     """
     with _processes() as (rank, world):
+        if recipe.batch % world:
+            raise FusionError(f"a batch of {recipe.batch} cannot be divided among {world} processes; choose --batch")
         return _train(recipe, dataset, settings, budget, rank, world)
 
 
 def _train(
     recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None, rank: int, world: int
-) -> Manifest:
+) -> Manifest | None:
     seen, held_out = training_split(dataset)
-    patches = Patches(seen, recipe.patch, settings.seed, recipe.augment)
-    published_steps = recipe.epochs * max(1, patches.windows(recipe.stride) // recipe.batch)
-    limit = Budget.parse(budget, published_steps)
-    validation = tuple(image.to(settings.device) for image in fixed_patches(held_out, recipe.patch, VALIDATION_PATCHES))
+    crop = recipe.crop if recipe.published else "anywhere"
+    patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride)
+    published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // recipe.batch)
+    schedule = settings.schedule or published_steps
+    limit = Budget.parse(budget, schedule)
+    fixed = fixed_patches(held_out, recipe.patch, settings.validation_patches)
+    validation = tuple(image.to(settings.device) for image in fixed)
 
     torch.manual_seed(settings.seed)
     networks = recipe.build().to(settings.device)
     if settings.channels_last:
         networks = networks.to(memory_format=torch.channels_last)
     optimizers = recipe.optimizers(networks)
-    state = State(recipe, settings, networks, optimizers, seen.fingerprint())
+    state = State(recipe, settings, networks, optimizers, seen.fingerprint(), schedule)
     state.restore()
 
-    start, saved = time.monotonic(), time.monotonic()
+    def descend(name: str, loss: Tensor) -> float:
+        state.updates += 1
+        return _descend(networks[name], optimizers[name], loss, world)
+
+    start = saved = time.monotonic()
     bar = tqdm(total=limit.steps, initial=state.step, unit="step", disable=rank > 0, mininterval=_bar_interval())
-    while state.step < limit.steps and time.monotonic() - start < limit.seconds:
-        began = time.monotonic()
+    while state.step < limit.steps and _agreed(time.monotonic() - start < limit.seconds, world):
+        began, share = time.monotonic(), min(1, state.step / schedule)
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * recipe.rate(min(1, state.step / published_steps))
-        torch.manual_seed(settings.seed + state.step)
-        step = Step(
-            networks,
-            lambda name, loss: _descend(networks[name], optimizers[name], loss, world),
-            _autocast(settings),
-            torch.Generator().manual_seed((settings.seed << 32) + state.step * world + rank),
-        )
+                group["lr"] = recipe.learning_rate * recipe.rate(share, state.updates / schedule)
+        own_seed = (settings.seed << 32) + state.step * world + rank
+        torch.manual_seed(own_seed)
+        generator = torch.Generator().manual_seed(own_seed)
+        step = Step(networks, descend, _autocast(settings), generator, state.step, share)
         networks.train()
-        batch = patches.batch(state.step, max(1, recipe.batch // world), rank)
+        batch = patches.batch(state.step, recipe.batch, rank, world)
         losses = recipe.step(step, *(image.to(settings.device) for image in batch))
         state.advance(time.monotonic() - began, losses)
         if state.step % settings.validate_every == 0 or state.step == limit.steps:
@@ -141,47 +153,71 @@ def _train(
         bar.update()
         bar.set_postfix({name: f"{value:.4g}" for name, value in losses.items()})
     bar.close()
-    if rank == 0:
-        state.save()
-    return _export(state, published_steps, rank)
+    if rank > 0:
+        return None
+    state.save()
+    return _export(state, published_steps)
+
+
+def _agreed(go_on: bool, world: int) -> bool:
+    """Whether the first process wants to go on: clocks differ, but all must stop at the same step."""
+    if world == 1:
+        return go_on
+    word = torch.tensor(int(go_on), device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.broadcast(word, src=0)
+    return bool(word)
 
 
 def _descend(network: nn.Module, optimizer: Optimizer, loss: Tensor, world: int) -> float:
     """One update of a network's parameters; gradients are averaged over the processes."""
     optimizer.zero_grad(set_to_none=True)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    pairs = [(parameter, grad) for parameter, grad in zip(parameters, found, strict=True) if grad is not None]
+    gradients = torch.cat([gradient.flatten() for _, gradient in pairs])
     if world > 1:
-        for parameter in parameters:
-            if parameter.grad is not None:
-                distributed.all_reduce(parameter.grad)
-                parameter.grad /= world
-    norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        distributed.all_reduce(gradients)
+        gradients /= world
+    norm = gradients.norm()
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise FusionError(f"loss {loss.item()}, gradient norm {norm.item()}: training diverged; try float32")
+    for (parameter, _), gradient in zip(pairs, gradients.split([grad.numel() for _, grad in pairs]), strict=True):
+        parameter.grad = gradient.view(parameter.shape)
     optimizer.step()
     return loss.item()
 
 
 @torch.no_grad()
 def _validate(recipe: Recipe, networks: nn.ModuleDict, validation: tuple[Tensor, ...]) -> float:
+    """Mean of the loss over held-out patches, a batch at a time."""
     networks.eval()
-    return recipe.loss(networks, *validation).item()
+    parts = zip(*(images.split(recipe.batch) for images in validation), strict=True)
+    losses = [(recipe.loss(networks, *part).item(), len(part[0])) for part in parts]
+    return sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
 
 
 class State:
     """Everything a training is at a step: weights, optimisers, and the log so far."""
 
     def __init__(
-        self, recipe: Recipe, settings: Settings, networks: nn.ModuleDict, optimizers: dict[str, Optimizer], split: str
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        networks: nn.ModuleDict,
+        optimizers: dict[str, Optimizer],
+        split: str,
+        schedule: int,
     ) -> None:
         self.recipe, self.settings, self.networks, self.optimizers = recipe, settings, networks, optimizers
         self.identity = {
-            "network": recipe.network, "published": recipe.published, "split": split, "seed": settings.seed,
-        }  # fmt: skip
-        self.step = 0
+            "network": recipe.network,
+            "supervision": "original",
+            **recipe.facts(),
+            "split": split,
+            "seed": settings.seed,
+            "schedule": schedule,
+        }
+        self.step = self.updates = 0
         self.seconds = 0.0
         self.log: list[dict[str, float]] = []
 
@@ -197,6 +233,7 @@ class State:
         content = {
             "identity": self.identity,
             "step": self.step,
+            "updates": self.updates,
             "seconds": self.seconds,
             "log": self.log,
             "networks": self.networks.state_dict(),
@@ -217,7 +254,8 @@ class State:
         self.networks.load_state_dict(content["networks"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(content["optimizers"][name])
-        self.step, self.seconds, self.log = content["step"], content["seconds"], content["log"]
+        self.step, self.updates = content["step"], content["updates"]
+        self.seconds, self.log = content["seconds"], content["log"]
 
     def _curves(self) -> str:
         names = list(dict.fromkeys(name for row in self.log for name in row))
@@ -228,28 +266,30 @@ class State:
         return text.getvalue()
 
 
-def _export(state: State, published_steps: int, rank: int) -> Manifest:
+def _export(state: State, published_steps: int) -> Manifest:
+    """Write the weights, and beside them how they came to be."""
     recipe, settings = state.recipe, state.settings
     tail = state.log[-50:]
-    means = {
-        name: sum(row[name] for row in tail if name in row) / sum(name in row for row in tail)
-        for name in dict.fromkeys(name for row in tail for name in row)
-        if name not in ("step", "seconds")
-    }
+    names = [name for name in dict.fromkeys(name for row in tail for name in row) if name not in ("step", "seconds")]
+    curves = {name: [row[name] for row in tail if name in row] for name in names}
     record = {
         **state.identity,
-        "supervision": "original",
         "steps": state.step,
         "published_steps": published_steps,
         "share_of_published_schedule": state.step / published_steps,
         "seconds": round(state.seconds, 1),
-        "last_losses": means,
-        "slips_mended": "" if recipe.published else recipe.slips,
+        "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in recipe.exported(state.networks).items()}
+    tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
     path = settings.out / f"{recipe.network}.safetensors"
-    path = path if rank == 0 else path.with_name(f".rank{rank}.safetensors")
     return write_weights(path, tensors, recipe.network, "Apache-2.0", recipe=record)
+
+
+def _shipped(tensor: Tensor, half: bool) -> Tensor:
+    """A tensor in half precision, where that is wanted and holds its values."""
+    tensor = tensor.detach().cpu().contiguous()
+    narrow = tensor.half() if half and tensor.dtype == torch.float32 else tensor
+    return narrow if not narrow.is_floating_point() or bool(torch.isfinite(narrow).all()) else tensor
 
 
 def _autocast(settings: Settings) -> Callable[[], Any]:
