@@ -22,6 +22,9 @@ from fusion import FusionMethod, load
 from fusion.networks.base import NetworkMethod
 from fusion.registry import network_class, network_names
 
+ENOUGH = 10.0
+"""Seconds of timed fusions after which a slow method is not timed again."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -54,7 +57,7 @@ def measure_costs(
         size: (width, height) of the pair in pixels.
         device: "cpu" or "cuda".
         threads: PyTorch threads on the CPU.
-        repeats: timed fusions a method, after one that is not timed.
+        repeats: timed fusions a method at most, after one that is not timed.
 
     Raises:
         FusionError: unknown method.
@@ -89,12 +92,15 @@ def _measure(name: str, size: tuple[int, int], device: str, threads: int, repeat
     pair = [torch.rand(1, 1, height, width, generator=generator).to(device) for _ in range(2)]
     method.fuse(*(image[..., :64, :64] for image in pair))
     before = _peak(device)
-    method.fuse(*pair)
+    with FlopCounterMode(display=False) as counter:
+        method.fuse(*pair)
     memory = _peak(device) - (0 if device.startswith("cuda") else before)
-    seconds = median(_seconds(method, pair, device) for _ in range(repeats))
+    times: list[float] = []
+    while len(times) < repeats and sum(times) < ENOUGH:
+        times.append(_seconds(method, pair, device))
     if not isinstance(method, NetworkMethod):
-        return Cost(name, 0, None, seconds, memory)
-    return Cost(name, _parameters(method), _gmac(method, pair), seconds, memory)
+        return Cost(name, 0, None, median(times), memory)
+    return Cost(name, _parameters(method), counter.get_total_flops() / 2e9, median(times), memory)
 
 
 def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> float:
@@ -115,9 +121,3 @@ def _peak(device: str) -> float:
 
 def _parameters(method: NetworkMethod) -> int:
     return sum(parameter.numel() for parameter in method.network.parameters() if parameter.requires_grad)
-
-
-def _gmac(method: NetworkMethod, pair: Sequence[torch.Tensor]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        method.fuse(*pair)
-    return counter.get_total_flops() / 2e9
