@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from joblib import cpu_count as usable_cores
+from joblib import cpu_count
 from tabulate import tabulate
 
 from benchmark.complexity import cost_table, measure_costs
@@ -163,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: networks")
     cost.add_argument("--size", default="640x480", metavar="WxH")
     cost.add_argument("--device", default="cpu")
-    cost.add_argument("--threads", type=int, default=usable_cores(), help="of PyTorch (default: all cores)")
+    cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
     cost.set_defaults(command=_complexity)
     explain = commands.add_parser("explain", help="what a metric measures and how")
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")

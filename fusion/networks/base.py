@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 import torch
 from torch import nn
 
+from datasets.files import sha256_file
 from fusion.method import FusionMethod
-from fusion.weights import find_weights, read_weights, sha256_of
+from fusion.weights import find_weights, read_weights
 
 
 class NetworkMethod(FusionMethod):
@@ -52,4 +53,4 @@ class NetworkMethod(FusionMethod):
 
     def state(self) -> str:
         """SHA-256 of the weights file."""
-        return sha256_of(self.weights_file) if self.weights_file else ""
+        return sha256_file(self.weights_file) if self.weights_file else ""

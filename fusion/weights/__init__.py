@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from datasets.files import cache_root, sha256_file
+from datasets.files import cache_root
 from fusion.method import FusionError
 
 SHIPPED = Path(__file__).parent
@@ -58,8 +58,3 @@ def read_weights(network: nn.Module, path: Path) -> None:
         found = f"missing {missing[:3]}, unknown {extra[:3]}, other shape {shaped[:3]}"
         raise FusionError(f"{path} does not fit {type(network).__name__}: {found}")
     network.load_state_dict({key: value.to(wanted[key].dtype) for key, value in given.items()})
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a weights file."""
-    return sha256_file(path)
