@@ -90,7 +90,8 @@ def _complexity(options: argparse.Namespace) -> int:
     names = options.methods or network_names()
     size = int(width), int(height)
     print(f"one pair of {options.size} on {options.device}, {options.threads} threads")
-    print(cost_table(measure_costs(names, size, resolve_device(options.device), options.threads)))
+    costs = measure_costs(names, size, resolve_device(options.device), options.threads, plain=options.plain)
+    print(cost_table(costs))
     return 0
 
 
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--size", default="640x480", metavar="WxH")
     cost.add_argument("--device", default="cpu")
     cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
+    cost.add_argument("--plain", action="store_true", help="networks a second time, without what makes them fast")
     cost.set_defaults(command=_complexity)
     explain = commands.add_parser("explain", help="what a metric measures and how")
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")

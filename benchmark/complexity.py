@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,6 +19,7 @@ from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion import FusionMethod, load
+from fusion.networks import mgt, swinfusion
 from fusion.networks.base import NetworkMethod
 from fusion.registry import network_class, network_names
 
@@ -46,7 +47,12 @@ class Cost:
 
 
 def measure_costs(
-    names: Sequence[str], size: tuple[int, int] = (640, 480), device: str = "cpu", threads: int = 1, repeats: int = 3
+    names: Sequence[str],
+    size: tuple[int, int] = (640, 480),
+    device: str = "cpu",
+    threads: int = 1,
+    repeats: int = 3,
+    plain: bool = False,
 ) -> list[Cost]:
     """Measure methods one after another.
 
@@ -58,6 +64,7 @@ def measure_costs(
         device: "cpu" or "cuda".
         threads: PyTorch threads on the CPU.
         repeats: timed fusions a method at most, after one that is not timed.
+        plain: measure each network a second time as a plain implementation would run it, see `_make_plain`.
 
     Raises:
         FusionError: unknown method.
@@ -66,8 +73,9 @@ def measure_costs(
         _make(name)  # a mistake in a name shows before anything is measured
     costs = []
     for name in names:
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            costs.append(pool.submit(_measure, name, size, device, threads, repeats).result())
+        for make in (_make, _make_plain) if plain and name in network_names() else (_make,):
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                costs.append(pool.submit(_measure, name, make, size, device, threads, repeats).result())
     return costs
 
 
@@ -84,9 +92,30 @@ def _make(name: str) -> FusionMethod:
     return load(name)
 
 
-def _measure(name: str, size: tuple[int, int], device: str, threads: int, repeats: int) -> Cost:
+def _make_plain(name: str) -> NetworkMethod:
+    """A network as written down, on the whole image at once; for a process of its own, whose settings it changes.
+
+    Layers are not folded, the memory layout is the default one, attention is spelt out (soft-max of a product, times
+    values), all windows and rows are handled together, and what is needed again is kept.
+    """
+    for setting in ("flash", "mem_efficient", "cudnn"):
+        getattr(torch.backends.cuda, f"enable_{setting}_sdp")(False)
+    for module, constant in ((swinfusion, "WINDOWS_AT_ONCE"), (mgt, "ROWS_AT_ONCE"), (mgt, "KEPT_PIXELS")):
+        setattr(module, constant, sys.maxsize)
+    return network_class(name).untrained(plain=True)
+
+
+def _measure(
+    name: str,
+    make: Callable[[str], FusionMethod],
+    size: tuple[int, int],
+    device: str,
+    threads: int,
+    repeats: int,
+) -> Cost:
     torch.set_num_threads(threads)
-    method = _make(name).to(device)
+    method = make(name).to(device)
+    label = f"{name} (plain)" if make is _make_plain else name
     width, height = size
     generator = torch.Generator().manual_seed(0)
     pair = [torch.rand(1, 1, height, width, generator=generator).to(device) for _ in range(2)]
@@ -99,8 +128,8 @@ def _measure(name: str, size: tuple[int, int], device: str, threads: int, repeat
     while len(times) < repeats and sum(times) < ENOUGH:
         times.append(_seconds(method, pair, device))
     if not isinstance(method, NetworkMethod):
-        return Cost(name, 0, None, median(times), memory)
-    return Cost(name, _parameters(method), counter.get_total_flops() / 2e9, median(times), memory)
+        return Cost(label, 0, None, median(times), memory)
+    return Cost(label, _parameters(method), counter.get_total_flops() / 2e9, median(times), memory)
 
 
 def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> float:
@@ -120,4 +149,4 @@ def _peak(device: str) -> float:
 
 
 def _parameters(method: NetworkMethod) -> int:
-    return sum(parameter.numel() for parameter in method.network.parameters() if parameter.requires_grad)
+    return sum(parameter.numel() for parameter in method.module().parameters() if parameter.requires_grad)

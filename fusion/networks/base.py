@@ -10,6 +10,7 @@ from torch import nn
 
 from datasets.files import sha256_file
 from fusion.method import FusionMethod
+from fusion.networks.blocks import fold_batch_norm
 from fusion.weights import find_weights, read_weights
 
 
@@ -30,6 +31,8 @@ class NetworkMethod(FusionMethod):
 
     family = "network"
     module: ClassVar[type[nn.Module]]
+    channels_last: ClassVar[bool] = False
+    """Whether the network is faster in that memory layout; normalisation by the statistics of an image is slower."""
     network: nn.Module
     weights_file: Path | None = None
 
@@ -37,14 +40,27 @@ class NetworkMethod(FusionMethod):
         self.weights_file = find_weights(self.name, weights)
         self.network = self.module()
         read_weights(self.network, self.weights_file)
-        self.network.eval()
+        self._settle()
 
     @classmethod
-    def untrained(cls) -> Self:
-        """The network as it is before training, with random weights: to measure its cost or test its shapes."""
+    def untrained(cls, plain: bool = False) -> Self:
+        """The network as it is before training, with random weights: to measure its cost or test its shapes.
+
+        Args:
+            plain: leave layers and memory layout as they are in training.
+        """
         method = cls.__new__(cls)
         method.network = cls.module().eval()
+        if not plain:
+            method._settle()
         return method
+
+    def _settle(self) -> None:
+        """Make the network ready for inference and nothing else."""
+        self.network.eval()
+        fold_batch_norm(self.network)
+        if self.channels_last:
+            self.network.to(memory_format=torch.channels_last)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network to `device`."""

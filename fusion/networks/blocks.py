@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, instance_norm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fusion.method import FusionError
 
@@ -44,6 +45,17 @@ class BatchStatisticsNorm(nn.Module):
             return batch_norm(maps, *averages, self.weight, self.bias, True, self.momentum, self.eps)
         weight, bias = (self.weight, self.bias) if self.affine_in_eval else (None, None)
         return instance_norm(maps, weight=weight, bias=bias, eps=self.eps)
+
+
+def fold_batch_norm(network: nn.Module) -> None:
+    """Multiply batch normalisations by moving averages into the convolutions before them, for evaluation alone.
+
+    Layers that hold both as `conv` and `bn` are meant. `BatchStatisticsNorm` has no constant factors to fold.
+    """
+    for layer in network.modules():
+        convolution, norm = getattr(layer, "conv", None), getattr(layer, "bn", None)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            layer.conv, layer.bn = fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 
 def require_sides(name: str, image: Tensor, smallest: int) -> None:

@@ -93,6 +93,7 @@ class DIDFuseMethod(NetworkMethod):
         "IJCAI 2020"
     )
     module = DIDFuse
+    channels_last = True
     tile = 1024
     margin = 6
     """Six convolutions of 3x3 lie between a source pixel and the result."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -19,6 +20,10 @@ WINDOWS = (4, 8, 16)
 """Side of the windows that each third of the channels attends in."""
 
 THIRD = CHANNELS // len(WINDOWS)
+KEPT_PIXELS = 800 * 600
+"""Of larger images, what the extraction blocks gave is computed again when it is asked for: six maps fewer at a time
+for half as much work again. (Tiles are no way out: attention goes around the edges of the image.)"""
+
 LARGEST = max(WINDOWS)
 
 ROWS_AT_ONCE = 16
@@ -243,20 +248,21 @@ class GuidedBlock(nn.Module):
         self.modules_gmsa_XY = AttentionPair(shift)
         self.modules_gmsa_YZ = AttentionPair(shift)
 
-    def forward(self, infrared: Tensor, fused: Tensor, visible: Tensor) -> Tensor:
+    def forward(self, infrared: Callable[[], Tensor], fused: Tensor, visible: Callable[[], Tensor]) -> Tensor:
         """``[B, H, W, 60]`` each to new fused maps; overwrites all three if no gradient is wanted.
 
-        Infrared maps never depend on the others, so both their turns are taken at once and their memory is free.
+        Infrared maps never depend on the others, so both their turns are taken at once and their memory is free
+        before the visible ones are asked for.
         """
         local_x, local_y, local_z = self.modules_lfe_XYZ_X, self.modules_lfe_XYZ_Y, self.modules_lfe_XYZ_Z
         attend_x, attend_z = self.modules_gmsa_XY, self.modules_gmsa_YZ
         y = local_y.lfe_0.add_to(*2 * [_elab(fused, self.modules_lfe_Y, self.modules_gmsa_Y)])
-        x = local_x.lfe_0.add_to(*2 * [_elab(infrared, self.modules_lfe_X, self.modules_gmsa_X)])
+        x = local_x.lfe_0.add_to(*2 * [_elab(infrared(), self.modules_lfe_X, self.modules_gmsa_X)])
         from_x, attention = attend_x.gmsa_0.calculate(x, y)
         from_x_again = attend_x.gmsa_1.apply_to(local_x.lfe_1.add_to(x, x), attention)
-        del x, infrared, attention
+        del x, attention
 
-        z = local_z.lfe_0.add_to(_elab(visible, self.modules_lfe_Z, self.modules_gmsa_Z), y)
+        z = local_z.lfe_0.add_to(_elab(visible(), self.modules_lfe_Z, self.modules_gmsa_Z), y)
         from_z, attention = attend_z.gmsa_0.calculate(z, y)
         y = attend_z.gmsa_0.add_to(attend_x.gmsa_0.add_to(y, from_x), from_z)
         del from_x, from_z
@@ -302,13 +308,13 @@ class MGT(nn.Module):
         height, width = infrared.shape[-2:]
         if height % LARGEST or width % LARGEST:
             raise FusionError(f"MGT takes multiples of {LARGEST} pixels, found {width}x{height}; pad the images")
-        xs, ys = self._extract(infrared, self.layers_Ex_A), self._extract(visible, self.layers_Ex_B)
-        joined = torch.cat((self.norm_Ex_A(xs[-1]), self.norm_Ex_B(ys[-1])), dim=3).permute(0, 3, 1, 2)
+        x, y = self._extracted(infrared, self.layers_Ex_A), self._extracted(visible, self.layers_Ex_B)
+        joined = torch.cat((self.norm_Ex_A(x(2)), self.norm_Ex_B(y(2))), dim=3).permute(0, 3, 1, 2)
         joined = leaky_relu_(self.conv_before_cross_attention1(joined), 0.2)
         fused = self._channels_last(leaky_relu_(self.conv_before_cross_attention2(joined), 0.2))
         del joined
-        for block in self.layers_Fusion:
-            fused = fused + block(xs.pop(0), fused.clone(), ys.pop(0))
+        for index, block in enumerate(self.layers_Fusion):
+            fused = fused + block(partial(x, index), fused.clone(), partial(y, index))
         fused = self.norm_Fusion(fused)
         for block in self.layers_Re:
             fused = block(fused)
@@ -320,15 +326,19 @@ class MGT(nn.Module):
         """``[B, C, H, W]`` to ``[B, H, W, C]``; residual sums keep the parameters' precision."""
         return maps.permute(0, 2, 3, 1).contiguous().to(self.norm_Re.weight.dtype)
 
-    def _extract(self, image: Tensor, blocks: nn.ModuleList) -> list[Tensor]:
-        """What each block says about an image, ``[B, H, W, 60]``."""
+    def _extracted(self, image: Tensor, blocks: nn.ModuleList) -> Callable[[int], Tensor]:
+        """A function that gives what a block says about an image, ``[B, H, W, 60]``; see `KEPT_PIXELS`."""
+        if image.shape[-2] * image.shape[-1] > KEPT_PIXELS and not torch.is_grad_enabled():
+            return lambda index: deque(self._extract(image, blocks[: index + 1]), maxlen=1)[0]
+        return list(self._extract(image, blocks)).__getitem__
+
+    def _extract(self, image: Tensor, blocks: Iterable[nn.Module]) -> Iterator[Tensor]:
+        """What each block says about an image, one after the other."""
         maps = leaky_relu_(self.conv_first2_A(leaky_relu_(self.conv_first1_A(image), 0.2)), 0.2)
         maps = self._channels_last(maps)
-        found: list[Tensor] = []
         for block in blocks:
             maps = block(maps.clone())
-            found.append(maps)
-        return found
+            yield maps
 
 
 @register

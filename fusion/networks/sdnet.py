@@ -74,6 +74,7 @@ class SDNetMethod(NetworkMethod):
         "Journal of Computer Vision 129, 2021"
     )
     module = SDNet
+    channels_last = True
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Scale to -1..1, fuse, stretch."""

@@ -215,7 +215,13 @@ class WindowAttention(nn.Module):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         """Windows ``[n, 64, C]`` each to ``[n, 64, C]``."""
         query, key, value = (_heads(part) for part in (query, key, value))
-        attended = scaled_dot_product_attention(query, key, value, attn_mask=bias[None].to(query.dtype))
+        bias = bias[None].to(query.dtype)
+        if bias.requires_grad and query.device.type == "cpu":
+            # The fused kernel gives no gradient of the bias; spelt out this is faster than what it falls back to.
+            logits = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3) + bias
+            attended = logits.softmax(3) @ value
+        else:
+            attended = scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return attended.transpose(1, 2).flatten(2)
 
 

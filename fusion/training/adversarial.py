@@ -44,19 +44,18 @@ class FusionGANRecipe(Recipe):
         return nn.ModuleDict({"generator": generator, "discriminator": FusionGANDiscriminator()})
 
     def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
-        """Alternate on one batch."""
+        """Alternate on one batch; the generator stays the same until its turn, so it fuses once for all turns."""
         infrared, visible = 2 * infrared - 1, 2 * visible - 1
         generator, discriminator = step.networks["generator"], step.networks["discriminator"]
+        with step.autocast():
+            fused = generator(infrared, visible)
         judged = 0.0
         for _ in range(self.discriminator_steps):
             with step.autocast():
-                with torch.no_grad():
-                    fused = generator(infrared, visible)
-                real, fake = discriminator(_label(visible)), discriminator(fused, update=False)
+                real, fake = discriminator(_label(visible)), discriminator(fused.detach(), update=False)
             loss = fusiongan_discriminator_loss(real.float(), fake.float(), step.generator)
             judged = step.descend("discriminator", loss)
         with step.autocast():
-            fused = generator(infrared, visible)
             score = discriminator(fused, update=False)
         fused = fused.float()
         labels = _label(infrared), _label(visible)
@@ -153,23 +152,22 @@ class DDcGANRecipe(Recipe):
         fused, scores = self._fused_and_scores(step, real)
         content = 0.6 * ddcgan_content(real["infrared"], real["visible"], fused.detach()).item()
         loss = step.descend("generator", ddcgan_generator_loss(real["infrared"], real["visible"], fused, **scores))
-        left = self.repeats
-        while left:
+        fooled = False
+        for _ in range(self.repeats):
             fused, scores = self._fused_and_scores(step, real)
-            with torch.no_grad():
-                judged = [self._judged(step, name, image, fused).item() for name, image in real.items()]
-            if min(judged) >= 1.4:
-                break
-            step.descend("generator", ddcgan_adversarial(**scores))
-            left -= 1
-        while left:
-            fused, scores = self._fused_and_scores(step, real)
-            whole = ddcgan_generator_loss(real["infrared"], real["visible"], fused, **scores)
-            if whole.item() <= 200:
-                break
-            step.descend("generator", whole)
-            left -= 1
+            fooled = fooled or self._fooled(step, real, fused)
+            again = ddcgan_adversarial(**scores)
+            if fooled:
+                again = ddcgan_generator_loss(real["infrared"], real["visible"], fused, **scores)
+                if again.item() <= 200:
+                    break
+            step.descend("generator", again)
         return {"loss": loss, "content": content}
+
+    @torch.no_grad()
+    def _fooled(self, step: Step, real: dict[str, Tensor], fused: Tensor) -> bool:
+        """Whether the generator has both discriminators' losses up at 1.4."""
+        return min(self._judged(step, name, image, fused).item() for name, image in real.items()) >= 1.4
 
     def _judged(self, step: Step, name: str, image: Tensor, fused: Tensor) -> Tensor:
         with step.autocast():

@@ -26,6 +26,7 @@ def add_parser(commands: Any) -> None:
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
     add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
     add("--batch", type=int, metavar="N", help="patches a step; default: as published")
+    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: as published")
     add("--device", default="auto", metavar="NAME")
     add("--bfloat16", action="store_true", help="forward passes in bfloat16")
     add("--half", action="store_true", help="write the weights in half precision")
@@ -38,6 +39,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.patch and recipe.patch_is_fixed:
         raise FusionError(f"{options.network} trains on {recipe.patch}x{recipe.patch} patches alone; leave out --patch")
     recipe.patch, recipe.batch = options.patch or recipe.patch, options.batch or recipe.batch
+    recipe.learning_rate = options.learning_rate or recipe.learning_rate
     out = options.out or Path("training", options.network)
     settings = Settings(
         out,
@@ -50,6 +52,9 @@ def _train(options: argparse.Namespace) -> int:
     manifest = train(recipe, datasets.load(options.dataset, root=options.root), settings, options.budget)
     if manifest:
         record = manifest.recipe
-        share = f"{record['share_of_published_schedule']:.1%} of the published schedule"
-        print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {share}")
+        shares = (
+            f"{record['share_of_published_steps']:.1%} of the published steps, "
+            f"{record['share_of_published_pixels']:.1%} of the pixels"
+        )
+        print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {shares}")
     return 0

@@ -115,6 +115,10 @@ def _resized(pair: Tensor, size: int) -> Tensor:
     return interpolate(pair[None], size=(size, size), mode="nearest")[0]
 
 
-def fixed_patches(dataset: PairDataset, size: int, count: int) -> tuple[Tensor, Tensor]:
-    """The same patches of held-out pairs every time, to watch a training with; see `Patches.batch`."""
-    return Patches(dataset, size, seed=0).batch(0, count)
+def fixed_patches(dataset: PairDataset, smallest: int, size: int, count: int) -> tuple[Tensor, Tensor]:
+    """The same patches of held-out pairs every time, to watch a training with; see `Patches.batch`.
+
+    They are of `size` pixels; smaller if no pair is as large: of a multiple of 16, or `smallest`.
+    """
+    largest = max(min(pair.shape[1:]) for pair in Patches(dataset, smallest, seed=0).pairs)
+    return Patches(dataset, max(smallest, min(size, largest // 16 * 16)), seed=0).batch(0, count)

@@ -215,6 +215,10 @@ class SwinFusionRecipe(OneLoss):
     crop, augment = "anywhere", True
     decay = 0.999
     """Of the running average of weights."""
+    slips = (
+        "the running average follows faster at first (decay (1 + n) / (10 + n) at step n until it reaches 0.999), so "
+        "that a short training does not ship its initial weights"
+    )
 
     def build(self) -> nn.ModuleDict:
         """The network, and the running average of its weights."""
@@ -229,8 +233,9 @@ class SwinFusionRecipe(OneLoss):
         """One step down the loss, then the average follows."""
         losses = super().step(step, infrared, visible)
         average, network = step.networks["average"].parameters(), step.networks["generator"].parameters()
+        decay = self.decay if self.published else min(self.decay, (1 + step.number) / (10 + step.number))
         for mean, new in zip(average, network, strict=True):
-            mean.lerp_(new.detach(), 1 - self.decay)
+            mean.lerp_(new.detach(), 1 - decay)
         return losses
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -68,6 +68,8 @@ class Settings:
         seed: of initial weights, patches and everything else random.
         validate_every, save_every: in steps and seconds.
         validation_patches: how many patches of held-out pairs the validation curve is of.
+        validation_side: of these patches in pixels, if those trained on are not larger. Networks that normalise by
+            the statistics of the image at hand are tested on whole images; small patches would mislead.
     """
 
     out: Path
@@ -77,8 +79,9 @@ class Settings:
     half: bool = False
     schedule: int | None = None
     seed: int = 0
-    validate_every: int = 50
-    validation_patches: int = 16
+    validate_every: int = 100
+    validation_patches: int = 4
+    validation_side: int = 256
     save_every: float = 60.0
 
 
@@ -112,10 +115,10 @@ def _train(
     seen, held_out = training_split(dataset)
     crop = recipe.crop if recipe.published else "anywhere"
     patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride)
-    published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // recipe.batch)
+    published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // type(recipe).batch)
     schedule = settings.schedule or published_steps
     limit = Budget.parse(budget, schedule)
-    fixed = fixed_patches(held_out, recipe.patch, settings.validation_patches)
+    fixed = fixed_patches(held_out, recipe.patch, settings.validation_side, settings.validation_patches)
     validation = tuple(image.to(settings.device) for image in fixed)
 
     torch.manual_seed(settings.seed)
@@ -145,7 +148,7 @@ def _train(
         batch = patches.batch(state.step, recipe.batch, rank, world)
         losses = recipe.step(step, *(image.to(settings.device) for image in batch))
         state.advance(time.monotonic() - began, losses)
-        if state.step % settings.validate_every == 0 or state.step == limit.steps:
+        if state.step % settings.validate_every == 0:
             state.log[-1]["validation"] = _validate(recipe, networks, validation)
         if rank == 0 and time.monotonic() - saved > settings.save_every:
             state.save()
@@ -155,6 +158,8 @@ def _train(
     bar.close()
     if rank > 0:
         return None
+    if state.log:
+        state.log[-1].setdefault("validation", _validate(recipe, networks, validation))
     state.save()
     return _export(state, published_steps)
 
@@ -189,11 +194,12 @@ def _descend(network: nn.Module, optimizer: Optimizer, loss: Tensor, world: int)
 
 @torch.no_grad()
 def _validate(recipe: Recipe, networks: nn.ModuleDict, validation: tuple[Tensor, ...]) -> float:
-    """Mean of the loss over held-out patches, a batch at a time."""
+    """Mean of the loss over held-out patches, one at a time."""
     networks.eval()
-    parts = zip(*(images.split(recipe.batch) for images in validation), strict=True)
-    losses = [(recipe.loss(networks, *part).item(), len(part[0])) for part in parts]
-    return sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
+    losses = [
+        recipe.loss(networks, *pair).item() for pair in zip(*(images.split(1) for images in validation), strict=True)
+    ]
+    return sum(losses) / len(losses)
 
 
 class State:
@@ -268,21 +274,27 @@ class State:
 
 def _export(state: State, published_steps: int) -> Manifest:
     """Write the weights, and beside them how they came to be."""
-    recipe, settings = state.recipe, state.settings
+    recipe, settings, published = state.recipe, state.settings, type(state.recipe)()
     tail = state.log[-50:]
     names = [name for name in dict.fromkeys(name for row in tail for name in row) if name not in ("step", "seconds")]
     curves = {name: [row[name] for row in tail if name in row] for name in names}
     record = {
         **state.identity,
         "steps": state.step,
-        "published_steps": published_steps,
-        "share_of_published_schedule": state.step / published_steps,
+        "published_schedule": {"steps": published_steps, "patch": published.patch, "batch": published.batch},
+        "share_of_published_steps": state.step / published_steps,
+        "share_of_published_pixels": state.step / published_steps * _pixels(recipe) / _pixels(published),
         "seconds": round(state.seconds, 1),
         "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
     tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
     path = settings.out / f"{recipe.network}.safetensors"
     return write_weights(path, tensors, recipe.network, "Apache-2.0", recipe=record)
+
+
+def _pixels(recipe: Recipe) -> int:
+    """Pixels that a step sees of each source."""
+    return recipe.batch * recipe.patch**2
 
 
 def _shipped(tensor: Tensor, half: bool) -> Tensor:

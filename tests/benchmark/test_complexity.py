@@ -19,3 +19,10 @@ def test_table_of_classical_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["complexity", "--method", "average", "--size", "64x48", "--threads", "1"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["average", "-", "-"]
     assert main(["complexity", "--method", "nope"]) == 2
+
+
+def test_a_plain_network_costs_the_same_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["complexity", "--method", "didfuse", "--method", "average", "--size", "64x48", "--plain"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[-3:]]
+    assert [row[0] for row in rows] == ["didfuse", "didfuse", "average"]
+    assert rows[1][1] == "(plain)" and rows[0][1:3] == rows[1][2:4]

@@ -1,5 +1,7 @@
 """Networks as methods: size of the architecture, shapes, range, determinism, tiles; and the blocks they share."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -7,10 +9,12 @@ from torch import nn
 import fusion
 from datasets.files import sha256_file
 from fusion import FusionError, registry
-from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
+from fusion.networks import mgt
+from fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, init_truncated_normal, stretch_to_unit
 from fusion.networks.ddcgan import DDcGANDiscriminator
 from fusion.networks.didfuse import DIDFuse
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
+from fusion.networks.mgt import MGT
 from fusion.networks.sdnet import SDNet
 from fusion.registry import load, network_class, network_names
 
@@ -283,6 +287,46 @@ def test_initial_weights_are_a_truncated_normal():
 def init_truncated_normal_on(layer):
     init_truncated_normal(layer, 1e-3)
     return layer
+
+
+def test_batch_normalisation_is_folded_into_convolutions():
+    plain = DIDFuse()
+    for layer in plain.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight)
+            nn.init.normal_(layer.bias)
+            nn.init.normal_(layer.running_mean)
+            nn.init.uniform_(layer.running_var, 0.5, 2)
+    folded = copy.deepcopy(plain.eval())
+    fold_batch_norm(folded)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(folded(*images(20, 30)), plain(*images(20, 30)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_makes_networks_fast_leaves_their_results_alone(name):
+    fast = network_class(name).untrained()
+    plain = network_class(name).untrained(plain=True)
+    torch.manual_seed(0)
+    state = {
+        key: torch.randn_like(value) / 10 if value.is_floating_point() else value
+        for key, value in plain.network.state_dict().items()
+        if "running" not in key
+    }
+    plain.network.load_state_dict(state, strict=False)
+    fast.network = copy.deepcopy(plain.network)
+    fast._settle()
+    sources = images(64, 48)
+    torch.testing.assert_close(fast.fuse(*sources), plain.fuse(*sources), rtol=0, atol=1e-4)
+
+
+def test_mgt_gives_the_same_when_it_computes_again_what_it_could_keep(monkeypatch):
+    network = MGT().eval()
+    with torch.inference_mode():
+        kept = network(*images(32, 48))
+        monkeypatch.setattr(mgt, "KEPT_PIXELS", 0)
+        assert torch.equal(network(*images(32, 48)), kept)
 
 
 def test_power_iteration_finds_the_largest_singular_value():

@@ -18,7 +18,7 @@ from fusion.method import FusionError
 from fusion.training.adversarial import DDcGANRecipe, FusionGANRecipe
 from fusion.training.patches import Patches, training_split
 from fusion.training.recipe import Recipe, Step
-from fusion.training.recipes import RECIPES, RFNNestRecipe, SwinFusionRecipe, recipe_for
+from fusion.training.recipes import RECIPES, RFNNestRecipe, recipe_for
 from fusion.training.trainer import Budget, Settings, _descend, train
 from fusion.weights.manifest import problems
 
@@ -153,8 +153,12 @@ def test_fusiongan_ships_the_weights_it_trained_with() -> None:
         assert norm == pytest.approx(1, abs=0.05)
 
 
-def test_swinfusion_ships_a_running_average() -> None:
-    recipe = small("swinfusion")
+@pytest.mark.parametrize(
+    ("published", "number", "decay"), [(True, 0, 0.999), (False, 0, 0.1), (False, 90, 0.91), (False, 10**6, 0.999)]
+)
+def test_swinfusion_ships_a_running_average(published: bool, number: int, decay: float) -> None:
+    recipe = recipe_for("swinfusion", published)
+    recipe.learning_rate = 1e-3
     networks = recipe.build()
     start = networks["average"].conv_first1_A.weight.clone()
     optimizers = recipe.optimizers(networks)
@@ -164,11 +168,12 @@ def test_swinfusion_ships_a_running_average() -> None:
         lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
         nullcontext,
         torch.Generator(),
+        number,
     )
     recipe.step(step, *torch.rand(2, 2, 1, 16, 16).unbind())
     moved = networks["generator"].conv_first1_A.weight
     shipped = recipe.exported(networks)["conv_first1_A.weight"]
-    torch.testing.assert_close(shipped, start + (1 - SwinFusionRecipe.decay) * (moved - start))
+    torch.testing.assert_close(shipped, start + (1 - decay) * (moved - start))
 
 
 def test_learning_rates() -> None:
@@ -222,10 +227,12 @@ def test_weights_come_with_a_record_and_fit_the_method(pairs: PairDataset, tmp_p
     assert problems(path) == []
     record = manifest.recipe or {}
     assert record["steps"] == 2 and record["supervision"] == "original" and record["last_losses"]["loss"] > 0
-    # 8-pixel grid of 16-pixel patches in 56x40: 6 x 4 a pair, 15 epochs, batches of 4
+    # 8-pixel grid of 16-pixel patches in 56x40: 6 x 4 a pair, 15 epochs, the authors' batches of 32 patches of 120
     seen, _ = training_split(pairs)
-    assert record["published_steps"] == 15 * (len(seen) * 24 // 4)
-    assert record["share_of_published_schedule"] == pytest.approx(2 / record["published_steps"])
+    steps = 15 * max(1, len(seen) * 24 // 32)
+    assert record["published_schedule"] == {"steps": steps, "patch": 120, "batch": 32}
+    assert record["share_of_published_steps"] == pytest.approx(2 / steps)
+    assert record["share_of_published_pixels"] == pytest.approx(2 / steps * (4 * 16**2) / (32 * 120**2))
     import fusion
 
     fused = fusion.load("sdnet", weights=path).fuse(torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30))
@@ -248,7 +255,8 @@ def test_a_training_that_diverges_stops(pairs: PairDataset, tmp_path: Path) -> N
 def test_time_budgets_stop_in_time(pairs: PairDataset, tmp_path: Path) -> None:
     manifest = train(small("sdnet"), pairs, Settings(tmp_path / "out"), "1s")
     record = manifest.recipe or {}
-    assert 0 < record["steps"] < record["published_steps"] and record["seconds"] < 5
+    assert 0 < record["steps"] < record["published_schedule"]["steps"] and record["seconds"] < 5
+    assert record["last_losses"]["validation"] > 0
 
 
 @pytest.mark.parametrize(
