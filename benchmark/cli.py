@@ -14,7 +14,7 @@ from joblib import cpu_count
 from tabulate import tabulate
 
 from benchmark.complexity import cost_table, measure_costs
-from benchmark.config import ConfigError, RunConfig, read_config
+from benchmark.config import ALL, ConfigError, RunConfig, read_config
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
 from benchmark.runner import RunError, Summary, run
@@ -27,7 +27,7 @@ from datasets.images import parse_range, write_png
 from fusion import FusionError, load
 from fusion import names as method_names
 from fusion.method import resolve_device
-from fusion.registry import network_names
+from fusion.registry import default_names, network_names
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -53,6 +53,9 @@ def _run(options: argparse.Namespace) -> int:
     settings |= {key: value for key, value in given.items() if value not in (None, [])}
     settings.setdefault("out", "runs/default")
     config = RunConfig.from_dict(settings).checked()
+    left_out = [name for name in method_names() if name not in config.methods]
+    if left_out and list(config.methods) == default_names():
+        print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
     summary = run(config)
     boards = leaderboards(config.out)
     for form in ("md", "tex", "csv"):
@@ -183,7 +186,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--root", metavar="DIR", help="folder of the data set; default: $IVIF_DATA/NAME or a downloaded copy")
     add("--infrared", metavar="DIR", help="your own pairs: folder of infrared images ...")
     add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
-    methods = "bundled method or package.module:Class, repeatable; default: all bundled, none if --fused is given"
+    methods = (
+        "bundled method or package.module:Class, repeatable; 'all': every bundled one; default: all but the slow ones, "
+        "none if --fused is given"
+    )
     add("--method", dest="methods", action="append", metavar="NAME", help=methods)
     folders = "folder of fused images made elsewhere, repeatable; 'NAME=DIR/{pair}_x.jpg' for other file names"
     add("--fused", action="append", metavar="NAME=DIR", help=folders)

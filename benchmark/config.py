@@ -11,7 +11,10 @@ import yaml
 
 from benchmark.metrics import MetricError, expand
 from fusion import FusedFolder, FusionError
-from fusion.registry import names
+from fusion.registry import default_names, names
+
+ALL = "all"
+"""What stands for every bundled method, the slow ones too."""
 
 FOLDER = "folder:"
 """What a method's name begins with when it is a folder of fused images."""
@@ -31,7 +34,8 @@ class RunConfig:
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
         methods: names of bundled methods, ``package.module:Class``, or ``folder:NAME=DIR`` (the same as `fused`);
-            empty with `fused` set: those folders alone; empty without: all bundled methods.
+            empty with `fused` set: those folders alone; empty without: all bundled methods but the slow ones, which
+            "all" brings in.
         fused: folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.
@@ -70,8 +74,9 @@ class RunConfig:
             folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
-        methods = tuple(name for name in dict.fromkeys(self.methods) if not name.startswith(FOLDER))
-        methods = methods or (() if folders else tuple(names()))
+        named = [every for name in self.methods for every in (names() if name == ALL else [name])]
+        methods = tuple(name for name in dict.fromkeys(named) if not name.startswith(FOLDER))
+        methods = methods or (() if folders else tuple(default_names()))
         entries = [*methods, *(folder.name for folder in folders)]
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:

@@ -35,6 +35,7 @@ class FusionMethod(ABC):
         multiple: height and width are padded (reflected) to a multiple of this.
         tile: largest side fused in one piece, None if the method needs the whole image (global statistics).
         margin: context in pixels each tile gets on every side; at least the receptive field's radius.
+        slow: takes many seconds a pair on a CPU; runs that name no methods leave it out.
     """
 
     name: str
@@ -45,6 +46,7 @@ class FusionMethod(ABC):
     multiple: ClassVar[int] = 1
     tile: ClassVar[int | None] = None
     margin: ClassVar[int] = 0
+    slow: ClassVar[bool] = False
 
     @abstractmethod
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -39,6 +39,11 @@ def names() -> list[str]:
     return [name for name in _bundled() if name not in without]
 
 
+def default_names() -> list[str]:
+    """What a run takes that names no method: `names` without the slow ones."""
+    return [name for name in names() if not _bundled()[name].slow]
+
+
 def network_names() -> list[str]:
     """Names of all bundled networks, with or without weights."""
     return [name for name, cls in _bundled().items() if _is_network(cls)]

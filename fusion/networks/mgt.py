@@ -349,6 +349,7 @@ class MGTMethod(NetworkMethod):
     title = "MGT"
     paper = "MGT: Modality-Guided Transformer for Infrared and Visible Image Fusion (code published with RtS)"
     module = MGT
+    slow = True
     multiple = LARGEST
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

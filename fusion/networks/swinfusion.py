@@ -336,6 +336,7 @@ class SwinFusionMethod(NetworkMethod):
     title = "SwinFusion"
     paper = "Ma, Tang, Fan, Huang, Mei, Ma, SwinFusion: Cross-domain long-range learning ..., IEEE/CAA JAS 2022"
     module = SwinFusion
+    slow = True
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Mirror, run the network, crop and clip."""

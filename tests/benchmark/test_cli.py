@@ -8,6 +8,7 @@ import yaml
 from benchmark.cli import main
 from benchmark.metrics import get, names
 from datasets.images import read_image
+from fusion import load
 
 
 def arguments(folders: Path, *more: str) -> list[str]:
@@ -110,3 +111,18 @@ def test_settings_left_empty_in_a_file_take_their_defaults(folders: Path) -> Non
     file.write_text("datasets:\njobs:\nmethods: [average]\n")
     words = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]
     assert main(["run", "--config", str(file), *words, "--out", str(folders.parent / "run")]) == 0
+
+
+def test_slow_methods_are_brought_in_by_all(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("benchmark.cli.method_names", "benchmark.config.names", "fusion.registry.names"):
+        monkeypatch.setattr(module, lambda: ["average", "maximum"])
+    monkeypatch.setattr(type(load("maximum")), "slow", True)
+    sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]
+    assert main(["run", *sources, "--out", str(folders / "quick")]) == 0
+    assert "left out, as they are slow on a CPU: maximum; --method all" in capsys.readouterr().out
+    assert main(["run", *sources, "--out", str(folders / "all"), "--method", "all", "--method", "laplacian"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    for run, methods in (("quick", ["average"]), ("all", ["average", "maximum", "laplacian"])):
+        assert yaml.safe_load((folders / run / "run.yaml").read_text())["config"]["methods"] == methods
