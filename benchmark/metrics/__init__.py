@@ -5,12 +5,13 @@ A leaf of the project: imports torch and NumPy alone, so that anything may score
 
 from benchmark.metrics import information, contrast, correlation, fidelity, gradient  # noqa: I001 (table order)
 from benchmark.metrics.picture import MetricError, Picture
-from benchmark.metrics.registry import Measured, Metric, expand, get, measure, metric, names, profiles
+from benchmark.metrics.registry import Measured, Metric, Original, expand, get, measure, metric, names, profiles
 
 __all__ = [
     "Measured",
     "Metric",
     "MetricError",
+    "Original",
     "Picture",
     "contrast",
     "correlation",

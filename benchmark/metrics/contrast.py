@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from benchmark.metrics.picture import Picture, deviations, term, total
-from benchmark.metrics.registry import metric
+from benchmark.metrics.registry import Original, metric
 
 
 @term
@@ -24,6 +24,11 @@ def deviation_energy(picture: Picture) -> Tensor:
     paper="Rao: In-fibre Bragg grating sensors. Measurement Science and Technology 8, 1997 (as the field cites it)",
     agrees="CDDFuse, IVIF_ZOO and LFT agree; RFN-Nest divides by another count; code that stays in uint8 saturates "
     "deviations and squares (8.85 instead of 34.8 in a published table)",
+    originals=[
+        Original("SD", "LFT_octave", relative=1e-9),
+        Original("SD", "CDDFuse_py_float64in", relative=1e-9),
+        Original("SD", "CDDFuse_py", relative=1e-6),
+    ],
     rewards_noise=True,
 )
 def standard_deviation(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:

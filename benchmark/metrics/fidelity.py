@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import blur_valid, gaussian
 from benchmark.metrics.picture import Picture, is_constant, term, total
-from benchmark.metrics.registry import metric
+from benchmark.metrics.registry import Original, metric
 
 WINDOWS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""
@@ -82,6 +82,7 @@ def pixel_vif(source: Picture, fused: Picture) -> Tensor:
     paper="Sheikh, Bovik: Image information and visual quality. IEEE Trans. Image Processing 15(2), 2006",
     agrees="CDDFuse (there called VIFF) and LFT agree; IVIF_ZOO computes another variant; uint8-saturated products at "
     "the first scale give .894 where .662 is right; Han's VIFF is another metric",
+    originals=[Original("VIF", "LFT_octave", absolute=1e-6), Original("VIFF", "CDDFuse_py", absolute=1e-6)],
     rewards_noise=False,
     min_side=41,
     conventions={

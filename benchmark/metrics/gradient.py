@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import sobel
 from benchmark.metrics.picture import Picture, term, total
-from benchmark.metrics.registry import metric
+from benchmark.metrics.registry import Original, metric
 
 
 class Edges(NamedTuple):
@@ -58,6 +58,11 @@ def _sigmoid(value: Tensor, height: float, slope: float, middle: float) -> Tenso
     paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000",
     agrees="CDDFuse, IVIF_ZOO, LFT and VIFB agree; replicated instead of zero borders move it by up to .055, an angle "
     "difference modulo pi by +.04, x/255 in float32 by .0375",
+    originals=[
+        Original("Qabf", "LFT_octave", absolute=1e-9),
+        Original("Qabf", "VIFB_octave", absolute=1e-9),
+        Original("Qabf", "CDDFuse_py", absolute=1e-6),
+    ],
     rewards_noise=False,
     conventions={
         "undefined: neither source has an edge": lambda infrared, visible, fused: (

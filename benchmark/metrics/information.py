@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmark.metrics.picture import Picture, counts, histogram, is_constant, term
-from benchmark.metrics.registry import metric
+from benchmark.metrics.registry import Original, metric
 
 
 def entropy_bits(shares: Tensor) -> Tensor:
@@ -37,6 +37,12 @@ def mutual_information_bits(source: Picture, fused: Picture) -> Tensor:
     paper="Roberts, van Aardt, Ahmed: Assessment of image fusion procedures using entropy, image quality, and "
     "multispectral classification. J. Applied Remote Sensing 2, 2008",
     agrees="CDDFuse, LFT, RFN-Nest and VIFB agree; IVIF_ZOO to 4e-5",
+    originals=[
+        Original("EN", "RFN_octave", absolute=1e-9),
+        Original("EN", "LFT_octave", absolute=1e-9),
+        Original("EN", "CDDFuse_py", absolute=1e-9),
+        Original("Entropy", "VIFB_octave", absolute=1e-9),
+    ],
     rewards_noise=True,
 )
 def entropy(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -57,6 +63,7 @@ def entropy(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     paper="Qu, Zhang, Yan: Information measure for performance of image fusion. Electronics Letters 38(7), 2002",
     agrees="IVIF_ZOO agrees; CDDFuse gives nats (times ln 2), VIFB nats after stretching each image to its minimum and "
     "maximum, LFT saturates the marginals in uint8, RFN-Nest computes a row-wise joint entropy, about 2 EN",
+    originals=[Original("MI", "IVIF_ZOO_py", absolute=1e-9)],
     rewards_noise=False,
     conventions={"a source is constant": lambda infrared, visible, fused: is_constant(infrared) | is_constant(visible)},
 )

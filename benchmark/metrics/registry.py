@@ -29,6 +29,23 @@ class Measured(NamedTuple):
     flags: list[str]
 
 
+class Original(NamedTuple):
+    """A code in circulation that a metric equals, as `benchmark metrics-check` verifies.
+
+    Attributes:
+        name: what that code calls the metric.
+        code: the code, as in the table of reference values.
+        absolute, relative: largest difference; the larger allowance counts.
+        apart: triples on which the code gives another number, with the reason.
+    """
+
+    name: str
+    code: str
+    absolute: float = 0.0
+    relative: float = 0.0
+    apart: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric and its facts.
@@ -44,8 +61,12 @@ class Metric:
         family: what it looks at; metrics of one family tend to agree.
         formula: the definition in plain text.
         paper: where it comes from.
-        agrees: codes in circulation that give the same number.
+        agrees: which codes in circulation give the same number, and what others do instead.
+        originals: the codes among them whose values are at hand to compare with.
         rewards_noise: whether adding noise to a fused image tends to improve the value.
+        identity: value where both sources and the fused image are the same picture; None where that depends on it.
+        symmetric: whether swapping the sources changes nothing.
+        transposable: whether transposing all three images changes nothing.
         min_side: smallest height and width it is defined on.
         conventions: name of a degenerate case to the predicate that finds it, ``bool [B]``.
     """
@@ -63,8 +84,17 @@ class Metric:
     paper: str
     agrees: str
     rewards_noise: bool
+    originals: Sequence[Original] = ()
+    identity: float | None = None
+    symmetric: bool = True
+    transposable: bool = True
     min_side: int = 1
     conventions: Mapping[str, Function] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str:
+        """The key of the default definition: "ssim" of "ssim@cddfuse", and of "ssim" itself."""
+        return self.key.partition(VARIANT)[0]
 
     @property
     def arrow(self) -> str:
@@ -115,8 +145,11 @@ _COMMON_CONVENTIONS: Mapping[str, Function] = {
 }
 _METRICS: dict[str, Metric] = {}
 
+VARIANT = "@"
+"""What separates the name of a variant from the key of the default definition."""
+
 PROFILES: dict[str, tuple[str, ...]] = {"core": ("en", "sd", "mi", "scd", "vif", "qabf")}
-"""Named sets of metrics, in table order; the profile "all" is every registered metric."""
+"""Named sets of metrics, in table order; "all" is every default definition, "variants" every registered metric."""
 
 
 def metric(
@@ -133,6 +166,10 @@ def metric(
     paper: str,
     agrees: str = "",
     rewards_noise: bool,
+    originals: Sequence[Original] = (),
+    identity: float | None = None,
+    symmetric: bool = True,
+    transposable: bool = True,
     min_side: int = 1,
     conventions: Mapping[str, Function] | None = None,
 ) -> Callable[[Function], Function]:
@@ -155,6 +192,10 @@ def metric(
             paper=paper,
             agrees=agrees,
             rewards_noise=rewards_noise,
+            originals=tuple(originals),
+            identity=identity,
+            symmetric=symmetric,
+            transposable=transposable,
             min_side=min_side,
             conventions=conventions or {},
         )
@@ -176,8 +217,9 @@ def get(key: str) -> Metric:
 
 
 def profiles() -> dict[str, tuple[str, ...]]:
-    """Profiles by name, "all" included."""
-    return {**PROFILES, "all": tuple(_METRICS)}
+    """Profiles by name, "all" and "variants" included."""
+    defaults = tuple(key for key in _METRICS if VARIANT not in key)
+    return {**PROFILES, "all": defaults, "variants": tuple(_METRICS)}
 
 
 def expand(keys: Sequence[str]) -> tuple[str, ...]:
