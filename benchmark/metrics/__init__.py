@@ -3,7 +3,7 @@
 A leaf of the project: imports torch and NumPy alone, so that anything may score images with it.
 """
 
-from benchmark.metrics import information, contrast, correlation, fidelity, gradient  # noqa: I001 (table order)
+from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, error  # noqa: I001 (table order)
 from benchmark.metrics.picture import MetricError, Picture
 from benchmark.metrics.registry import Measured, Metric, Original, expand, get, measure, metric, names, profiles
 
@@ -13,8 +13,10 @@ __all__ = [
     "MetricError",
     "Original",
     "Picture",
+    "artifacts",
     "contrast",
     "correlation",
+    "error",
     "expand",
     "fidelity",
     "get",

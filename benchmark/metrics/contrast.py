@@ -1,9 +1,11 @@
-"""Contrast: how far the grey values of the fused image spread."""
+"""Contrast: how far the grey values of the fused image spread, and how fast they change."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from benchmark.metrics.filters import COLUMNS, ROWS, sobel
 from benchmark.metrics.picture import Picture, deviations, term, total
 from benchmark.metrics.registry import Original, metric
 
@@ -37,3 +39,199 @@ def standard_deviation(infrared: Picture, visible: Picture, fused: Picture) -> T
     Ignores the sources: stretching the contrast of any image raises it.
     """
     return (deviation_energy(fused) / fused.pixels).sqrt()
+
+
+@metric(
+    "sd@uint8sat",
+    "Standard deviation in saturating bytes",
+    label="SD (uint8)",
+    high=255**0.5,
+    unit="grey level",
+    family="contrast",
+    formula="sqrt(1/(MN) sum min(255, max(0, round(F - mean F))^2))",
+    paper="no definition of its own: what MATLAB computes where F stays of type uint8",
+    agrees="a widely used table of TNO results (8.85 where 34.8 is right)",
+    rewards_noise=True,
+)
+def standard_deviation_uint8(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """To read old tables with: darker pixels than the mean count nothing, brighter ones at most 255.
+
+    Never above 15.97, and another ranking than the standard deviation.
+    """
+    saturated = (deviations(fused) + 0.5).floor().clamp(min=0).square().clamp(max=255)
+    return (total(saturated) / fused.pixels).sqrt()
+
+
+def _differences(picture: Picture, axis: int) -> Tensor:
+    """Each pixel minus the one before it along an axis, exact integers in float64."""
+    return picture.values.diff(dim=axis)
+
+
+@metric(
+    "sf",
+    "Spatial frequency",
+    unit="grey level",
+    family="contrast",
+    high=255 * 2**0.5,
+    formula="SF = sqrt(mean (F[i,j] - F[i,j-1])^2 + mean (F[i,j] - F[i-1,j])^2), each mean over its own differences",
+    paper="Eskicioglu, Fisher: Image quality measures and their performance. IEEE Trans. Communications 43(12), 1995",
+    agrees="CDDFuse, IVIF_ZOO and LFT; VIFB divides both sums by the number of pixels (sf@vifb); tables with SF around "
+    "0.05 are of images in 0..1: multiply by 255",
+    originals=[
+        Original("SF", "LFT_octave", relative=1e-9),
+        Original("SF", "CDDFuse_py_float64in", relative=1e-9),
+        Original("SF", "port(this study)", relative=1e-9),
+        Original("SF", "CDDFuse_py", relative=1e-6),
+        Original("SF", "IVIF_ZOO_py", relative=1e-6),
+    ],
+    rewards_noise=True,
+    min_side=2,
+)
+def spatial_frequency(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """How strongly neighbouring pixels differ.
+
+    Looks at the fused image alone: noise, ringing and sharpening raise it as detail does.
+    """
+    across, down = (_differences(fused, axis).square().mean((1, 2, 3)) for axis in (COLUMNS, ROWS))
+    return (across + down).sqrt()
+
+
+@metric(
+    "sf@vifb",
+    "Spatial frequency by number of pixels",
+    label="SF (VIFB)",
+    unit="grey level",
+    family="contrast",
+    high=255 * 2**0.5,
+    formula="as sf, both sums divided by MN",
+    paper="Zhang, Ye, Xiao: VIFB: A visible and infrared image fusion benchmark. CVPR Workshops 2020",
+    agrees="VIFB",
+    originals=[Original("Spatial_frequency", "VIFB_octave", relative=1e-9)],
+    rewards_noise=True,
+    min_side=2,
+)
+def spatial_frequency_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Spatial frequency that divides by pixels rather than differences: lower by parts of a thousand."""
+    across, down = (total(_differences(fused, axis).square()) for axis in (COLUMNS, ROWS))
+    return ((across + down) / fused.pixels).sqrt()
+
+
+@metric(
+    "sf@unit",
+    "Spatial frequency in 0..1",
+    label="SF (0..1)",
+    family="contrast",
+    high=2**0.5,
+    formula="SF / 255",
+    paper="Eskicioglu, Fisher: Image quality measures and their performance. IEEE Trans. Communications 43(12), 1995",
+    agrees="LFT on images in 0..1, as in a widely used table of TNO results",
+    rewards_noise=True,
+    min_side=2,
+)
+def spatial_frequency_unit(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """The spatial frequency of images scaled to 0..1."""
+    return spatial_frequency(infrared, visible, fused) / 255
+
+
+@metric(
+    "ag",
+    "Average gradient",
+    unit="grey level",
+    family="contrast",
+    high=255,
+    formula="AG = mean sqrt((gx^2 + gy^2) / 2), g: central differences, one-sided at the borders",
+    paper="Cui, Feng, Xu, Li, Chen: Detail preserved fusion of visible and infrared images using regional saliency "
+    "extraction and multi-scale image decomposition. Optics Communications 341, 2015",
+    agrees="CDDFuse and IVIF_ZOO; VIFB and LFT divide by (M-1)(N-1) (ag@vifb)",
+    originals=[
+        Original("AG", "CDDFuse_py_float64in", relative=1e-9),
+        Original("AG", "port(this study)", relative=1e-9),
+        Original("AG", "CDDFuse_py", relative=1e-6),
+        Original("AG", "IVIF_ZOO_py", relative=1e-6),
+    ],
+    rewards_noise=True,
+    min_side=2,
+)
+def average_gradient(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """How steep grey values are on average.
+
+    Looks at the fused image alone: noise, ringing and sharpening raise it as detail does.
+    """
+    return _summed_gradient(fused) / fused.pixels
+
+
+@metric(
+    "ag@vifb",
+    "Average gradient by number of differences",
+    label="AG (VIFB)",
+    unit="grey level",
+    family="contrast",
+    formula="as ag, the sum over all pixels divided by (M-1)(N-1)",
+    paper="Zhang, Ye, Xiao: VIFB: A visible and infrared image fusion benchmark. CVPR Workshops 2020",
+    agrees="VIFB and LFT",
+    originals=[
+        Original("Avg_gradient", "VIFB_octave", relative=1e-9),
+        Original("AG", "LFT_octave", relative=1e-9),
+        Original("AG_m1(VIFB/LFT norm)", "port(this study)", relative=1e-9),
+    ],
+    rewards_noise=True,
+    min_side=2,
+)
+def average_gradient_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Average gradient that divides by fewer pixels than it sums: higher by parts of a thousand."""
+    height, width = fused.size
+    return _summed_gradient(fused) / ((height - 1) * (width - 1))
+
+
+@term
+def _summed_gradient(picture: Picture) -> Tensor:
+    down, across = torch.gradient(picture.values, dim=(ROWS, COLUMNS))
+    return total(((down.square() + across.square()) / 2).sqrt())
+
+
+@metric(
+    "ei",
+    "Edge intensity",
+    unit="grey level",
+    family="contrast",
+    high=255 * 20**0.5,
+    formula="EI = mean sqrt(sx^2 + sy^2), s: Sobel differences, borders repeated",
+    paper="Rajalingam, Priya: Hybrid multimodality medical image fusion technique for feature enhancement in medical "
+    "diagnosis. Int. J. Engineering Science Invention, 2018",
+    agrees="VIFB; IVIF_ZOO takes zeros outside the image (ei@zero)",
+    originals=[
+        Original("Edge_intensity", "VIFB_octave", relative=1e-9),
+        Original("EI_replicate", "port(this study)", relative=1e-9),
+    ],
+    rewards_noise=True,
+)
+def edge_intensity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Mean strength of Sobel edges.
+
+    Looks at the fused image alone: noise, ringing and sharpening raise it as detail does.
+    """
+    return _edge_intensity(fused, "replicate")
+
+
+@metric(
+    "ei@zero",
+    "Edge intensity with zeros outside",
+    label="EI (zero)",
+    unit="grey level",
+    family="contrast",
+    high=255 * 20**0.5,
+    formula="as ei, zeros outside the image",
+    paper="Rajalingam, Priya: Hybrid multimodality medical image fusion technique for feature enhancement in medical "
+    "diagnosis. Int. J. Engineering Science Invention, 2018",
+    agrees="IVIF_ZOO",
+    originals=[Original("EI", "IVIF_ZOO_py", relative=1e-6)],
+    rewards_noise=True,
+)
+def edge_intensity_zero(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edge intensity that counts the border of the image as an edge: brighter borders, higher value."""
+    return _edge_intensity(fused, "constant")
+
+
+def _edge_intensity(picture: Picture, padding: str) -> Tensor:
+    across, down = sobel(picture.values, padding)
+    return total((across.square() + down.square()).sqrt()) / picture.pixels

@@ -53,3 +53,41 @@ def sum_of_correlations_of_differences(infrared: Picture, visible: Picture, fuse
     F = A + B (up to a constant and scale) is the optimum, 2; a copy of either source scores about 1 or less.
     """
     return _pearson(_difference(fused, visible), infrared) + _pearson(_difference(fused, infrared), visible)
+
+
+@metric(
+    "cc",
+    "Correlation coefficient",
+    low=-1,
+    high=1,
+    identity=1,
+    family="complementarity",
+    formula="CC = [r(A,F) + r(B,F)] / 2, r: Pearson correlation",
+    paper="Deshmukh, Bhosale: Image fusion and image quality assessment of fused images. Int. J. Image Processing "
+    "4(5), 2010",
+    agrees="CDDFuse, IVIF_ZOO and LFT",
+    originals=[
+        Original("CC", "LFT_octave", absolute=1e-11, relative=1e-9),
+        Original("CC", "port(this study)", absolute=1e-11, relative=1e-9),
+        Original("CC", "CDDFuse_py_float64in", absolute=1e-11, relative=1e-9),
+        Original("CC", "CDDFuse_py", absolute=1e-8, relative=1e-6),
+        Original("CC", "IVIF_ZOO_py", absolute=1e-8, relative=1e-6),
+    ],
+    rewards_noise=False,
+    conventions={
+        "a correlation with a constant image counts 0": lambda infrared, visible, fused: (
+            is_constant(infrared) | is_constant(visible) | is_constant(fused)
+        )
+    },
+)
+def correlation_coefficient(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Mean linear correlation with the two sources.
+
+    Highest for their average: methods that choose between the sources pay for every choice.
+    """
+    parts = []
+    for source in (infrared, visible):
+        energy = deviation_energy(fused) * deviation_energy(source)
+        product = total(deviations(fused) * deviations(source))
+        parts.append(torch.where(energy > 0, product / energy.sqrt(), 0.0))
+    return (parts[0] + parts[1]) / 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import pi
+from collections.abc import Callable
+from math import exp, pi
 from typing import NamedTuple
 
 import torch
@@ -36,12 +37,22 @@ def edge_energy(picture: Picture) -> Tensor:
 
 def edge_preservation(source: Edges, fused: Edges) -> Tensor:
     """How well each source edge is kept in strength and orientation, ``[B, 1, H, W]`` in 0..0.9873."""
+    alignment = 1 - (source.angle - fused.angle).abs() / (pi / 2)
+    return _sigmoid(_strength_ratio(source, fused), 0.9994, -15, 0.5) * _sigmoid(alignment, 0.9879, -22, 0.8)
+
+
+def edge_preservation_wrapsafe(source: Edges, fused: Edges) -> Tensor:
+    """The same with the angle between two edges as lines: at most pi/2, whichever way it is measured."""
+    apart = (source.angle - fused.angle).abs()
+    alignment = 1 - torch.minimum(apart, pi - apart) / (pi / 2)
+    return _sigmoid(_strength_ratio(source, fused), 0.9994, -15, 0.5) * _sigmoid(alignment, 0.9879, -22, 0.8)
+
+
+def _strength_ratio(source: Edges, fused: Edges) -> Tensor:
+    """Smaller strength over larger; where both are equal the strength itself, as in every code in use."""
     smaller = torch.minimum(source.strength, fused.strength)
     larger = torch.maximum(source.strength, fused.strength)
-    # Where both are equal the original takes the strength itself as ratio; every code in use kept that.
-    ratio = torch.where(smaller == larger, fused.strength, smaller / larger)
-    alignment = 1 - (source.angle - fused.angle).abs() / (pi / 2)
-    return _sigmoid(ratio, 0.9994, -15, 0.5) * _sigmoid(alignment, 0.9879, -22, 0.8)
+    return torch.where(smaller == larger, fused.strength, smaller / larger)
 
 
 def _sigmoid(value: Tensor, height: float, slope: float, middle: float) -> Tensor:
@@ -77,6 +88,88 @@ def edge_based_quality(infrared: Picture, visible: Picture, fused: Picture) -> T
     that every code kept). Identical images score .975333, not 1. NaN where neither source has an edge; a constant
     source still has the edge of its border against the zeros outside.
     """
-    target = edges(fused)
-    kept = (total(edge_preservation(edges(source), target) * edges(source).strength) for source in (infrared, visible))
+    return _weighted_by_strength(edge_preservation, infrared, visible, fused)
+
+
+def _weighted_by_strength(
+    preservation: Callable[[Edges, Edges], Tensor], infrared: Picture, visible: Picture, fused: Picture
+) -> Tensor:
+    kept = (total(preservation(edges(source), edges(fused)) * edges(source).strength) for source in (infrared, visible))
     return (next(kept) + next(kept)) / (edge_energy(infrared) + edge_energy(visible))
+
+
+def _no_edges(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    return edge_energy(infrared) + edge_energy(visible) == 0
+
+
+@metric(
+    "qabf@wrapsafe",
+    "Edge-based quality with angles between lines",
+    label="Qabf (wrap-safe)",
+    high=0.9994 * 0.9879,
+    family="gradient",
+    formula="as qabf, with the difference of two angles taken modulo pi",
+    paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000",
+    agrees="none; the definition that the angle's meaning asks for",
+    rewards_noise=False,
+    conventions={"undefined: neither source has an edge": _no_edges},
+)
+def edge_based_quality_wrapsafe(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edge-based quality in which almost vertical edges that lean to either side count as nearly parallel.
+
+    The original takes -89 and 89 degrees for opposite; this adds up to .04.
+    """
+    return _weighted_by_strength(edge_preservation_wrapsafe, infrared, visible, fused)
+
+
+_BETWEEN_THE_SOURCES = dict.fromkeys(
+    ("syn_fused_black", "syn_fused_constant_128"),
+    "zeros of a constant F are replaced after A is compared and before B is: 1.3e-9",
+)
+
+
+@metric(
+    "qg",
+    "Gradient-based quality, averaged",
+    label="QG",
+    high=1 / (1 + exp(-5)) ** 2,
+    family="gradient",
+    formula="QG = mean [(Q_A g_A + Q_B g_B) / (g_A + g_B)], Q = 1/(1 + exp(-10 (G - .5))) 1/(1 + exp(-20 (D - .75))); "
+    "zeros are replaced by 1e-5",
+    paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000, as in: Liu, "
+    "Blasch et al., IEEE TPAMI 34(1), 2012",
+    agrees="Liu's toolbox",
+    originals=[
+        Original("Q_G_Xydeas", "ZLiu_octave", absolute=1e-9, apart=_BETWEEN_THE_SOURCES),
+        Original("Q_G_ZLiu", "port(this study)", absolute=1e-9, apart=_BETWEEN_THE_SOURCES),
+    ],
+    rewards_noise=False,
+)
+def gradient_based_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edges kept, each pixel counting alike: flat areas decide where Qabf looks at strong edges.
+
+    Softer thresholds than Qabf, and the angle between two edges is that between lines.
+    """
+    target = _edges_without_zeros(fused)
+    first, second = (_edges_without_zeros(source) for source in (infrared, visible))
+    kept = _soft_preservation(first, target) * first.strength + _soft_preservation(second, target) * second.strength
+    return total(kept / (first.strength + second.strength)) / fused.pixels
+
+
+TINY = 1e-5
+"""What stands for a difference or strength of 0 in `gradient_based_quality`."""
+
+
+@term
+def _edges_without_zeros(picture: Picture) -> Edges:
+    leftward, downward = sobel(picture.values)
+    across = -leftward
+    strength = edges(picture).strength
+    angle = torch.atan(downward / torch.where(across == 0, TINY, across))
+    return Edges(torch.where(strength == 0, TINY, strength), angle)
+
+
+def _soft_preservation(source: Edges, fused: Edges) -> Tensor:
+    ratio = torch.minimum(source.strength, fused.strength) / torch.maximum(source.strength, fused.strength)
+    alignment = ((source.angle - fused.angle).abs() - pi / 2).abs() / (pi / 2)
+    return _sigmoid(ratio, 1, -10, 0.5) * _sigmoid(alignment, 1, -20, 0.75)

@@ -36,7 +36,7 @@ class Picture:
             )
         self.levels = levels
         self.values = levels.double()
-        self.terms: dict[Callable, Any] = {}
+        self.terms: dict[Any, Any] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -57,6 +57,19 @@ def term(function: Callable[[Picture], Result]) -> Callable[[Picture], Result]:
         if function not in picture.terms:
             picture.terms[function] = function(picture)
         return picture.terms[function]
+
+    return kept
+
+
+def pair_term(function: Callable[[Picture, Picture], Result]) -> Callable[[Picture, Picture], Result]:
+    """Decorator for a function of two pictures: its result is computed once and kept with the second one."""
+
+    @wraps(function)
+    def kept(first: Picture, second: Picture) -> Result:
+        key = function, first
+        if key not in second.terms:
+            second.terms[key] = function(first, second)
+        return second.terms[key]
 
     return kept
 
@@ -86,6 +99,15 @@ def is_constant(picture: Picture) -> Tensor:
     """Whether all pixels of an image are equal, ``bool [B]``."""
     flat = picture.levels.flatten(1)
     return flat.amin(1) == flat.amax(1)
+
+
+@term
+def stretched(picture: Picture) -> Picture:
+    """The picture with its grey values stretched to 0..255 by its own extremes, halves rounded up; constant ones: 0."""
+    flat = picture.levels.flatten(1)
+    low, high = (level.double().view(-1, 1, 1, 1) for level in (flat.amin(1), flat.amax(1)))
+    extent = torch.where(high > low, high - low, 1.0)
+    return Picture(((picture.values - low) / extent * 255 + 0.5).floor().to(torch.uint8))
 
 
 @term

@@ -52,8 +52,12 @@ def check(key: str, original: Original, folder: Path, table: Path) -> int:
     return compared
 
 
-def test_every_metric_has_an_original() -> None:
-    assert [key for key in names() if not get(key).originals] == []
+BY_HAND = {"te", "sd@uint8sat", "sf@unit", "qabf@wrapsafe"}
+"""No code at hand computes these; test_metrics_by_hand.py does, on paper."""
+
+
+def test_every_other_metric_has_an_original() -> None:
+    assert {key for key in names() if not get(key).originals} == BY_HAND
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""Artifacts: edges of the fused image split into kept ones, lost ones and ones that no source has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import pi
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from benchmark.metrics.filters import sobel
+from benchmark.metrics.picture import Picture, pair_term, term, total
+from benchmark.metrics.registry import Original, metric
+
+_KUMAR = (
+    "Shreyamsha Kumar: Multifocus and multispectral image fusion based on pixel significance using discrete cosine "
+)
+_KUMAR += "harmonic wavelet transform. Signal, Image and Video Processing 7(6), 2013"
+_PETROVIC = "Petrović, Xydeas: Objective image fusion performance characterisation. ICCV 2005"
+
+
+class Gradient(NamedTuple):
+    """Edge strength, angle in -pi/2..pi/2, and how much an edge weighs, ``float64 [B, 1, H, W]``."""
+
+    strength: Tensor
+    angle: Tensor
+    weight: Tensor
+
+
+@term
+def gradient(picture: Picture) -> Gradient:
+    """Sobel differences over 8, borders mirrored; strengths from 2 grey levels on weigh ``g^1.5``, others .001."""
+    leftward, downward = (difference / 8 for difference in sobel(picture.values, "reflect"))
+    strength = (leftward.square() + downward.square()).sqrt()
+    angle = torch.where(strength > 0, torch.atan(-leftward / downward), 0.0)
+    return Gradient(strength, angle, torch.where(strength >= 2, strength**1.5, 0.001))
+
+
+@pair_term
+def kept(source: Picture, fused: Picture) -> Tensor:
+    """How well each source edge is kept, ``float64 [B, 1, H, W]`` in 0..1."""
+    first, second = gradient(source), gradient(fused)
+    larger = torch.maximum(first.strength, second.strength)
+    ratio = torch.where(larger > 0, torch.minimum(first.strength, second.strength) / larger, 0.0)
+    alignment = ((first.angle - second.angle).abs() - pi / 2).abs() / (pi / 2)
+    strength_kept = 0.9999 / (1 + torch.exp(-19 * (ratio - 0.5)))
+    return (strength_kept * 0.9995 / (1 + torch.exp(-22 * (alignment - 0.5)))).sqrt()
+
+
+def _is_new(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Where the fused image has a stronger edge than either source, ``bool [B, 1, H, W]``."""
+    strongest = torch.maximum(gradient(infrared).strength, gradient(visible).strength)
+    return gradient(fused).strength > strongest
+
+
+def _share(
+    part: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], infrared: Picture, visible: Picture, fused: Picture
+) -> Tensor:
+    """Sum of ``part(Q_A, Q_B, w_A, w_B)`` over that of the weights."""
+    weights = [gradient(source).weight for source in (infrared, visible)]
+    qualities = [kept(source, fused) for source in (infrared, visible)]
+    return total(part(*qualities, *weights)) / (total(weights[0]) + total(weights[1]))
+
+
+def _missing(of_infrared: Tensor, of_visible: Tensor, infrared_weight: Tensor, visible_weight: Tensor) -> Tensor:
+    return (1 - of_infrared) * infrared_weight + (1 - of_visible) * visible_weight
+
+
+@metric(
+    "nabf",
+    "Fusion artifacts",
+    label="Nabf",
+    better="lower",
+    high=1,
+    identity=0,
+    family="gradient",
+    formula="Nabf = sum over [g_F > g_A and g_F > g_B] of ((1-Q_A) w_A + (1-Q_B) w_B) / sum (w_A + w_B)",
+    paper=_KUMAR,
+    agrees="Kumar's code as LFT has it, with its arguments in order; LFT itself shifts them by one place (.0445 for "
+    ".0035); IVIF_ZOO to 1e-3; RFN-Nest takes images in 0..1",
+    originals=[
+        Original("Nabf", "LFT_octave_correctargs", absolute=1e-9),
+        Original("Nabf", "port(this study)", absolute=1e-9),
+    ],
+    rewards_noise=False,
+)
+def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edges of the fused image that are stronger than in both sources and differ from theirs.
+
+    Noise and ringing raise it; a blurred image has none. With the kept and lost shares (qabf@petrovic, labf) it sums
+    to 1.
+    """
+    new = _is_new(infrared, visible, fused)
+    return _share(lambda *parts: new * _missing(*parts), infrared, visible, fused)
+
+
+@metric(
+    "nabf@petrovic",
+    "Fusion artifacts after Petrović",
+    label="Nabf (Petrović)",
+    better="lower",
+    high=2,
+    identity=0,
+    family="gradient",
+    formula="as nabf, with (2 - Q_A - Q_B) (w_A + w_B)",
+    paper=_PETROVIC,
+    agrees="none in circulation",
+    originals=[Original("Nabf_petrovic", "port(this study)", absolute=1e-9)],
+    rewards_noise=False,
+)
+def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """The first definition: each loss weighs as much as both edges, so that shares no longer sum to 1."""
+    new = _is_new(infrared, visible, fused)
+    return _share(lambda qa, qb, wa, wb: new * (2 - qa - qb) * (wa + wb), infrared, visible, fused)
+
+
+@metric(
+    "labf",
+    "Lost information",
+    label="Labf",
+    better="lower",
+    high=1,
+    family="gradient",
+    formula="Labf = sum over [g_F <= g_A or g_F <= g_B] of ((1-Q_A) w_A + (1-Q_B) w_B) / sum (w_A + w_B)",
+    paper=_PETROVIC,
+    agrees="Kumar's code",
+    originals=[Original("Labf", "port(this study)", absolute=1e-9)],
+    rewards_noise=False,
+)
+def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edges of the sources that the fused image has weaker, or turned.
+
+    With the kept and the new share (qabf@petrovic, nabf) it sums to 1.
+    """
+    new = _is_new(infrared, visible, fused)
+    return _share(lambda *parts: ~new * _missing(*parts), infrared, visible, fused)
+
+
+@metric(
+    "qabf@petrovic",
+    "Kept edge information after Petrović",
+    label="Qabf (Petrović)",
+    high=1,
+    family="gradient",
+    formula="sum (Q_A w_A + Q_B w_B) / sum (w_A + w_B), with the edges, Q and w of nabf",
+    paper=_PETROVIC,
+    agrees="Kumar's code",
+    originals=[Original("Qabf_petrovic(Nabf code)", "port(this study)", absolute=1e-9)],
+    rewards_noise=False,
+)
+def kept_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    """Edges of the sources that the fused image has, weighted by strength: another number than Qabf.
+
+    With the lost and the new share (labf, nabf) it sums to 1.
+    """
+    return _share(lambda qa, qb, wa, wb: qa * wa + qb * wb, infrared, visible, fused)
