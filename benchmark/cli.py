@@ -17,6 +17,7 @@ from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
+from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, shared_folder
 from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
 from benchmark.store import StoreError
@@ -126,6 +127,16 @@ def _dataset_rows() -> list[list[str]]:
     return [[entry.key, entry.title, entry.licence] for entry in ENTRIES]
 
 
+def _metrics_check(options: argparse.Namespace) -> int:
+    folders = options.golden or [folder for folder in (STORED, shared_folder()) if folder.is_dir()]
+    if not folders:
+        raise MetricError("no reference values here: give --golden DIR, or run this in a checkout of the repository")
+    references = [ReferenceValues(folder) for folder in folders]
+    comparisons = list(compare(references, [get(key).key for key in options.metrics or ()]))
+    print(comparison_table([found for found in comparisons if found.compared]))
+    return EXIT_FAILURES if any(found.excess > 1 for found in comparisons) else 0
+
+
 def _explain(options: argparse.Namespace) -> int:
     metric = get(options.metric)
     better = f"{metric.better} is better {metric.arrow}, {metric.low:g} .. {metric.high:g} {metric.unit}".rstrip()
@@ -170,6 +181,11 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
     cost.add_argument("--plain", action="store_true", help="networks a second time, without what makes them fast")
     cost.set_defaults(command=_complexity)
+    check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
+    folders = "folder of reference values, repeatable; default: the repository's, and $IVIF_GOLDEN/metrics"
+    check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
+    check.add_argument("--metric", dest="metrics", action="append", metavar="KEY", help="repeatable; default: all")
+    check.set_defaults(command=_metrics_check)
     explain = commands.add_parser("explain", help="what a metric measures and how")
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
     explain.set_defaults(command=_explain)

@@ -84,6 +84,7 @@ def _missing(of_infrared: Tensor, of_visible: Tensor, infrared_weight: Tensor, v
         Original("Nabf", "port(this study)", absolute=1e-9),
     ],
     rewards_noise=False,
+    transposable=False,
 )
 def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges of the fused image that are stronger than in both sources and differ from theirs.
@@ -108,6 +109,7 @@ def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     agrees="none in circulation",
     originals=[Original("Nabf_petrovic", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    transposable=False,
 )
 def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The first definition: each loss weighs as much as both edges, so that shares no longer sum to 1."""
@@ -127,6 +129,7 @@ def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Pictur
     agrees="Kumar's code",
     originals=[Original("Labf", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    transposable=False,
 )
 def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges of the sources that the fused image has weaker, or turned.
@@ -148,6 +151,7 @@ def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     agrees="Kumar's code",
     originals=[Original("Qabf_petrovic(Nabf code)", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    transposable=False,
 )
 def kept_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges of the sources that the fused image has, weighted by strength: another number than Qabf.

@@ -181,7 +181,7 @@ def peak_signal_to_noise_ratio_vifb(infrared: Picture, visible: Picture, fused: 
     agrees="CDDFuse",
     originals=[Original("PSNR", "CDDFuse_py", absolute=1e-6, relative=1e-6)],
     identity=inf,
-    rewards_noise=False,
+    rewards_noise=True,
 )
 def peak_signal_to_noise_ratio_cddfuse(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The brightest pixel of the fused image as peak, as its evaluator takes it: punishes dark images."""

@@ -75,6 +75,7 @@ def _sigmoid(value: Tensor, height: float, slope: float, middle: float) -> Tenso
         Original("Qabf", "CDDFuse_py", absolute=1e-6),
     ],
     rewards_noise=False,
+    transposable=False,
     conventions={
         "undefined: neither source has an edge": lambda infrared, visible, fused: (
             edge_energy(infrared) + edge_energy(visible) == 0
@@ -112,6 +113,7 @@ def _no_edges(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000",
     agrees="none; the definition that the angle's meaning asks for",
     rewards_noise=False,
+    transposable=False,
     conventions={"undefined: neither source has an edge": _no_edges},
 )
 def edge_based_quality_wrapsafe(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -144,6 +146,7 @@ _BETWEEN_THE_SOURCES = dict.fromkeys(
         Original("Q_G_ZLiu", "port(this study)", absolute=1e-9, apart=_BETWEEN_THE_SOURCES),
     ],
     rewards_noise=False,
+    transposable=False,
 )
 def gradient_based_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges kept, each pixel counting alike: flat areas decide where Qabf looks at strong edges.

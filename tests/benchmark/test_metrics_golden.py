@@ -1,76 +1,69 @@
 """Every metric against the values that the original codes gave on the same images."""
 
-import csv
-import math
-import os
-from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from benchmark.metrics import MetricError, Original, Picture, get, names
-from datasets.images import read_image
-
-HERE = Path(__file__).parents[1] / "golden" / "metrics"
-SHARED = Path(os.environ.get("IVIF_GOLDEN", Path(__file__).parents[3] / "shared" / "golden")) / "metrics"
-ORIGINALS = [(key, original) for key in names() for original in get(key).originals]
-
-
-@cache
-def reference_values(table: Path) -> dict[tuple[str, str], dict[str, float]]:
-    """(name, code) to triple to value; without those on which a code crashed or gave nothing."""
-    found: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            try:
-                found[row["metric"], row["implementation"]][row["triple"]] = float(row["value"])
-            except ValueError:
-                continue
-    return found
-
-
-@cache
-def pictures(folder: Path) -> list[Picture]:
-    return [Picture(read_image(folder / f"{role}.png")[None]) for role in ("ir", "vis", "fused")]
-
-
-def check(key: str, original: Original, folder: Path, table: Path) -> int:
-    """Compare on all triples; returns how many were compared."""
-    metric, compared = get(key), 0
-    for triple, expected in reference_values(table)[original.name, original.code].items():
-        images = pictures(folder / triple)
-        if min(images[0].size) < metric.min_side:
-            with pytest.raises(MetricError, match="at least"):
-                metric(*images)
-        elif triple not in original.apart:
-            found = metric(*images).values.item()
-            allowed = max(original.absolute, original.relative * abs(expected))
-            same = found == expected or (math.isnan(found) and math.isnan(expected))
-            assert same or abs(found - expected) <= allowed, f"{triple}: {found!r}, {original.code} {expected!r}"
-            compared += 1
-    return compared
-
+from benchmark.cli import main
+from benchmark.metrics import MetricError, get, names
+from benchmark.reference import STORED, ReferenceValues, compare, shared_folder
 
 BY_HAND = {"te", "sd@uint8sat", "sf@unit", "qabf@wrapsafe"}
 """No code at hand computes these; test_metrics_by_hand.py does, on paper."""
+
+
+@cache
+def references(folder: Path) -> ReferenceValues:
+    return ReferenceValues(folder)
+
+
+def check(key: str, folder: Path) -> None:
+    for comparison in compare([references(folder)], [key]):
+        assert comparison.excess <= 1, comparison
+        assert comparison.compared >= 2
 
 
 def test_every_other_metric_has_an_original() -> None:
     assert {key for key in names() if not get(key).originals} == BY_HAND
 
 
-@pytest.mark.parametrize(
-    ("key", "original"), ORIGINALS, ids=lambda value: value if isinstance(value, str) else value.code
-)
-def test_generated_triples(key: str, original: Original) -> None:
-    assert check(key, original, HERE, HERE / "values.csv") >= 5
+@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND))
+def test_generated_triples(key: str) -> None:
+    check(key, STORED)
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no golden values of real images in {SHARED}")
-@pytest.mark.parametrize(
-    ("key", "original"), ORIGINALS, ids=lambda value: value if isinstance(value, str) else value.code
-)
-def test_all_triples(key: str, original: Original) -> None:
-    assert check(key, original, SHARED / "triples", SHARED / "reference_values.csv") >= 5
+@pytest.mark.skipif(not shared_folder().is_dir(), reason=f"no golden values of real images in {shared_folder()}")
+@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND))
+def test_all_triples(key: str) -> None:
+    check(key, shared_folder())
+
+
+@pytest.mark.parametrize("key", [key for key in names() if get(key).min_side > 8])
+def test_images_that_are_too_small_are_refused(key: str) -> None:
+    with pytest.raises(MetricError, match="at least"):
+        get(key)(*references(STORED).pictures("syn_tiny_8x8"))
+
+
+def copy_with(folder: Path, change: float) -> Path:
+    """Reference values of entropy alone, with an error of `change` on one triple."""
+    (folder / "triples").symlink_to(STORED / "triples")
+    values = references(STORED).values["EN", "LFT_octave"]
+    lines = [f"{triple},EN,LFT_octave,{value + change * (triple == 'syn_ramp')!r}" for triple, value in values.items()]
+    (folder / "reference_values.csv").write_text("\n".join(["triple,metric,implementation,value", *lines]))
+    return folder
+
+
+@pytest.mark.parametrize(("change", "code", "verdict"), [(0, 0, "equal"), (1e-6, 1, "NOT EQUAL on syn_ramp")])
+def test_metrics_check_names_what_differs(
+    change: float, code: int, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["metrics-check", "--golden", str(copy_with(tmp_path, change)), "--metric", "en"]) == code
+    row = next(line for line in capsys.readouterr().out.splitlines() if "LFT_octave" in line)
+    assert verdict in row
+
+
+def test_metrics_check_needs_reference_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["metrics-check", "--golden", str(tmp_path)]) == 2
+    assert "no reference values" in capsys.readouterr().err
