@@ -59,6 +59,15 @@ class ReferenceValues:
         return self._pictures[triple]
 
 
+def _expected(references: Sequence[ReferenceValues], original: Original) -> dict[str, tuple[ReferenceValues, float]]:
+    """Triple to the first folder that has it and the value there."""
+    return {
+        triple: (reference, value)
+        for reference in reversed(references)
+        for triple, value in reference.values[original.name, original.code].items()
+    }
+
+
 @dataclass
 class Comparison:
     """A metric beside one code that defines it.
@@ -100,15 +109,14 @@ def compare(references: Sequence[ReferenceValues], keys: Sequence[str] = ()) -> 
         metric = get(key)
         for original in metric.originals:
             comparison = Comparison(key, original)
-            for reference in references:
-                for triple, expected in reference.values[original.name, original.code].items():
-                    if triple in original.apart:
-                        continue
-                    pictures = reference.pictures(triple)
-                    if min(pictures[0].size) < metric.min_side:
-                        comparison.refused.append(triple)
-                    else:
-                        comparison.add(triple, metric(*pictures).values.item(), expected)
+            for triple, (reference, expected) in _expected(references, original).items():
+                if triple in original.apart:
+                    continue
+                pictures = reference.pictures(triple)
+                if min(pictures[0].size) < metric.min_side:
+                    comparison.refused.append(triple)
+                else:
+                    comparison.add(triple, metric(*pictures).values.item(), expected)
             yield comparison
 
 
