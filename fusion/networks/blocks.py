@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, instance_norm
+from torch.nn.functional import batch_norm, conv2d, instance_norm, pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fusion.method import FusionError
@@ -39,12 +39,51 @@ class BatchStatisticsNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """``[B, C, H, W]`` of more than one pixel to the same."""
+        """``[B, C, H, W]`` of more than one pixel to the same; after training overwritten if no gradient is wanted."""
         if self.training:
             averages = self.running_mean, self.running_var
             return batch_norm(maps, *averages, self.weight, self.bias, True, self.momentum, self.eps)
         weight, bias = (self.weight, self.bias) if self.affine_in_eval else (None, None)
-        return instance_norm(maps, weight=weight, bias=bias, eps=self.eps)
+        if torch.is_grad_enabled():
+            return instance_norm(maps, weight=weight, bias=bias, eps=self.eps)
+        variance, mean = torch.var_mean(maps, (2, 3), correction=0, keepdim=True)
+        scale = torch.rsqrt(variance + self.eps)
+        scale = scale if weight is None else scale * weight.view(-1, 1, 1)
+        maps = maps.sub_(mean).mul_(scale)
+        return maps if bias is None else maps.add_(bias.view(-1, 1, 1))
+
+
+ROWS_AT_ONCE = 64
+"""Rows that `convolve_in_bands` makes at a time."""
+
+
+def convolve_in_bands(
+    maps: Tensor, weight: Tensor, bias: Tensor | None, border: int = 0, overwrite: bool = False
+) -> Tensor:
+    """A convolution of stride 1, some rows at a time, for large maps and without gradients.
+
+    The padded and rearranged copies that a convolution makes of its input are then of a few rows, not of the image.
+
+    Args:
+        maps: ``[B, C, H, W]``.
+        weight: ``[out, C, k, k]``.
+        bias: ``[out]``.
+        border: pixels that are mirrored on each side; with (k - 1) / 2 the size is kept, with 0 the result is smaller.
+        overwrite: write the result over `maps`, which must be of its shape.
+    """
+    reach, height = weight.shape[2] - 1, maps.shape[2]
+    rows, columns = (side + 2 * border - reach for side in maps.shape[2:])
+    result = maps if overwrite else maps.new_empty(len(maps), len(weight), rows, columns)
+    above = maps[:, :, :0]
+    for top in range(0, rows, ROWS_AT_ONCE):
+        bottom = min(top + ROWS_AT_ONCE, rows)
+        last = bottom - border + reach
+        band = torch.cat((above, maps[:, :, top - border + reach if top else 0 : last]), 2)
+        if border:
+            band = pad(band, (border, border, 0 if top else border, max(0, last - height)), "reflect")
+        above = maps[:, :, bottom - border : last].clone()
+        result[:, :, top:bottom] = conv2d(band, weight, bias)
+    return result
 
 
 def fold_batch_norm(network: nn.Module) -> None:

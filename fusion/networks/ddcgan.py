@@ -7,7 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import relu_, tanh
 
 from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, require_sides, stretch_to_unit
+from fusion.networks.blocks import (
+    BatchStatisticsNorm,
+    convolve_in_bands,
+    init_truncated_normal,
+    require_sides,
+    stretch_to_unit,
+)
 from fusion.registry import register
 
 _EPS = 1e-3
@@ -16,6 +22,14 @@ _EPS = 1e-3
 
 def _conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, stride, padding=1, padding_mode="reflect")
+
+
+def _convolved(convolution: nn.Module, maps: Tensor, overwrite: bool = False) -> Tensor:
+    """A convolution of stride 1; without gradients in bands, and over its input if that is allowed."""
+    if torch.is_grad_enabled():
+        return convolution(maps)
+    assert isinstance(convolution, nn.Conv2d)
+    return convolve_in_bands(maps, convolution.weight, convolution.bias, border=1, overwrite=overwrite)
 
 
 class Encoder(nn.Module):
@@ -30,10 +44,15 @@ class Encoder(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """``[B, 2, H, W]`` to ``[B, 240, H, W]``."""
-        maps = relu_(self.bn["b0"](self.conv["conv1_1"](sources)))
-        for index in range(1, 5):
-            new = relu_(self.bn[f"b{index}"](self.conv[f"dense_block_conv{index}"](maps)))
-            maps = torch.cat((new, maps), 1)
+        maps, height, width = sources[:, :0], *sources.shape[2:]
+        room = None if torch.is_grad_enabled() else sources.new_empty(len(sources), 5 * 48, height, width)
+        for index, (convolution, norm) in enumerate(zip(self.conv.values(), self.bn.values(), strict=True), 1):
+            new = relu_(norm(_convolved(convolution, maps if index > 1 else sources)))
+            if room is None:
+                maps = torch.cat((new, maps), 1)
+            else:  # where the maps will lie in the end
+                maps = room[:, -48 * index :]
+                maps[:, :48] = new
         return maps
 
 
@@ -50,11 +69,11 @@ class Decoder(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """``[B, 240, H, W]`` to an image ``[B, 1, H, W]`` in 0..1."""
-        maps = relu_(self.conv["conv2_1"](maps))
+        """``[B, 240, H, W]`` to an image ``[B, 1, H, W]`` in 0..1; overwrites the maps if no gradient is wanted."""
+        maps = relu_(_convolved(self.conv["conv2_1"], maps, overwrite=True))
         for name, norm in zip(("conv2_1", "conv2_1_1", "conv2_2", "conv2_3"), self.bn.values(), strict=True):
-            maps = relu_(norm(self.conv[name](maps)))
-        return tanh(self.conv["conv2_4"](maps)) / 2 + 0.5
+            maps = relu_(norm(_convolved(self.conv[name], maps, overwrite=name == "conv2_1")))
+        return tanh(_convolved(self.conv["conv2_4"], maps)) / 2 + 0.5
 
 
 class DDcGANGenerator(nn.Module):

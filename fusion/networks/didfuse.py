@@ -94,7 +94,7 @@ class DIDFuseMethod(NetworkMethod):
     )
     module = DIDFuse
     channels_last = True
-    tile = 1024
+    tile = 512
     margin = 6
     """Six convolutions of 3x3 lie between a source pixel and the result."""
 

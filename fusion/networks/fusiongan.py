@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear, pad, tanh
 
 from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
+from fusion.networks.blocks import BatchStatisticsNorm, convolve_in_bands, init_truncated_normal, stretch_to_unit
 from fusion.registry import register
 
 
@@ -65,7 +65,9 @@ class SpectralConv2d(_Spectral, nn.Conv2d):
 
     def forward(self, maps: Tensor, update: bool = True) -> Tensor:
         """``[B, C, H, W]`` to ``[B, out, H', W']``; `update` advances the power iteration for good."""
-        return conv2d(maps, self._normal_weight(update), self.bias, self.stride)
+        if torch.is_grad_enabled() or self.stride != (1, 1):
+            return conv2d(maps, self._normal_weight(update), self.bias, self.stride)
+        return convolve_in_bands(maps, self._normal_weight(update), self.bias)
 
 
 class SpectralLinear(_Spectral, nn.Linear):

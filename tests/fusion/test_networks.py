@@ -9,7 +9,7 @@ from torch import nn
 import fusion
 from datasets.files import sha256_file
 from fusion import FusionError, registry
-from fusion.networks import mgt
+from fusion.networks import blocks, mgt
 from fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, init_truncated_normal, stretch_to_unit
 from fusion.networks.ddcgan import DDcGANDiscriminator
 from fusion.networks.didfuse import DIDFuse
@@ -319,6 +319,27 @@ def test_what_makes_networks_fast_leaves_their_results_alone(name):
     fast._settle()
     sources = images(64, 48)
     torch.testing.assert_close(fast.fuse(*sources), plain.fuse(*sources), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("border", "overwrite"), [(0, False), (1, False), (1, True)])
+@pytest.mark.parametrize("height", [5, 16, 17, 33])
+def test_convolution_in_bands_is_that_of_the_whole(height, border, overwrite, monkeypatch):
+    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 4)
+    layer = nn.Conv2d(6, 6, 3, padding=border, padding_mode="reflect")
+    maps = torch.randn(2, 6, height, 7)
+    with torch.no_grad():
+        expected = layer(maps)
+        found = blocks.convolve_in_bands(maps, layer.weight, layer.bias, border, overwrite)
+    assert (found is maps) == overwrite
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_convolution_in_bands_without_borders_and_with_a_large_kernel(monkeypatch):
+    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 4)
+    layer, maps = nn.Conv2d(2, 3, 5), torch.randn(1, 2, 19, 9)
+    with torch.no_grad():
+        found = blocks.convolve_in_bands(maps, layer.weight, layer.bias)
+        torch.testing.assert_close(found, layer(maps), rtol=0, atol=1e-5)
 
 
 def test_mgt_gives_the_same_when_it_computes_again_what_it_could_keep(monkeypatch):
