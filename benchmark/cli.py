@@ -22,6 +22,7 @@ from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
 from benchmark.store import StoreError
 from benchmark.tables import FORMATS, leaderboards, render
+from benchmark.temporal import temporal_scores, temporal_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
@@ -127,6 +128,11 @@ def _dataset_rows() -> list[list[str]]:
     return [[entry.key, entry.title, entry.licence] for entry in ENTRIES]
 
 
+def _temporal(options: argparse.Namespace) -> int:
+    print(temporal_table(temporal_scores(options.run)))
+    return 0
+
+
 def _metrics_check(options: argparse.Namespace) -> int:
     folders = options.golden or [folder for folder in (STORED, shared_folder()) if folder.is_dir()]
     if not folders:
@@ -140,14 +146,21 @@ def _metrics_check(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     metric = get(options.metric)
     better = f"{metric.better} is better {metric.arrow}, {metric.low:g} .. {metric.high:g} {metric.unit}".rstrip()
+    unmoved = [what for what, holds in (("swapping", metric.symmetric), ("transposing", metric.transposable)) if holds]
+    equal = dict.fromkeys(original.code for original in metric.originals)
+    siblings = [get(key) for key in metric_names() if get(key).base == metric.base and key != metric.key]
     facts = [
         ("formula", f"{metric.formula}. A: infrared, B: visible, F: fused, all 0..255."),
         ("values", better),
         ("family", metric.family),
+        ("A = B = F", "depends on the picture" if metric.identity is None else f"{metric.identity:g}"),
+        ("unmoved by", " and ".join(unmoved) + " the images" if unmoved else "neither swapping nor transposing"),
         ("noise", "adding noise tends to improve it" if metric.rewards_noise else "adding noise does not improve it"),
         ("smallest image", f"{metric.min_side} pixels a side"),
         ("by convention", "; ".join(["the fused image is constant", *metric.conventions]) + ": flagged"),
-        ("other codes", metric.agrees),
+        ("equal to", f"{', '.join(equal)} (metrics-check shows it)" if equal else "no code at hand"),
+        ("codes", metric.agrees),
+        ("related", "; ".join(f"{sibling.key}: {sibling.name}" for sibling in siblings) or "no variants"),
         ("paper", metric.paper),
         ("profiles", ", ".join(name for name, keys in profiles().items() if metric.key in keys)),
     ]
@@ -181,6 +194,9 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
     cost.add_argument("--plain", action="store_true", help="networks a second time, without what makes them fast")
     cost.set_defaults(command=_complexity)
+    temporal = commands.add_parser("temporal", help="flicker and warping error of a run on sequences")
+    temporal.add_argument("run", type=Path, help="run directory")
+    temporal.set_defaults(command=_temporal)
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
     folders = "folder of reference values, repeatable; default: the repository's, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)

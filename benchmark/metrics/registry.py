@@ -103,8 +103,8 @@ class Metric:
 
     @property
     def notes(self) -> str:
-        """The explanation in the function's docstring, without its first line."""
-        return inspect.cleandoc(self.function.__doc__ or "").partition("\n")[2].strip()
+        """The explanation in the function's docstring."""
+        return inspect.cleandoc(self.function.__doc__ or "")
 
     def __call__(self, infrared: Tensor | Picture, visible: Tensor | Picture, fused: Tensor | Picture) -> Measured:
         """Measure a batch of fused images.
