@@ -90,7 +90,8 @@ class DDcGANRecipe(Recipe):
 
     Steps with even numbers are the discriminators': one update each, and more while their loss exceeds 1.7. Steps with
     odd numbers are the generator's: one update, more against the discriminators alone while either's loss is below
-    1.4, then more while the whole loss exceeds 200.
+    1.4, then more while the whole loss exceeds 200. Discriminators always work in float32: their scores come close to
+    0 and 1, where fewer digits leave no gradient.
     """
 
     network = "ddcgan"
@@ -138,7 +139,7 @@ class DDcGANRecipe(Recipe):
 
     def _judge(self, step: Step, real: dict[str, Tensor]) -> dict[str, float]:
         with torch.no_grad(), step.autocast():
-            fused = step.networks["generator"](real["infrared"], real["visible"])
+            fused = step.networks["generator"](real["infrared"], real["visible"]).float()
         losses = {}
         for name, image in real.items():
             for attempt in range(1 + self.repeats):
@@ -170,15 +171,13 @@ class DDcGANRecipe(Recipe):
         return min(self._judged(step, name, image, fused).item() for name, image in real.items()) >= 1.4
 
     def _judged(self, step: Step, name: str, image: Tensor, fused: Tensor) -> Tensor:
-        with step.autocast():
-            real, fake = (step.networks[name](picture) for picture in (image, fused))
-        return ddcgan_discriminator_loss(real.float(), fake.float())
+        real, fake = (step.networks[name](picture) for picture in (image, fused))
+        return ddcgan_discriminator_loss(real, fake)
 
     def _fused_and_scores(self, step: Step, real: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
         with step.autocast():
-            fused = step.networks["generator"](real["infrared"], real["visible"])
-            scores = {f"of_{name}": step.networks[name](fused).float() for name in real}
-        return fused.float(), scores
+            fused = step.networks["generator"](real["infrared"], real["visible"]).float()
+        return fused, {f"of_{name}": step.networks[name](fused) for name in real}
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
         """The content, as it weighs in training."""

@@ -89,6 +89,7 @@ def test_explain_tells_the_facts_of_the_registration(key: str, capsys: pytest.Ca
     printed = " ".join(capsys.readouterr().out.split())
     assert get(key).name in printed and f"{get(key).better} is better" in printed
     assert get(key).formula.replace(" ", "") in printed.replace(" ", "")
+    assert all(f"{other}: " in printed for other in names() if get(other).base == get(key).base)
 
 
 def test_sheet_shows_sources_and_methods(folders: Path) -> None:
