@@ -3,7 +3,10 @@
 A leaf of the project: imports torch and NumPy alone, so that anything may score images with it.
 """
 
-from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, error  # noqa: I001 (table order)
+# isort: off (the order is that of tables)
+from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, structure, error
+
+# isort: on
 from benchmark.metrics.picture import MetricError, Picture
 from benchmark.metrics.registry import Measured, Metric, Original, expand, get, measure, metric, names, profiles
 
@@ -26,4 +29,5 @@ __all__ = [
     "metric",
     "names",
     "profiles",
+    "structure",
 ]

@@ -9,8 +9,8 @@ from benchmark.cli import main
 from benchmark.metrics import MetricError, get, names
 from benchmark.reference import STORED, ReferenceValues, compare, shared_folder
 
-BY_HAND = {"te", "sd@uint8sat", "sf@unit", "qabf@wrapsafe"}
-"""No code at hand computes these; test_metrics_by_hand.py does, on paper."""
+BY_HAND = {"te", "sd@uint8sat", "sf@unit", "qabf@wrapsafe", "qe", "qc"}
+"""No code at hand computes these; test_metrics_by_hand.py and test_metrics_structure.py do, on paper."""
 
 
 @cache
@@ -28,7 +28,11 @@ def test_every_other_metric_has_an_original() -> None:
     assert {key for key in names() if not get(key).originals} == BY_HAND
 
 
-@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND))
+TOO_LARGE = {"msssim"}
+"""Defined on larger images than the generated ones."""
+
+
+@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND - TOO_LARGE))
 def test_generated_triples(key: str) -> None:
     check(key, STORED)
 
