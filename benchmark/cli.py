@@ -23,6 +23,7 @@ from benchmark.sheet import run_sheet
 from benchmark.store import StoreError
 from benchmark.tables import FORMATS, leaderboards, render
 from benchmark.temporal import temporal_scores, temporal_table
+from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
@@ -128,6 +129,11 @@ def _dataset_rows() -> list[list[str]]:
     return [[entry.key, entry.title, entry.licence] for entry in ENTRIES]
 
 
+def _variants(options: argparse.Namespace) -> int:
+    print(variants_table(readings(options.run, options.pairs or (), options.methods or ())))
+    return 0
+
+
 def _temporal(options: argparse.Namespace) -> int:
     print(temporal_table(temporal_scores(options.run)))
     return 0
@@ -194,6 +200,11 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
     cost.add_argument("--plain", action="store_true", help="networks a second time, without what makes them fast")
     cost.set_defaults(command=_complexity)
+    variants = commands.add_parser("variants", help="metrics as different codes compute them, and how rankings change")
+    variants.add_argument("run", type=Path, help="run directory, measured with --metrics variants")
+    variants.add_argument("--pair", dest="pairs", action="append", metavar="NAME", help="repeatable; default: mean")
+    variants.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: all")
+    variants.set_defaults(command=_variants)
     temporal = commands.add_parser("temporal", help="flicker and warping error of a run on sequences")
     temporal.add_argument("run", type=Path, help="run directory")
     temporal.set_defaults(command=_temporal)
