@@ -53,8 +53,8 @@ def sequence_items(condition: str, length: int, seed: int) -> list[Item]:
 
 def synthetic_dataset(
     pairs: int = 12,
-    sequence: int = 24,
-    size: tuple[int, int] = (640, 480),
+    sequence: int = 18,
+    size: tuple[int, int] = (400, 300),
     seed: int = 0,
     cache: Path | None = None,
 ) -> PairDataset:
