@@ -17,7 +17,7 @@ from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
-from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, shared_folder
+from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, real_folder
 from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
 from benchmark.store import StoreError
@@ -140,9 +140,7 @@ def _temporal(options: argparse.Namespace) -> int:
 
 
 def _metrics_check(options: argparse.Namespace) -> int:
-    folders = options.golden or [folder for folder in (STORED, shared_folder()) if folder.is_dir()]
-    if not folders:
-        raise MetricError("no reference values here: give --golden DIR, or run this in a checkout of the repository")
+    folders = options.golden or [folder for folder in (STORED, real_folder()) if folder.is_dir()]
     references = [ReferenceValues(folder) for folder in folders]
     comparisons = list(compare(references, [get(key).key for key in options.metrics or ()]))
     print(comparison_table([found for found in comparisons if found.compared]))
@@ -209,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     temporal.add_argument("run", type=Path, help="run directory")
     temporal.set_defaults(command=_temporal)
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
-    folders = "folder of reference values, repeatable; default: the repository's, and $IVIF_GOLDEN/metrics"
+    folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
     check.add_argument("--metric", dest="metrics", action="append", metavar="KEY", help="repeatable; default: all")
     check.set_defaults(command=_metrics_check)

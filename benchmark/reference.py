@@ -19,14 +19,14 @@ from tabulate import tabulate
 from benchmark.metrics import MetricError, Original, Picture, get, names
 from datasets.images import read_image
 
-CHECKOUT = Path(__file__).parents[1]
-STORED = CHECKOUT / "tests" / "golden" / "metrics"
-"""Generated triples, part of the repository."""
+STORED = Path(__file__).parent / "golden"
+"""Generated triples, part of the package."""
 
 
-def shared_folder() -> Path:
-    """Where triples of real images are looked for, which other people own and the repository does not hold."""
-    return Path(os.environ.get("IVIF_GOLDEN", CHECKOUT.parent / "shared" / "golden")) / "metrics"
+def real_folder() -> Path:
+    """Where triples of real images are looked for, which other people own and the package does not hold."""
+    beside_the_checkout = Path(__file__).parents[2] / "shared" / "golden"
+    return Path(os.environ.get("IVIF_GOLDEN", beside_the_checkout)) / "metrics"
 
 
 class ReferenceValues:

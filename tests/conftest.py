@@ -9,14 +9,30 @@ from pathlib import Path
 import pytest
 
 
+def _folder(variable: str, default: str) -> Path:
+    named = os.environ.get(variable)
+    folder = Path(named).expanduser() if named else Path(__file__).parents[2] / "shared" / default
+    if not folder.is_dir():
+        pytest.skip(f"needs other people's files: {folder} is no folder (set {variable})")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """Folder with VIFB/, TNO/ ... : ``IVIF_DATA``, or ``shared/data`` beside the repository; skips where neither is."""
-    named = os.environ.get("IVIF_DATA")
-    folder = Path(named).expanduser() if named else Path(__file__).parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"needs real images: {folder} is no folder (set IVIF_DATA)")
-    return folder
+    return _folder("IVIF_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def golden_root() -> Path:
+    """Folder with metrics/ and networks/: ``IVIF_GOLDEN``, or shared/golden beside the repository."""
+    return _folder("IVIF_GOLDEN", "golden")
+
+
+@pytest.fixture(scope="session")
+def weights_root() -> Path:
+    """Folder with converted weights and original/: ``IVIF_WEIGHTS``, or shared/weights beside the repository."""
+    return _folder("IVIF_WEIGHTS", "weights")
 
 
 @pytest.fixture(scope="session")

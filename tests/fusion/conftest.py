@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,26 +12,6 @@ from torch import nn
 
 from fusion.networks.base import NetworkMethod
 from fusion.registry import network_class
-
-
-def _folder(variable: str, default: str) -> Path:
-    named = os.environ.get(variable)
-    folder = Path(named).expanduser() if named else Path(__file__).parents[3] / "shared" / default
-    if not folder.is_dir():
-        pytest.skip(f"needs other people's files: {folder} is no folder (set {variable})")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def golden_root() -> Path:
-    """Folder with networks/{graph,seeded,published}: ``IVIF_GOLDEN``, or shared/golden beside the repository."""
-    return _folder("IVIF_GOLDEN", "golden") / "networks"
-
-
-@pytest.fixture(scope="session")
-def weights_root() -> Path:
-    """Folder with converted weights and original/: ``IVIF_WEIGHTS``, or shared/weights beside the repository."""
-    return _folder("IVIF_WEIGHTS", "weights")
 
 
 def randomise(module: nn.Module, seed: int = 0) -> nn.Module:

@@ -130,7 +130,7 @@ def plain_mgt(state: State, infrared: Tensor, visible: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def case(golden_root: Path) -> tuple[State, Tensor, Tensor, Tensor]:
-    with np.load(golden_root / "seeded" / "mgt.npz") as file:
+    with np.load(golden_root / "networks" / "seeded" / "mgt.npz") as file:
         arrays = {key: torch.from_numpy(file[key]) for key in file.files}
     state = {key[4:]: value for key, value in arrays.items() if key.startswith("var/")}
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}

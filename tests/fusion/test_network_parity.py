@@ -55,7 +55,7 @@ def inference():
 
 @pytest.fixture
 def graph(golden_root, request):
-    return Graph(golden_root / "graph" / f"{request.param}.npz")
+    return Graph(golden_root / "networks" / "graph" / f"{request.param}.npz")
 
 
 def assert_equal(ours, theirs):
@@ -151,7 +151,7 @@ def test_published_image(golden_root, weights_root, table, folder, pair):
     network, mean, largest = PUBLISHED[folder]
     mean, largest = OTHER_COPIES.get((folder, pair), (mean, largest))
     method = network_class(network)(weights_root / f"{folder}.safetensors")
-    files = (golden_root / "published" / folder / f"{pair}_{role}.png" for role in ("ir", "vi", "fused"))
+    files = (golden_root / "networks" / "published" / folder / f"{pair}_{role}.png" for role in ("ir", "vi", "fused"))
     infrared, visible, theirs = (luminance(read_image(path)) for path in files)
     ours = to_uint8(method.fuse(to_float(infrared)[None], to_float(visible)[None]))[0]
     difference = (ours.double() - theirs).abs()
@@ -174,6 +174,6 @@ def test_every_published_pair_is_compared(golden_root):
     listed = {
         (folder, row["id"])
         for folder in PUBLISHED
-        for row in csv.DictReader((golden_root / "published" / folder / "manifest.csv").open())
+        for row in csv.DictReader((golden_root / "networks" / "published" / folder / "manifest.csv").open())
     }
     assert listed == set(published_pairs())

@@ -16,7 +16,7 @@ RELATIVE = 1e-4
 
 def case(root: Path, name: str) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
     """State dict, infrared and visible image in 0..255, and the authors' raw output."""
-    with np.load(root / "seeded" / f"{name}.npz") as file:
+    with np.load(root / "networks" / "seeded" / f"{name}.npz") as file:
         arrays = {key: torch.from_numpy(file[key]) for key in file.files}
     state = {
         key.removeprefix("var/"): value.float() if value.is_floating_point() else value
