@@ -3,8 +3,10 @@
 A leaf of the project: imports torch and NumPy alone, so that anything may score images with it.
 """
 
-# isort: off (the order is that of tables)
-from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, structure, error
+# The order is that of tables.
+# isort: off
+from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, structure
+from benchmark.metrics import perception, features, error
 
 # isort: on
 from benchmark.metrics.picture import MetricError, Picture
@@ -21,6 +23,7 @@ __all__ = [
     "correlation",
     "error",
     "expand",
+    "features",
     "fidelity",
     "get",
     "gradient",
@@ -28,6 +31,7 @@ __all__ = [
     "measure",
     "metric",
     "names",
+    "perception",
     "profiles",
     "structure",
 ]

@@ -148,8 +148,23 @@ _METRICS: dict[str, Metric] = {}
 VARIANT = "@"
 """What separates the name of a variant from the key of the default definition."""
 
-PROFILES: dict[str, tuple[str, ...]] = {"core": ("en", "sd", "mi", "scd", "vif", "qabf")}
-"""Named sets of metrics, in table order; "all" is every default definition, "variants" every registered metric."""
+PROFILES: dict[str, tuple[str, ...]] = {
+    "core": ("en", "sd", "mi", "scd", "vif", "qabf"),
+    "cddfuse": ("en", "sd", "sf", "mi@nats", "scd", "vif", "qabf", "ssim@cddfuse"),
+    "vifb": (
+        *("ce", "en", "mi@vifb", "psnr@vifb", "ag@vifb", "ei", "qabf"),
+        *("sd", "sf@vifb", "qcb", "qcv", "rmse@vifb", "ssim"),
+    ),
+    "tno-xlsx": (
+        *("en", "sd@uint8sat", "sf@unit", "mi", "cc", "scd", "vif@uint8sat", "qabf"),
+        *("nabf", "psnr@lft", "mse@lft", "ag@vifb", "ssim@mean", "mefssim"),
+    ),
+}
+"""Named sets of metrics, in table order; "all" is every default definition, "variants" every registered metric.
+
+The others are the columns of tables in circulation, each metric as their code computes it: "cddfuse" of papers that use
+CDDFuse's evaluator, "vifb" of the VIFB benchmark, "tno-xlsx" of a widely used TNO table made with LFT's code.
+"""
 
 
 def metric(
