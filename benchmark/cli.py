@@ -160,6 +160,7 @@ def _explain(options: argparse.Namespace) -> int:
         ("A = B = F", "depends on the picture" if metric.identity is None else f"{metric.identity:g}"),
         ("unmoved by", " and ".join(unmoved) + " the images" if unmoved else "neither swapping nor transposing"),
         ("noise", "adding noise tends to improve it" if metric.rewards_noise else "adding noise does not improve it"),
+        ("blur", "blurring tends to improve it" if metric.rewards_blur else "blurring does not improve it"),
         ("smallest image", f"{metric.min_side} pixels a side"),
         ("by convention", "; ".join(["the fused image is constant", *metric.conventions]) + ": flagged"),
         ("equal to", f"{', '.join(equal)} (metrics-check shows it)" if equal else "no code at hand"),

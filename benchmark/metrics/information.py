@@ -276,6 +276,7 @@ def _tsallis(source: Picture, fused: Picture, exchanged: bool = False) -> Tensor
     ],
     identity=0,
     rewards_noise=False,
+    rewards_blur=True,
     conventions={"a source is constant": _a_source_is_constant},
 )
 def cross_entropy(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:

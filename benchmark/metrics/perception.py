@@ -193,6 +193,7 @@ def chen_varshney(infrared: Picture, visible: Picture, fused: Picture) -> Tensor
     ],
     identity=0,
     rewards_noise=False,
+    rewards_blur=True,
     conventions={
         "undefined: both sources are constant": lambda infrared, visible, fused: (
             is_constant(infrared) & is_constant(visible)

@@ -64,6 +64,7 @@ class Metric:
         agrees: which codes in circulation give the same number, and what others do instead.
         originals: the codes among them whose values are at hand to compare with.
         rewards_noise: whether adding noise to a fused image tends to improve the value.
+        rewards_blur: whether blurring a fused image tends to improve the value.
         identity: value where both sources and the fused image are the same picture; None where that depends on it.
         symmetric: whether swapping the sources changes nothing.
         transposable: whether transposing all three images changes nothing.
@@ -84,6 +85,7 @@ class Metric:
     paper: str
     agrees: str
     rewards_noise: bool
+    rewards_blur: bool = False
     originals: Sequence[Original] = ()
     identity: float | None = None
     symmetric: bool = True
@@ -181,6 +183,7 @@ def metric(
     paper: str,
     agrees: str = "",
     rewards_noise: bool,
+    rewards_blur: bool = False,
     originals: Sequence[Original] = (),
     identity: float | None = None,
     symmetric: bool = True,
@@ -207,6 +210,7 @@ def metric(
             paper=paper,
             agrees=agrees,
             rewards_noise=rewards_noise,
+            rewards_blur=rewards_blur,
             originals=tuple(originals),
             identity=identity,
             symmetric=symmetric,
