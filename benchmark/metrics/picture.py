@@ -2,7 +2,8 @@
 
 Most metrics compare a fused image with the same two sources as all other fused images of that scene. What depends on
 one picture alone (its histogram, gradients, local statistics) is therefore a `term`: a plain function of a picture
-whose result is kept with the picture, so that metrics share it and every further fused image finds it ready.
+whose result is kept with the picture, so that metrics share it and every further fused image finds it ready. Large
+pictures keep the latest few.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ import torch
 from torch import Tensor
 
 Result = TypeVar("Result")
+
+KEPT_PIXELS = 2**20
+"""Pictures up to this size keep all terms: up to 30 numbers of 8 bytes a pixel where all metrics are measured."""
+
+KEPT_TERMS = 1
+"""How many terms larger pictures keep, so that all metrics of 1280x1024 pixels fit into a gigabyte with PyTorch."""
 
 
 class MetricError(ValueError):
@@ -54,9 +61,7 @@ def term(function: Callable[[Picture], Result]) -> Callable[[Picture], Result]:
 
     @wraps(function)
     def kept(picture: Picture) -> Result:
-        if function not in picture.terms:
-            picture.terms[function] = function(picture)
-        return picture.terms[function]
+        return _kept(picture, function, lambda: function(picture))
 
     return kept
 
@@ -66,12 +71,19 @@ def pair_term(function: Callable[[Picture, Picture], Result]) -> Callable[[Pictu
 
     @wraps(function)
     def kept(first: Picture, second: Picture) -> Result:
-        key = function, first
-        if key not in second.terms:
-            second.terms[key] = function(first, second)
-        return second.terms[key]
+        return _kept(second, (function, first), lambda: function(first, second))
 
     return kept
+
+
+def _kept(picture: Picture, key: Any, compute: Callable[[], Result]) -> Result:
+    """What is kept under a key, computed if nothing is; large pictures forget what was not asked for longest."""
+    terms = picture.terms
+    terms[key] = terms.pop(key) if key in terms else compute()
+    large = picture.values[0].numel() > KEPT_PIXELS
+    while large and len(terms) > KEPT_TERMS:
+        del terms[next(iter(terms))]
+    return terms[key]
 
 
 def total(image: Tensor) -> Tensor:

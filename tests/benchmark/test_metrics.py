@@ -1,12 +1,15 @@
 """Properties of every registered metric, and the values that can be worked out on paper."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import Tensor
 
 from benchmark.metrics import MetricError, Picture, expand, get, measure, names
+from benchmark.metrics import picture as module
 
 GRADIENT_OF_IDENTITY = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))
 
@@ -125,3 +128,29 @@ def test_profiles_expand_in_order_and_once() -> None:
     assert expand(["variants"]) == tuple(names())
     with pytest.raises(MetricError, match="no metric 'nope'"):
         expand(["nope"])
+
+
+MEMORY = """
+import resource, sys, torch
+torch.set_num_threads(1)
+from benchmark.metrics import measure
+images = [torch.randint(256, (1, 1, 1024, 1280), dtype=torch.uint8) for _ in range(3)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+measure(*images, ["all"])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_all_metrics_of_a_large_image_fit_into_half_a_gigabyte() -> None:
+    """Beside what PyTorch takes once it is imported: up to half a gigabyte with CUDA, less without."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 512
+
+
+def test_large_images_are_measured_as_small_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, keys = (picture(1), picture(2), picture(3)), ("core", "qg", "ssim", "qe", "qcv", "qcv@raw", "mi@vifb")
+    kept = measure(*images, keys)
+    monkeypatch.setattr(module, "KEPT_PIXELS", 1000)
+    monkeypatch.setattr(module, "KEPT_TERMS", 1)
+    assert measure(*images, keys) == kept
