@@ -1,0 +1,7 @@
+"""`python -m downstream`."""
+
+import sys
+
+from downstream.cli import main
+
+sys.exit(main())

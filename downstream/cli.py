@@ -1,0 +1,355 @@
+"""The command line: detect, track, train a detector."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+from tqdm import tqdm
+
+from datasets.boxes import Boxes, BoxesError, write_mot
+from datasets.files import write_atomic
+from datasets.images import ImageError, write_png
+from datasets.pairs import PairError
+from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, detection_scores
+from downstream.detector import DEFAULT_WEIGHTS, YoloDetector
+from downstream.drawing import annotated, write_video
+from downstream.errors import DownstreamError
+from downstream.findings import Findings, complete_sequence, find, read_detections
+from downstream.inputs import Series, add_input_options, file_name, read_series
+from downstream.labels import check_labels, read_sequence_labels
+from downstream.pictures import Picture
+from downstream.sort import track
+from downstream.tracking import TrackingScores, combined, tracking_scores
+from downstream.training import Budget, train_detector
+from fusion import FusionError
+
+EXIT_FAILURES, EXIT_ERROR = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0: all well, 1: some pictures or sequences failed and are named, 2: it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (DownstreamError, FusionError, PairError, ImageError, BoxesError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; what was detected is kept, the same command goes on from here", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _detect(options: argparse.Namespace) -> int:
+    clock, failed = _Clock(), 0
+    scores: dict[str, DetectionScores] = {}
+    for series in read_series(options, ordered=False):
+        found = Findings()
+        for name, pictures in _parts(series):
+            part = _find(options, series, name, pictures, clock)
+            found.boxes |= part.boxes
+            found.sizes |= part.sizes
+            found.failures |= part.failures
+        truths = _truths(series.pictures, found)
+        failed += _tell_failures(series.method, found)
+        if truths:
+            scores[series.method] = detection_scores(found.boxes, truths, options.label, options.score)
+        if options.save_images:
+            _save_images(options, series, found)
+        print(f"{series.method}: {_count(found.boxes.values(), options.score)} in {len(found.boxes)} pictures")
+    if scores:
+        _print_detection(scores, options)
+    print(clock)
+    return EXIT_FAILURES if failed else 0
+
+
+def _parts(series: Series) -> Iterable[tuple[str, list[Picture]]]:
+    """Sequences, and single pictures under the name "pictures": each part has a file of detections."""
+    yield from series.sequences()
+    if single := [picture for picture in series.pictures if picture.sequence is None]:
+        yield "pictures", single
+
+
+def _find(options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock) -> Findings:
+    """Detections of one part of a series, from the results of an earlier command where they still hold."""
+    path = options.out / "detections" / series.file / f"{file_name(name)}.txt"
+    weights = options.weights.replace("{method}", file_name(series.method))
+    detector = _detector(weights, options.image_size, options.label, options.device)
+    with tqdm(total=len(pictures), desc=f"{series.method} {name}", disable=not sys.stderr.isatty()) as bar:
+        found = find(detector, pictures, path, options.batch, bar.update)
+    clock.add("reading and fusing", found.reading_seconds)
+    clock.add("detecting", found.detecting_seconds)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _detector(weights: str, image_size: int, label: str, device: str) -> YoloDetector:
+    """The detector; methods share it, unless each has its own weights."""
+    return YoloDetector(weights, image_size=image_size, label=label, device=device)
+
+
+def _truths(pictures: Sequence[Picture], found: Findings) -> dict[str, Boxes]:
+    """Labels of the pictures that were looked at; labels that can't be true make a failure of their picture."""
+    truths = {}
+    for picture in pictures:
+        if picture.boxes is not None and picture.name in found.boxes:
+            try:
+                check_labels(picture, found.sizes[picture.name])
+                truths[picture.name] = picture.boxes
+            except DownstreamError as error:
+                found.failures[picture.name] = str(error)
+    return truths
+
+
+def _tell_failures(method: str, found: Findings) -> int:
+    for name, reason in list(found.failures.items())[:10]:
+        print(f"failed: {method}, {name}: {reason}", file=sys.stderr)
+    if len(found.failures) > 10:
+        print(f"failed: {method}: {len(found.failures) - 10} more", file=sys.stderr)
+    return len(found.failures)
+
+
+def _count(found: Iterable[Boxes], score: float) -> str:
+    return f"{sum(int((boxes.scores >= score).sum()) for boxes in found)} detections with a score of {score:g} or more"
+
+
+def _print_detection(scores: Mapping[str, DetectionScores], options: argparse.Namespace) -> None:
+    rows = []
+    for method, score in scores.items():
+        low, high = bootstrap_interval(score, "ap50")
+        row: dict[str, Any] = {"method": method, "images": len(score.images), "objects": score.objects}
+        row |= score.as_row() | {"AP50 low": low, "AP50 high": high}
+        rows.append(row)
+    print(_table(rows, dict.fromkeys(("images", "objects"), ".0f")))
+    print(
+        f"AP50 low, high: 95 % of bootstrap samples of the images; precision, recall: score {options.score:g} or more"
+    )
+    _write_csv(options.out / "detection.csv", rows)
+
+
+def _save_images(options: argparse.Namespace, series: Series, found: Findings) -> None:
+    folder = options.out / "annotated" / series.file
+    for picture in series.pictures:
+        if picture.name in found.boxes:
+            boxes = found.boxes[picture.name]
+            shown = annotated(picture.source.read(), boxes[boxes.scores >= options.score], picture.boxes)
+            write_png(folder / f"{picture.name}.png", shown)
+    print(f"annotated pictures in {folder}")
+
+
+def _track(options: argparse.Namespace) -> int:
+    clock, failed = _Clock(), 0
+    scores: dict[tuple[str, str], TrackingScores] = {}
+    if options.detections is not None:
+        jobs = [_given_detections(options)]
+    else:
+        jobs = [
+            (series, name, pictures)
+            for series in read_series(options, ordered=True)
+            for name, pictures in _sequences(series)
+        ]
+    for series, name, pictures in jobs:
+        try:
+            tracks, truth = _follow(options, series, name, pictures, clock)
+        except DownstreamError as error:
+            if not pictures:
+                raise
+            failed += 1
+            print(f"failed: {series.method}, {name}: {error}", file=sys.stderr)
+            continue
+        identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
+        print(f"{series.method}, {name}: {len(identities)} tracks in {len(tracks)} frames")
+        if truth:
+            start = perf_counter()
+            scores[series.method, name] = tracking_scores(tracks, truth, options.label)
+            clock.add("scoring", perf_counter() - start)
+        if options.save_video and pictures:
+            _save_video(options, series, name, pictures, tracks)
+    if scores:
+        _print_tracking(scores, options)
+    print(clock)
+    return EXIT_FAILURES if failed else 0
+
+
+def _sequences(series: Series) -> list[tuple[str, list[Picture]]]:
+    sequences = list(series.sequences())
+    if not sequences:
+        raise DownstreamError(f"{series.data} has no sequence to track in; detect looks at single pictures")
+    return sequences
+
+
+def _given_detections(options: argparse.Namespace) -> tuple[Series, str, list[Picture]]:
+    """A series without pictures, whose detections are in a file."""
+    if options.images or options.dataset or options.infrared or options.visible or options.save_video:
+        raise DownstreamError("--detections FILE is tracked without pictures; leave them and --save-video out")
+    return Series("detections", options.detections.stem, []), options.detections.stem, []
+
+
+def _follow(
+    options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock
+) -> tuple[dict[int, Boxes], dict[int, Boxes]]:
+    """Tracks and truth of one sequence; the tracks are written."""
+    if pictures:
+        found = _find(options, series, name, pictures, clock)
+        detections = complete_sequence(found, pictures)
+        for picture in pictures:
+            check_labels(picture, found.sizes[picture.name])
+        truth = {p.frame: p.boxes for p in pictures if p.frame is not None and p.boxes is not None}
+    else:
+        detections = read_detections(options.detections, options.label)
+        truth = read_sequence_labels(options.labels) if options.labels else {}
+        nothing = Boxes(np.empty((0, 4)))
+        detections = {
+            frame: detections.get(frame, nothing) for frame in range(max([*detections, *truth], default=-1) + 1)
+        }
+    start = perf_counter()
+    tracks = track(
+        detections,
+        max_age=options.max_age,
+        min_hits=options.min_hits,
+        iou_threshold=options.iou,
+        min_score=options.score,
+    )
+    clock.add("tracking", perf_counter() - start)
+    write_atomic(options.out / "tracks" / series.file / f"{file_name(name)}.txt", write_mot(tracks).encode())
+    return tracks, truth
+
+
+def _save_video(
+    options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], tracks: Mapping[int, Boxes]
+) -> None:
+    path = options.out / "videos" / series.file / f"{file_name(name)}.mp4"
+    write_video(path, (annotated(p.source.read(), tracks[p.frame or 0], p.boxes) for p in pictures), options.fps)
+    print(path)
+
+
+def _print_tracking(scores: Mapping[tuple[str, str], TrackingScores], options: argparse.Namespace) -> None:
+    rows: list[dict[str, Any]] = [
+        {"method": method, "sequence": name, "frames": score.frames} | score.as_row()
+        for (method, name), score in scores.items()
+    ]
+    for method in dict.fromkeys(method for method, _ in scores):
+        own = [score for (its, _), score in scores.items() if its == method]
+        if len(own) > 1:
+            total = combined(own)
+            rows.append({"method": method, "sequence": "all", "frames": total.frames} | total.as_row())
+    print(_table(rows, dict.fromkeys(("frames", "FP", "FN", "IDs", "Frag", "MT", "ML", "GT"), ".0f")))
+    _write_csv(options.out / "tracking.csv", rows)
+
+
+def _table(rows: list[dict[str, Any]], formats: Mapping[str, str]) -> str:
+    return tabulate(rows, headers="keys", floatfmt=[formats.get(key, ".3f") for key in rows[0]])
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
+    write_atomic(path, ("\n".join(lines) + "\n").encode())
+    print(f"written to {path}")
+
+
+def _train(options: argparse.Namespace) -> int:
+    budget = Budget(options.weights, options.epochs, options.image_size, options.batch, options.seed, options.device)
+    every = read_series(options, ordered=False)
+    if options.mixed:
+        pictures = [
+            replace(picture, name=f"{file_name(series.method)}-{picture.name}")
+            for series in every
+            for picture in series.pictures
+        ]
+        print(train_detector(pictures, options.out / "mixed.pt", budget, options.label))
+        return 0
+    for series in every:
+        print(train_detector(series.pictures, options.out / f"{file_name(series.method)}.pt", budget, options.label))
+    return 0
+
+
+class _Clock:
+    """Where the time goes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, what: str, seconds: float) -> None:
+        """Count `seconds` for `what`."""
+        self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+
+    def __str__(self) -> str:
+        total = sum(self.seconds.values()) or 1.0
+        parts = (f"{what} {value:.1f} s ({value / total:.0%})" for what, value in self.seconds.items())
+        return f"time: {', '.join(parts)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m downstream", description="What fused images are good for.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    detect = commands.add_parser("detect", help="find people in pictures, and score what is found")
+    add_input_options(detect)
+    _add_detector_options(detect)
+    detect.add_argument("--save-images", action="store_true", help="also write the pictures with boxes")
+    detect.set_defaults(command=_detect)
+
+    follow = commands.add_parser("track", help="follow people through sequences, and score the tracks")
+    add_input_options(follow)
+    _add_detector_options(follow)
+    follow.add_argument("--detections", type=Path, metavar="FILE", help="MOTChallenge detections instead of pictures")
+    follow.add_argument("--max-age", type=int, default=1, metavar="N", help="frames a track may be missed (default: 1)")
+    follow.add_argument(
+        "--min-hits", type=int, default=3, metavar="N", help="detections that make a track (default: 3)"
+    )
+    follow.add_argument("--iou", type=float, default=0.3, help="least overlap with the prediction (default: 0.3)")
+    follow.add_argument("--save-video", action="store_true", help="also write films with boxes and identities")
+    follow.add_argument("--fps", type=float, default=12.0, metavar="N", help="of these films (default: 12)")
+    follow.set_defaults(command=_track)
+
+    train = commands.add_parser("train-detector", help="train a small detector a method: the protocol 'retrained'")
+    add_input_options(train)
+    train.add_argument(
+        "--weights", default=DEFAULT_WEIGHTS, metavar="FILE", help=f"to start from (default: {DEFAULT_WEIGHTS})"
+    )
+    train.add_argument("--mixed", action="store_true", help="one detector for the pictures of all methods")
+    train.add_argument("--epochs", type=int, default=Budget.epochs, help=f"default: {Budget.epochs}")
+    train.add_argument("--batch", type=int, default=Budget.batch, help=f"pictures a step (default: {Budget.batch})")
+    train.add_argument("--seed", type=int, default=Budget.seed, help=f"default: {Budget.seed}")
+    train.add_argument(
+        "--out", type=Path, default=Path("runs/detectors"), metavar="DIR", help="default: runs/detectors"
+    )
+    _add_network_options(train)
+    train.set_defaults(command=_train)
+    return parser
+
+
+def _add_detector_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("detector")
+    group.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        metavar="FILE",
+        help=f"anything ultralytics loads; {{method}} becomes the method's name (default: {DEFAULT_WEIGHTS})",
+    )
+    group.add_argument(
+        "--score", type=float, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"
+    )
+    group.add_argument("--batch", type=int, default=8, help="pictures at a time (default: 8)")
+    group.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/downstream"),
+        metavar="DIR",
+        help="detections (used again by the next command), tracks, tables (default: runs/downstream)",
+    )
+    _add_network_options(command)
+
+
+def _add_network_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--image-size", type=int, default=640, help="pixels the network sees (default: 640)")
+    command.add_argument("--label", default="person", help="the class (default: person)")
+    command.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")

@@ -1,0 +1,147 @@
+"""Training of a small detector on labelled pictures: the protocol "retrained", and detectors of one's own.
+
+A frozen detector was trained on visible photographs and favours methods whose images look like them. Retrained, the
+same small network starts from the same weights for every method, with the same seed and as many steps, on that
+method's images; what differs is what the images hold.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from datasets.boxes import Boxes, write_yolo
+from datasets.files import write_atomic
+from datasets.images import write_png
+from downstream.detector import find_weights, load_ultralytics
+from downstream.errors import DownstreamError
+from downstream.labels import check_labels
+from downstream.pictures import Picture
+
+BACKGROUND = 114
+"""Grey that ultralytics pads with: it tells a network nothing."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every training of a comparison has in common.
+
+    Attributes:
+        base: weights to start from (a file or an official name), or ``yolov8n.yaml`` for a network that knows nothing.
+        epochs: passes over all pictures.
+        image_size: longer side in pixels that the network sees.
+        batch: pictures a step.
+        seed: decides the order of pictures, their augmentation and new weights.
+        device: "cpu", "cuda", "auto".
+    """
+
+    base: str = "yolov8n.pt"
+    epochs: int = 30
+    image_size: int = 640
+    batch: int = 16
+    seed: int = 0
+    device: str = "auto"
+
+
+def train_detector(pictures: Iterable[Picture], out: Path, budget: Budget | None = None, label: str = "person") -> Path:
+    """Train a detector of one class.
+
+    The last weights count, not the best ones on some validation set: methods shall differ by their images alone.
+    Ignore regions are painted grey, as YOLO's labels have no word for them. The same pictures and budget give the same
+    weights on the same machine.
+
+    Args:
+        pictures: with labels, also such without any object; names are unique.
+        out: the weights, a ``.pt`` file; ultralytics' own record of the training lies beside it in a folder of the same
+            name.
+        budget: the default `Budget` if None.
+        label: the class to learn; boxes of others count as background.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DownstreamError: ultralytics is not installed or failed, no picture has an object of that class, a picture has
+            no labels or labels outside.
+        ImageError, PairError, FusionError: a picture cannot be read or fused.
+    """
+    budget = budget or Budget()
+    if out.suffix != ".pt":
+        raise DownstreamError(f"{out}: trained weights are written as .pt; end the name so")
+    ultralytics = load_ultralytics()
+    base = budget.base if budget.base.endswith(".yaml") else str(find_weights(budget.base))
+    record = out.with_suffix("").absolute()
+    shutil.rmtree(record, ignore_errors=True)
+    data = _write_training_set(pictures, record / "data", label)
+    try:
+        ultralytics.YOLO(base, task="detect", verbose=False).train(**_settings(budget, data, record))
+    except Exception as error:
+        raise DownstreamError(f"training from {budget.base} failed ({type(error).__name__}: {error})") from error
+    shutil.copyfile(record / "training" / "weights" / "last.pt", out)
+    shutil.rmtree(record / "data")
+    return out
+
+
+def _settings(budget: Budget, data: Path, record: Path) -> dict[str, Any]:
+    return {
+        "data": str(data),
+        "epochs": budget.epochs,
+        "imgsz": budget.image_size,
+        "batch": budget.batch,
+        "seed": budget.seed,
+        "device": ("0" if torch.cuda.is_available() else "cpu") if budget.device == "auto" else budget.device,
+        "project": str(record),
+        "name": "training",
+        "exist_ok": True,
+        "deterministic": True,
+        "val": False,
+        "plots": False,
+        "amp": False,  # its self-test would fetch another model
+        "workers": 0,
+        "verbose": False,
+    }
+
+
+def _write_training_set(pictures: Iterable[Picture], folder: Path, label: str) -> Path:
+    """Pictures and labels in the folders that ultralytics expects; gives the file that describes them."""
+    objects = 0
+    for picture in pictures:
+        image = picture.source.read()
+        size = (image.shape[2], image.shape[1])
+        boxes = _labels(picture, size, label)
+        objects += int((~boxes.ignore).sum())
+        write_png(folder / "images" / f"{picture.name}.png", _without(image.expand(3, -1, -1), boxes[boxes.ignore]))
+        write_atomic(folder / "labels" / f"{picture.name}.txt", write_yolo(boxes, size, (label,)).encode())
+    if not objects:
+        raise DownstreamError(f"no picture with a labelled {label}: there is nothing to learn")
+    # No validation is done, but ultralytics insists on a set for it.
+    description = {"path": str(folder), "train": "images", "val": "images", "names": {0: label}}
+    write_atomic(folder / "data.yaml", yaml.safe_dump(description).encode())
+    return folder / "data.yaml"
+
+
+def _labels(picture: Picture, size: tuple[int, int], label: str) -> Boxes:
+    """The picture's boxes of the class, cut to the picture."""
+    if picture.boxes is None:
+        raise DownstreamError(f"{picture.name} has no labels; a picture without objects needs an empty label file")
+    check_labels(picture, size)
+    boxes = picture.boxes
+    cut = Boxes(boxes.xyxy.clip(0, [*size, *size]), boxes.labels, ignore=boxes.ignore)
+    chosen = [name == label or bool(ignored) for name, ignored in zip(cut.labels, cut.ignore, strict=True)]
+    return cut[np.array(chosen, dtype=np.bool_)]
+
+
+def _without(image: Tensor, regions: Boxes) -> Tensor:
+    """``uint8 [3, H, W]`` with grey in the ignore regions."""
+    image = image.clone()
+    for left, top, right, bottom in regions.xyxy.round().astype(int).tolist():
+        image[:, top:bottom, left:right] = BACKGROUND
+    return image
