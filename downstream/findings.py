@@ -29,6 +29,9 @@ from fusion import FusionError
 UNREADABLE = (ImageError, PairError, FusionError)
 """Errors of a single picture: they are recorded, the others go on."""
 
+SAVED_EVERY = 8
+"""Batches after which the file is brought up to date."""
+
 
 @dataclass
 class Findings:
@@ -80,13 +83,19 @@ def find(
         found = _kept(path, detector.fingerprint(), marks, numbers)
         progress(found.reused)
     waiting = [picture for picture in pictures if picture.name not in found.boxes]
-    try:
-        for start in range(0, len(waiting), batch):
-            _look(detector, waiting[start : start + batch], found)
-            progress(len(waiting[start : start + batch]))
-    finally:
+
+    def save() -> None:
         if path is not None and waiting and found.boxes:
             write_atomic(path, _text(detector, found, marks, numbers).encode())
+
+    try:
+        for turn, start in enumerate(range(0, len(waiting), batch), start=1):
+            _look(detector, waiting[start : start + batch], found)
+            progress(len(waiting[start : start + batch]))
+            if turn % SAVED_EVERY == 0:
+                save()
+    finally:
+        save()
     return found
 
 
