@@ -102,7 +102,7 @@ def _truths(pictures: Sequence[Picture], found: Findings) -> dict[str, Boxes]:
     for picture in pictures:
         if picture.boxes is not None and picture.name in found.boxes:
             try:
-                check_labels(picture, found.sizes[picture.name])
+                check_labels(picture.boxes, found.sizes[picture.name])
                 truths[picture.name] = picture.boxes
             except DownstreamError as error:
                 found.failures[picture.name] = str(error)
@@ -199,10 +199,9 @@ def _follow(
     """Tracks and truth of one sequence; the tracks are written."""
     if pictures:
         found = _find(options, series, name, pictures, clock)
+        named = _truths(pictures, found)
         detections = complete_sequence(found, pictures)
-        for picture in pictures:
-            check_labels(picture, found.sizes[picture.name])
-        truth = {p.frame: p.boxes for p in pictures if p.frame is not None and p.boxes is not None}
+        truth = {p.frame: named[p.name] for p in pictures if p.frame is not None and p.name in named}
     else:
         detections = read_detections(options.detections, options.label)
         truth = read_sequence_labels(options.labels) if options.labels else {}

@@ -122,33 +122,36 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
 
 
 def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
-    pairs = _pairs(options)
+    pairs = _pairs(options, ordered)
     for path, reason in pairs.unmatched:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     device = resolve_device(options.device)
     for method in options.methods or ([] if options.fused else DEFAULT_METHODS):
-        yield _labelled(Series(pairs.name, method, pictures_of_pairs(pairs, method, device)), options, ordered)
+        yield Series(pairs.name, method, pictures_of_pairs(pairs, method, device))
     for folder in map(FusedFolder.parse, options.fused):
-        yield _labelled(Series(pairs.name, folder.name, pictures_of_results(pairs, folder)), options, ordered)
+        yield Series(pairs.name, folder.name, pictures_of_results(pairs, folder))
 
 
-def _pairs(options: argparse.Namespace) -> PairDataset:
+def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
+    """A data set with its own labels and sequences, or two folders with those that are given."""
     if options.dataset is not None:
         if options.labels is not None:
             raise DownstreamError("--labels go with --images or --infrared and --visible; a data set has its own")
         return datasets.load(options.dataset, options.root)
     if options.infrared is None or options.visible is None:
         raise DownstreamError("--infrared DIR and --visible DIR go together")
-    return pair_folders(options.infrared, options.visible)
-
-
-def _labelled(series: Series, options: argparse.Namespace, ordered: bool) -> Series:
-    """Folders of pairs get their order and labels here; data sets bring both."""
-    pictures = series.pictures
-    if options.dataset is None:
-        pictures = as_sequence(pictures, options.visible.resolve().name) if ordered else pictures
-        pictures = with_labels(pictures, options.labels, options.names) if options.labels else pictures
-    return replace(series, pictures=pictures)
+    data = pair_folders(options.infrared, options.visible)
+    pictures = pictures_of_pairs(data, "visible")
+    pictures = as_sequence(pictures, options.visible.resolve().name) if ordered else pictures
+    pictures = with_labels(pictures, options.labels, options.names) if options.labels else pictures
+    by_name = {picture.name: picture for picture in pictures}
+    known = (
+        replace(
+            pair, boxes=by_name[pair.name].boxes, sequence=by_name[pair.name].sequence, frame=by_name[pair.name].frame
+        )
+        for pair in data
+    )
+    return replace(data, pairs=tuple(known))
 
 
 def _chosen(pictures: list[Picture], options: argparse.Namespace) -> list[Picture]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets.boxes import Boxes, BoxesError, read_coco, read_mot, read_voc, read_yolo
+from datasets.images import ImageError
+from datasets.pairs import PairError
 from downstream.errors import DownstreamError
 from downstream.pictures import Picture
 
@@ -48,7 +50,11 @@ def _from_folder(picture: Picture, folder: Path, classes: Sequence[str]) -> Boxe
         return read_voc(voc)
     if not yolo.is_file():
         return None
-    height, width = picture.source.read().shape[-2:]
+    try:
+        height, width = picture.source.read().shape[-2:]
+    except (ImageError, PairError):
+        # It has labels, but no size to make pixels of them. Who looks at the picture finds out why.
+        return Boxes(np.empty((0, 4)))
     boxes = read_yolo(yolo, (width, height), classes)
     if unknown := sorted(set(boxes.labels) - set(classes)):
         raise BoxesError(
@@ -87,19 +93,17 @@ def _announced_length(path: Path) -> int | None:
         raise BoxesError(f"{path}: not a MOTChallenge seqinfo.ini ({error})") from error
 
 
-def check_labels(picture: Picture, size: tuple[int, int]) -> None:
+def check_labels(boxes: Boxes, size: tuple[int, int]) -> None:
     """Refuse labels that lie outside their picture: they are in other units or belong to another picture.
 
     Boxes that reach over the border are fine, as labels of people who walk out of the image do. `size` is (width,
     height). Raises `DownstreamError`.
     """
-    if picture.boxes is None:
-        return
-    left, top, right, bottom = picture.boxes.xyxy.T
+    left, top, right, bottom = boxes.xyxy.T
     outside = (right <= 0) | (bottom <= 0) | (left >= size[0]) | (top >= size[1])
     if outside.any():
-        box = ", ".join(f"{value:g}" for value in picture.boxes.xyxy[outside][0])
+        box = ", ".join(f"{value:g}" for value in boxes.xyxy[outside][0])
         raise DownstreamError(
-            f"{picture.name}: {outside.sum()} of {len(outside)} labels lie outside the {size[0]}x{size[1]} picture, "
+            f"{outside.sum()} of {len(outside)} labels lie outside the {size[0]}x{size[1]} picture, "
             f"such as ({box}); labels are pixels of this very picture (YOLO text: shares of it)"
         )

@@ -132,8 +132,11 @@ def _labels(picture: Picture, size: tuple[int, int], label: str) -> Boxes:
     """The picture's boxes of the class, cut to the picture."""
     if picture.boxes is None:
         raise DownstreamError(f"{picture.name} has no labels; a picture without objects needs an empty label file")
-    check_labels(picture, size)
     boxes = picture.boxes
+    try:
+        check_labels(boxes, size)
+    except DownstreamError as error:
+        raise DownstreamError(f"{picture.name}: {error}") from error
     cut = Boxes(boxes.xyxy.clip(0, [*size, *size]), boxes.labels, ignore=boxes.ignore)
     chosen = [name == label or bool(ignored) for name, ignored in zip(cut.labels, cut.ignore, strict=True)]
     return cut[np.array(chosen, dtype=np.bool_)]

@@ -1,0 +1,210 @@
+"""The command line on folders of small pictures, with a detector that needs no library."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from datasets.images import read_image, write_png
+from downstream.cli import main
+
+
+def table(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_detect_scores_a_folder(walk, run, capsys):
+    assert run("detect", "--images", walk / "images", "--labels", walk / "yolo", "--save-images") == 0
+    (row,) = table(walk / "out" / "detection.csv")
+    assert (row["method"], row["images"], row["objects"]) == ("images", "6", "12")
+    assert float(row["AP50"]) == float(row["precision"]) == float(row["recall"]) == 1
+    assert "12 detections with a score of 0.25 or more in 6 pictures" in capsys.readouterr().out
+    shown = read_image(walk / "out" / "annotated" / "images" / "images" / "000001.png")
+    assert (shown[:, 12, 4] != read_image(walk / "images" / "000001.png")[:, 12, 4]).any()
+
+
+def test_detect_works_without_labels(walk, run, capsys):
+    assert run("detect", "--images", walk / "images") == 0
+    assert "12 detections" in capsys.readouterr().out
+    assert not (walk / "out" / "detection.csv").exists()
+
+
+def test_track_scores_a_folder(walk, run, capsys):
+    """With two detections making a track, both people are missed in frame 0: MOTA = 1 - 2 / 12, IDF1 = 20 / 22."""
+    arguments = ("track", "--images", walk / "images", "--labels", walk / "gt" / "gt.txt", "--min-hits", 2)
+    assert run(*arguments, "--save-video") == 0
+    (row,) = table(walk / "out" / "tracking.csv")
+    assert (row["sequence"], row["frames"], row["GT"]) == ("images", "6", "12")
+    assert float(row["MOTA"]) == pytest.approx(1 - 2 / 12)
+    assert float(row["IDF1"]) == pytest.approx(20 / 22)
+    assert (row["FN"], row["FP"], row["IDs"], row["MT"]) == ("2", "0", "0", "2")
+    rows = np.loadtxt(walk / "out" / "tracks" / "images" / "images" / "images.txt", delimiter=",")
+    assert len(rows) == 10
+    assert rows[0, :2].tolist() == [2, 1]
+    assert "2 tracks in 6 frames" in capsys.readouterr().out
+    assert (walk / "out" / "videos" / "images" / "images" / "images.mp4").is_file()
+
+
+def test_tracks_of_given_detections(walk, run):
+    run("detect", "--images", walk / "images")
+    (detections,) = (walk / "out" / "detections").rglob("*.txt")
+    labels = walk / "gt" / "gt.txt"
+    assert run("track", "--detections", detections, "--labels", labels, "--min-hits", 1) == 0
+    (row,) = table(walk / "out" / "tracking.csv")
+    assert float(row["MOTA"]) == float(row["IDF1"]) == 1
+
+
+def test_detections_are_used_again(walk, run):
+    from downstream import cli
+
+    run("detect", "--images", walk / "images")
+    seen = cli._detector("yolov8n.pt", 640, "person", "auto").seen
+    run("detect", "--images", walk / "images", "--labels", walk / "yolo")
+    assert cli._detector("yolov8n.pt", 640, "person", "auto").seen == seen == 6
+
+
+@pytest.fixture
+def pairs(walk, draw):
+    """Infrared shows both people, visible shows nobody: on a weighted mean they are too faint for the detector."""
+    for frame in range(1, 7):
+        image = read_image(walk / "images" / f"{frame:06d}.png")
+        write_png(walk / "infrared" / f"{frame:06d}.png", image)
+        write_png(walk / "visible" / f"{frame:06d}.png", draw())
+        write_png(walk / "mine" / f"{frame:06d}.png", image)
+    return ("--infrared", walk / "infrared", "--visible", walk / "visible")
+
+
+def test_cameras_methods_and_results_stand_side_by_side(walk, run, pairs):
+    fused = f"mine={walk / 'mine'}"
+    methods = ("--method", "infrared", "--method", "visible", "--method", "average", "--fused", fused)
+    assert run("detect", *pairs, "--labels", walk / "yolo", *methods) == 0
+    rows = {row["method"]: float(row["recall"]) for row in table(walk / "out" / "detection.csv")}
+    assert rows == {"infrared": 1, "visible": 0, "average": 0, "mine": 1}
+    assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", "--min-hits", 1) == 0
+    rows = {row["method"]: float(row["MOTA"]) for row in table(walk / "out" / "tracking.csv")}
+    assert rows == {"infrared": 1, "visible": 0, "average": 0}
+
+
+def test_a_missing_result_is_told_and_the_rest_is_scored(walk, run, pairs, capsys):
+    (walk / "mine" / "000003.png").unlink()
+    fused = f"mine={walk / 'mine'}"
+    assert run("detect", *pairs, "--labels", walk / "yolo", "--fused", fused) == 1
+    assert "failed: mine, 000003: mine: no fused image 000003" in capsys.readouterr().err
+    assert table(walk / "out" / "detection.csv")[0]["images"] == "5"
+    assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", "--method", "infrared", "--fused", fused) == 1
+    assert "failed: mine, visible: 1 of 6 frames are missing, such as 000003" in capsys.readouterr().err
+    assert [row["method"] for row in table(walk / "out" / "tracking.csv")] == ["infrared"]
+
+
+def test_a_gap_in_a_sequence_is_told(walk, run, capsys):
+    (walk / "images" / "000003.png").unlink()
+    assert run("track", "--images", walk / "images") == 1
+    assert "failed: images, images: 1 frames are missing between 0 and 5: 2 " in capsys.readouterr().err
+
+
+def test_labels_outside_a_picture_are_told(walk, run, capsys):
+    (walk / "yolo" / "000002.txt").write_text("0 50 20 12 12\n")
+    assert run("detect", "--images", walk / "images", "--labels", walk / "yolo") == 1
+    assert "failed: images, 000002: 1 of 1 labels lie outside the 96x64 picture" in capsys.readouterr().err
+    assert table(walk / "out" / "detection.csv")[0]["images"] == "5"
+
+
+def test_a_broken_picture_is_told_and_the_rest_is_scored(walk, run, capsys):
+    (walk / "images" / "000002.png").write_bytes(b"")
+    assert run("detect", "--images", walk / "images", "--labels", walk / "yolo") == 1
+    assert "failed: images, 000002" in (message := capsys.readouterr().err)
+    assert "the file is empty" in message
+    assert table(walk / "out" / "detection.csv")[0]["images"] == "5"
+
+
+def test_labels_outside_a_frame_fail_the_sequence(walk, run, capsys):
+    with (walk / "gt" / "gt.txt").open("a") as file:
+        file.write("4,8,500,500,10,10,1,1,1\n")
+    assert run("track", "--images", walk / "images", "--labels", walk / "gt" / "gt.txt") == 1
+    assert "such as 000004: 1 of 3 labels lie outside the 96x64 picture" in capsys.readouterr().err
+
+
+def test_unlabelled_pictures_are_left_out_and_told(walk, run, capsys):
+    (walk / "yolo" / "000006.txt").unlink()
+    arguments = ("detect", "--images", walk / "images", "--labels", walk / "yolo")
+    assert run(*arguments) == 0
+    assert "left out: 1 of 6 pictures have no labels" in capsys.readouterr().err
+    assert run(*arguments, "--unlabelled") == 0
+    assert "in 6 pictures" in capsys.readouterr().out
+    assert run(*arguments, "--limit", "2") == 0
+    assert table(walk / "out" / "detection.csv")[0]["images"] == "2"
+
+
+def test_several_sequences_have_a_total(walk, run, monkeypatch):
+    from datasets.pairs import ImageFile, Pair, PairDataset
+    from downstream import inputs
+    from downstream.labels import read_sequence_labels
+
+    truth = read_sequence_labels(walk / "gt" / "gt.txt")
+    frames = tuple(
+        Pair(f"{clip}-{n}", image := ImageFile(walk / "images" / f"{n + 1:06d}.png"), image, truth[n], (), clip, n)
+        for clip in ("a", "b")
+        for n in range(6)
+    )
+    monkeypatch.setattr(inputs.datasets, "load", lambda name, root: PairDataset(name, frames))
+    arguments = ("track", "--dataset", "clips", "--method", "infrared", "--min-hits", "1")
+    assert run(*arguments) == 0
+    rows = {row["sequence"]: row["GT"] for row in table(walk / "out" / "tracking.csv")}
+    assert rows == {"a": "12", "b": "12", "all": "24"}
+    assert run(*arguments, "--sequence", "b") == 0
+    assert [row["sequence"] for row in table(walk / "out" / "tracking.csv")] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["detect"], "name one of: --images PATH"),
+        (["detect", "--images", "{walk}/images", "--dataset", "tno"], "name one of: --images PATH"),
+        (["detect", "--images", "{walk}/images", "--method", "average"], "--method and --fused need pairs"),
+        (["detect", "--images", "{walk}/gone"], "neither a folder nor a video"),
+        (["detect", "--images", "{walk}/gt/gt.txt"], "neither a folder nor a video"),
+        (["detect", "--images", "{walk}/images", "--labels", "{walk}/gone.json"], "gone.json: not a COCO"),
+        (["detect", "--images", "{walk}/images", "--limit", "0"], "--limit 0: expected 1 or more"),
+        (["detect", "--infrared", "{walk}/images"], "--infrared DIR and --visible DIR go together"),
+        (["detect", "--dataset", "nowhere"], "nowhere"),
+        (["detect", "--dataset", "tno", "--labels", "{walk}/yolo"], "a data set has its own"),
+        (["track", "--images", "{walk}/images", "--sequence", "x"], "no sequence 'x'; there are images"),
+        (["track", "--detections", "{walk}/gone.txt"], "gone.txt: cannot be read"),
+        (["track", "--detections", "d.txt", "--images", "{walk}/images"], "without pictures"),
+        (["track", "--images", "{walk}/images", "--max-age", "-1"], "expected max_age from 0 on"),
+    ],
+)
+def test_mistakes_are_told(walk, run, capsys, arguments, message):
+    assert run(*(argument.format(walk=walk) for argument in arguments)) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+def test_a_data_set_without_sequences_cannot_be_tracked(walk, run, monkeypatch, capsys):
+    from datasets.pairs import ImageFile, Pair, PairDataset
+    from downstream import inputs
+
+    image = ImageFile(walk / "images" / "000001.png")
+    monkeypatch.setattr(inputs.datasets, "load", lambda name, root: PairDataset(name, (Pair("one", image, image),)))
+    assert run("track", "--dataset", "stills", "--method", "infrared") == 2
+    assert "stills has no sequence to track in" in capsys.readouterr().err
+
+
+def test_without_ultralytics_the_message_says_how_to_get_it(walk, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ultralytics", None)
+    (walk / "net.onnx").write_bytes(b"")
+    arguments = ["--images", str(walk / "images"), "--weights", str(walk / "net.onnx"), "--out", str(walk / "out")]
+    assert main(["detect", *arguments]) == 2
+    assert "ultralytics cannot be imported" in (message := capsys.readouterr().err)
+    assert "pip install 'ivif-bench[downstream]'" in message
+
+
+def test_coco_labels_of_a_folder(walk, run):
+    rows = [{"image_id": 1, "category_id": 1, "bbox": [4, 6, 12, 12]}]
+    content = {"images": [{"id": 1, "file_name": "000001.png"}], "categories": [{"id": 1, "name": "person"}]}
+    (walk / "coco.json").write_text(json.dumps(content | {"annotations": rows}))
+    assert run("detect", "--images", walk / "images", "--labels", walk / "coco.json") == 0
+    (row,) = table(walk / "out" / "detection.csv")
+    assert (row["objects"], float(row["precision"])) == ("1", 0.5)

@@ -1,0 +1,128 @@
+"""Labels of pictures: every format finds its picture, wrong ones are refused by name."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from datasets.boxes import Boxes, BoxesError
+from downstream import DownstreamError
+from downstream.labels import check_labels, with_labels
+from downstream.pictures import as_sequence, pictures_of_folder, pictures_of_video
+
+
+def frames_of(walk):
+    return as_sequence(pictures_of_folder(walk / "images"), "walk")
+
+
+FIRST = [[4, 6, 16, 18], [70, 40, 82, 52]]
+
+
+def test_yolo_voc_coco_and_mot_say_the_same(walk):
+    pictures = frames_of(walk)
+    (walk / "voc").mkdir()
+    (walk / "voc" / "000001.xml").write_text(
+        "<annotation><object><name>person</name><bndbox><xmin>4</xmin><ymin>6</ymin><xmax>16</xmax><ymax>18</ymax>"
+        "</bndbox></object><object><name>person</name><bndbox><xmin>70</xmin><ymin>40</ymin><xmax>82</xmax>"
+        "<ymax>52</ymax></bndbox></object></annotation>"
+    )
+    rows = [{"image_id": 1, "category_id": 1, "bbox": row} for row in ([4, 6, 12, 12], [70, 40, 12, 12])]
+    (walk / "coco.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "000001.png"}],
+                "categories": [{"id": 1, "name": "person"}],
+                "annotations": rows,
+            }
+        )
+    )
+    for labels in ("yolo", "voc", "coco.json", "gt/gt.txt"):
+        labelled = with_labels(pictures, walk / labels)
+        np.testing.assert_allclose(labelled[0].boxes.xyxy, FIRST, atol=1e-4)
+        assert labelled[0].frame == 0
+    assert [picture.boxes is None for picture in with_labels(pictures, walk / "voc")] == [False] + [True] * 5
+
+
+def test_an_empty_label_file_is_a_picture_without_people(walk):
+    (walk / "yolo" / "000002.txt").write_text("")
+    labelled = with_labels(frames_of(walk), walk / "yolo")
+    assert [len(picture.boxes) for picture in labelled] == [2, 0, 2, 2, 2, 2]
+
+
+def test_a_missing_label_file_is_an_unlabelled_picture(walk):
+    (walk / "yolo" / "000002.txt").unlink()
+    assert with_labels(frames_of(walk), walk / "yolo")[1].boxes is None
+
+
+def test_tracks_reach_as_far_as_they_say(walk):
+    """Rows of frames 1 to 3, then without and with an announced length of 5."""
+    text = (walk / "gt" / "gt.txt").read_text().splitlines(keepends=True)
+    (walk / "gt" / "gt.txt").write_text("".join(text[:6]))
+    reach = [picture.boxes is not None for picture in with_labels(frames_of(walk), walk / "gt" / "gt.txt")]
+    assert reach == [True] * 3 + [False] * 3
+    (walk / "gt" / "seqinfo.ini").write_text("[Sequence]\nseqLength=5\n")
+    labelled = with_labels(frames_of(walk), walk / "gt" / "gt.txt")
+    assert [None if picture.boxes is None else len(picture.boxes) for picture in labelled] == [2, 2, 2, 0, 0, None]
+    (walk / "gt" / "seqinfo.ini").write_text("[Sequence]\nseqLength=many\n")
+    with pytest.raises(BoxesError, match=r"seqinfo.ini: not a MOTChallenge"):
+        with_labels(frames_of(walk), walk / "gt" / "gt.txt")
+
+
+def test_a_class_without_a_name_is_refused(walk):
+    (walk / "yolo" / "000003.txt").write_text("0 0.5 0.5 0.1 0.1\n7 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(BoxesError, match=r"000003.txt: class 7, but names are known of 1 only .*--names person car"):
+        with_labels(frames_of(walk), walk / "yolo")
+    (walk / "yolo" / "000003.txt").write_text("1 0.5 0.5 0.1 0.1\n")
+    assert with_labels(frames_of(walk), walk / "yolo", ("person", "car"))[2].boxes.labels == ("car",)
+
+
+def test_labels_of_other_pictures(walk):
+    with pytest.raises(DownstreamError, match="has labels of none of the 6 pictures, such as 000001"):
+        with_labels(frames_of(walk), walk / "images")
+    with pytest.raises(DownstreamError, match=r"labels.csv: expected labels: a folder"):
+        with_labels(frames_of(walk), walk / "labels.csv")
+    with pytest.raises(DownstreamError, match="these are single pictures"):
+        with_labels(pictures_of_folder(walk / "images"), walk / "gt" / "gt.txt")
+
+
+@pytest.mark.parametrize("row", [(96, 0, 120, 20), (0, 64, 9, 70), (-20, 5, 0, 9), (5, -9, 9, 0), (500, 300, 550, 400)])
+def test_labels_outside_the_picture(row):
+    boxes = Boxes(np.array([(0, 0, 5, 5), row]))
+    with pytest.raises(DownstreamError, match="1 of 2 labels lie outside the 96x64 picture"):
+        check_labels(boxes, (96, 64))
+
+
+def test_labels_that_reach_over_the_border_are_fine():
+    check_labels(Boxes(np.array([(-5, -5, 3, 3), (90, 60, 120, 90)])), (96, 64))
+    check_labels(Boxes(np.empty((0, 4))), (96, 64))
+
+
+def test_frames_are_ordered_by_number(walk):
+    for number in range(1, 7):
+        (walk / "images" / f"{number:06d}.png").rename(walk / "images" / f"cam1_{number + 7}.png")
+    pictures = frames_of(walk)
+    assert [picture.name for picture in pictures] == [f"cam1_{n}" for n in (8, 9, 10, 11, 12, 13)]
+    assert [picture.frame for picture in pictures] == list(range(6))
+
+
+def test_folders_that_are_no_sequence(walk):
+    shutil.copy(walk / "images" / "000001.png", walk / "images" / "b1.png")
+    with pytest.raises(DownstreamError, match="two pictures have the number 1"):
+        frames_of(walk)
+    (walk / "images" / "b1.png").rename(walk / "images" / "door.png")
+    with pytest.raises(DownstreamError, match="door: no number in the name"):
+        frames_of(walk)
+    (walk / "images" / "door.png").rename(walk / "images" / "000001.jpg")
+    with pytest.raises(DownstreamError, match="two images are called 000001"):
+        frames_of(walk)
+
+
+def test_folders_without_pictures(tmp_path):
+    with pytest.raises(DownstreamError, match="holds no image"):
+        pictures_of_folder(tmp_path)
+    with pytest.raises(DownstreamError, match="neither a folder nor a video"):
+        pictures_of_folder(tmp_path / "gone")
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    with pytest.raises(ValueError, match=r"film.mp4: not a video"):
+        pictures_of_video(tmp_path / "film.mp4")
