@@ -117,6 +117,7 @@ class YoloDetector:
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self._model = self._load()
         self._settings["classes"] = [self._class_index()]
+        self._check_size(image_size)
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
         """Boxes with scores for each picture, ``uint8 [1 or 3, H, W]``; best first.
@@ -140,8 +141,8 @@ class YoloDetector:
             model = ultralytics.YOLO(str(self.weights), task="detect", verbose=False)
             if model.task != "detect":
                 raise DownstreamError(f"{self.weights}: made to {model.task}, not to detect")
-            model.overrides["device"] = self._device
-            assert isinstance(model.names, dict)  # exports are opened by the first look at their classes
+            # Exports are opened by the first prediction only: look at a black picture.
+            model.predict(np.zeros((32, 32, 3), np.uint8), verbose=False, device=self._device, **self._settings)
         except DownstreamError:
             raise
         except Exception as error:  # ultralytics raises whatever the format's reader does
@@ -151,12 +152,20 @@ class YoloDetector:
         return model
 
     def _class_index(self) -> int:
-        names: dict[int, str] = self._model.names
+        names: dict[int, str] = self._model.predictor.model.names
         for index, name in names.items():
             if name == self.label:
                 return index
         known = ", ".join(list(names.values())[:10])
         raise DownstreamError(f"{self.weights}: knows no class {self.label!r}, it knows {known}")
+
+    def _check_size(self, wanted: int) -> None:
+        """Exports with a fixed size, and sizes that are no multiple of the network's stride, get another one."""
+        taken = max(self._model.predictor.imgsz)
+        if taken != wanted:
+            raise DownstreamError(
+                f"{self.weights}: cannot look at {wanted} pixels, it takes {taken} (--image-size {taken})"
+            )
 
     def _predict(self, pictures: list[np.ndarray]) -> list[Any]:
         try:
@@ -164,7 +173,7 @@ class YoloDetector:
         except Exception as error:
             raise DownstreamError(
                 f"{self.weights}: detection failed at image size {self._settings['imgsz']} on {self._device} "
-                f"({_first(error)}); exports take the size they were made for"
+                f"({_first(error)})"
             ) from error
 
     def _boxes(self, result: Any) -> Boxes:
