@@ -1,4 +1,4 @@
-"""The command line: fuse pictures, compare with published results, manage weights, train."""
+"""The command line: fuse pictures, compare with published results, manage weights, make references, train."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
 from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
+from fusion.reference.cli import add_parser as add_references_parser
 from fusion.registry import load
 from fusion.training.cli import add_parser as add_train_parser
 from fusion.weights.cli import add_parser as add_weights_parser
@@ -98,5 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_parity)
 
     add_weights_parser(commands)
+    add_references_parser(commands)
     add_train_parser(commands)
     return parser

@@ -15,7 +15,7 @@ def _difference(fused: Picture, source: Picture) -> Tensor:
     return fused.levels.short() - source.levels
 
 
-def _pearson(image: Tensor, source: Picture) -> Tensor:
+def pearson(image: Tensor, source: Picture) -> Tensor:
     """Correlation of integers ``[B, 1, H, W]`` with a picture; 0 where either is constant."""
     values = centred(image)
     energy = total(values.square()) * deviation_energy(source)
@@ -52,7 +52,7 @@ def sum_of_correlations_of_differences(infrared: Picture, visible: Picture, fuse
 
     F = A + B (up to a constant and scale) is the optimum, 2; a copy of either source scores about 1 or less.
     """
-    return _pearson(_difference(fused, visible), infrared) + _pearson(_difference(fused, infrared), visible)
+    return pearson(_difference(fused, visible), infrared) + pearson(_difference(fused, infrared), visible)
 
 
 @metric(

@@ -1,0 +1,141 @@
+"""Build: references of a whole data set on disk, pair by pair, each with a record of how it came about.
+
+A folder of references holds ``pool/`` (see `fusion.reference.pool`) and for every pair ``pairs/PAIR/``: ``1.png`` ...
+``K.png`` (best first, 8-bit luminance), ``record.json`` and, on request, ``preview.png``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, cpu_count, delayed
+from torch import Tensor
+from tqdm import tqdm
+
+from datasets.files import code_fingerprint, sha256_bytes, write_atomic
+from datasets.images import ImageError, encode_png, luminance
+from datasets.pairs import Pair, PairDataset, PairError
+from fusion.contact_sheet import contact_sheet
+from fusion.method import FusionError
+from fusion.reference.enhance import enhance
+from fusion.reference.filter import Choice, Rule, choose
+from fusion.reference.pool import Candidate, Pool, usable
+
+RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How references are made.
+
+    Attributes:
+        out: folder of references.
+        pool: where candidates come from.
+        rule: which are chosen.
+        enhancement: "none", "published" or "adaptive".
+        preview: whether a contact sheet is made for every pair.
+    """
+
+    out: Path
+    pool: Pool
+    rule: Rule = field(default_factory=Rule)
+    enhancement: str = "adaptive"
+    preview: bool = False
+
+
+def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[str, str]:
+    """Make the references of every pair that has none yet, or outdated ones; pairs in parallel.
+
+    Args:
+        dataset: pairs.
+        plan: how.
+        jobs: processes; 0: one a processor core.
+
+    Returns:
+        What became of each pair, by name: "made", "kept", or the reason why it has no references.
+    """
+    plan.pool.fill(dataset, jobs)
+    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
+    done = work(delayed(_build)(plan, pair) for pair in dataset)
+    names = [pair.name for pair in dataset]
+    return dict(zip(names, tqdm(done, total=len(names), unit="pair", desc="references"), strict=True))
+
+
+def _build(plan: Plan, pair: Pair) -> str:
+    torch.set_num_threads(1)
+    folder = plan.out / "pairs" / pair.name
+    try:
+        key = _key(plan, pair)
+        if _is_current(folder, key, plan.preview):
+            return "kept"
+        infrared, visible = pair.read()
+        candidates = list(plan.pool.candidates(pair))
+        found = usable(candidates)
+        sources = infrared, luminance(visible)
+        choice = choose(plan.rule, pair.name, *sources, found)
+        references = [found[name] for name in choice.methods]
+        with torch.inference_mode():
+            enhanced = enhance(plan.enhancement, *sources, references)
+    except (FusionError, ImageError, PairError) as error:
+        return str(error)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    for number, result in enumerate(enhanced, start=1):
+        write_atomic(folder / f"{number}.png", encode_png(result.image))
+    if plan.preview:
+        sheet = _preview(pair.name, sources, choice, references, [result.image for result in enhanced])
+        write_atomic(folder / "preview.png", encode_png(sheet))
+    record = _record(key, plan, candidates, choice, [result.record for result in enhanced])
+    write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
+    return "made"
+
+
+def _key(plan: Plan, pair: Pair) -> str:
+    code = f"{code_fingerprint(choose)} {code_fingerprint(enhance)}"
+    return sha256_bytes(
+        f"{plan.rule} {plan.enhancement} {code} {plan.pool.fingerprint(pair)} {pair.fingerprint()}".encode()
+    )
+
+
+def _is_current(folder: Path, key: str, preview: bool) -> bool:
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        names = [f"{number}.png" for number in range(1, 1 + len(record["weights"]))]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    names += ["preview.png"] if preview else []
+    return record.get("key") == key and all((folder / name).is_file() for name in names)
+
+
+def _record(
+    key: str, plan: Plan, candidates: list[Candidate], choice: Choice, enhancements: list[Mapping[str, object]]
+) -> dict[str, Any]:
+    judged = {
+        found.method: {k: v for k, v in asdict(found).items() if v not in ("", None, {})} for found in choice.judged
+    }
+    for facts in judged.values():
+        del facts["method"]
+    missing = {found.method: {"rejected": found.reason} for found in candidates if found.luminance is None}
+    return {
+        "methods": choice.methods,
+        "weights": choice.weights,
+        "enhancement": enhancements,
+        "rule": asdict(plan.rule),
+        "candidates": {**judged, **missing},
+        "key": key,
+    }
+
+
+def _preview(
+    name: str, sources: tuple[Tensor, Tensor], choice: Choice, references: list[Tensor], enhanced: list[Tensor]
+) -> Tensor:
+    titles = [
+        "infrared",
+        *(f"{method} {weight:.2f}" for method, weight in zip(choice.methods, choice.weights, strict=True)),
+    ]
+    return contact_sheet([[sources[0], *references], [sources[1], *enhanced]], titles, [name, "visible; enhanced"], 240)

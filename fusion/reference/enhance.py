@@ -1,0 +1,262 @@
+"""Enhancement: turn a reference into supervision, by as much as the scene calls for and the evidence bears out.
+
+All functions work on batches ``float32 [B, 1, H, W]`` in 0..1 and give the same on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import log
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d, pad
+
+from benchmark.metrics import Picture, get
+from datasets.images import to_float, to_uint8
+from fusion.method import FusionError
+from fusion.reference.exposure import exposure, is_night
+from fusion.reference.filter import Judged, judge
+
+KINDS = ("none", "published", "adaptive")
+"""Enhancements by name."""
+
+WELL_EXPOSED = {"day": (0.36, 0.56), "night": (0.26, 0.50)}
+"""Medians of references that need no tone curve; outside, the curve leads to the nearer end."""
+
+LARGEST_EXPONENT = 1.6
+"""Of the tone curve, either way."""
+
+DETAIL_RADIUS, DETAIL_EPSILON = 4, 0.04**2
+"""Of the guided filter that splits base and detail: edges of more than ten grey levels stay in the base."""
+
+FLAT = 3 / 255
+"""Local standard deviation of sensor noise; where the sources have no more, no detail is added."""
+
+LEAST_SIMILARITY = 0.75
+"""Structural similarity with the reference that an enhanced one must keep."""
+
+NOISE_ALLOWED = 1.15
+"""By what factor the noise in flat areas may rise."""
+
+ARTIFACTS_ALLOWED = 0.02
+"""By how much Nabf may rise."""
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much of each step of the adaptive enhancement is applied, 0..1."""
+
+    brightness: float = 0.0
+    detail: float = 0.0
+    targets: float = 0.0
+
+
+STRENGTHS = (
+    Strength(),
+    Strength(brightness=1),
+    Strength(detail=0.7),
+    Strength(brightness=0.5, detail=0.5, targets=0.5),
+    Strength(brightness=0.5, detail=0.9, targets=1),
+    Strength(brightness=1, detail=0.7, targets=1),
+    Strength(brightness=1, detail=1, targets=1),
+)
+"""What the adaptive enhancement chooses from; the first leaves the reference alone."""
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """A reference as supervision.
+
+    Attributes:
+        image: ``uint8 [1, H, W]``.
+        record: what was done, in words and numbers that JSON can hold.
+    """
+
+    image: Tensor
+    record: Mapping[str, object]
+
+
+def enhance(kind: str, infrared: Tensor, visible: Tensor, references: Sequence[Tensor]) -> list[Enhanced]:
+    """Enhance the references of one pair.
+
+    Args:
+        kind: one of `KINDS`.
+        infrared, visible: sources, ``uint8 [1, H, W]``.
+        references: ``uint8 [1, H, W]`` each.
+
+    Raises:
+        FusionError: unknown kind.
+    """
+    if kind not in KINDS:
+        raise FusionError(f"no enhancement {kind!r}; there are {', '.join(KINDS)}")
+    if kind == "none":
+        return [Enhanced(image, {"kind": kind}) for image in references]
+    if kind == "published":
+        images = to_uint8(published(to_float(torch.stack(list(references)))))
+        return [Enhanced(image, {"kind": kind}) for image in images]
+    return [_best(infrared, visible, reference) for reference in references]
+
+
+def published(reference: Tensor) -> Tensor:
+    """The formula in the RtS authors' code, with the edge term it was meant to have.
+
+    Contrast is adapted, ``d = S + 10 std(x)/mean(x) (x - S)`` with S a 3x3 Gaussian of sigma 1.5; x is stretched and
+    raised to ``g = -1 / mean log x``, plus .2 for dark pictures; ``5 M (x - S)`` is added, M being the local variance
+    of ``|x - S|``, scaled to 0..1, where ``|d - S| >= |x - S|``. As released, M is zero on every edge.
+
+    Args:
+        reference: ``float32 [B, 1, H, W]`` in 0..1.
+    """
+    x = reference.double() * 255
+    smooth = conv2d(pad(x, (1, 1, 1, 1), "reflect"), _gaussian_3x3(x))
+    mean = x.mean((2, 3), keepdim=True)
+    gain = 10 * x.std((2, 3), keepdim=True) / mean.clamp(min=1e-6)
+    fine = x - smooth
+    patch = (fine.abs().var((2, 3), keepdim=True)) ** 0.2
+    windows = pad(fine.abs(), (1, 1, 1, 1), "reflect").unfold(2, 3, 1).unfold(3, 3, 1).flatten(4)
+    edges = torch.where(gain >= 1, patch * windows.var(-1), 0.0)
+    edges = _stretched(edges)
+    low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
+    unit = (255 * (x - low) / (high - low + 0.1) + 0.5) / 256
+    exponent = -1 / unit.log().mean((2, 3), keepdim=True)
+    exponent = exponent + torch.where(mean / 255 < 0.2, 0.2, 0.0)
+    return ((256 * unit**exponent - 0.5 + 5 * edges * fine) / 255).clamp(0, 1).float()
+
+
+def _gaussian_3x3(like: Tensor) -> Tensor:
+    taps = torch.exp(-(torch.tensor([-1.0, 0.0, 1.0], dtype=like.dtype, device=like.device) ** 2) / (2 * 1.5**2))
+    return (taps[:, None] * taps / taps.sum() ** 2)[None, None]
+
+
+def _stretched(image: Tensor) -> Tensor:
+    low, high = image.amin((2, 3), keepdim=True), image.amax((2, 3), keepdim=True)
+    return torch.where(high > low, (image - low) / (high - low).clamp(min=1e-12), 0.0)
+
+
+def _best(infrared: Tensor, visible: Tensor, reference: Tensor) -> Enhanced:
+    """The adaptive enhancement at the strength that scores best and passes the guards."""
+    sources = to_float(infrared)[None], to_float(visible)[None]
+    night = is_night(visible)
+    exponent = tone_exponent(exposure(reference).median / 255, night)
+    tried = {
+        strength: to_uint8(adapted(*sources, to_float(reference)[None], exponent, strength))[0]
+        for strength in STRENGTHS
+    }
+    names = {str(number): strength for number, strength in enumerate(STRENGTHS)}
+    judged = {found.method: found for found in judge(infrared, visible, {n: tried[s] for n, s in names.items()})}
+    guards = {name: _guard(infrared, visible, reference, tried[names[name]], judged) for name in names}
+    allowed = [name for name, broken in guards.items() if not broken and judged[name].score is not None]
+    best = max(allowed, key=lambda name: judged[name].score or 0.0, default="0")
+    record = {
+        "kind": "adaptive",
+        "scene": "night" if night else "day",
+        "exponent": round(exponent, 3),
+        "chosen": asdict(names[best]),
+        "scores": [judged[name].score for name in names],
+        "refused": {name: broken for name, broken in guards.items() if broken},
+    }
+    return Enhanced(tried[names[best]], record)
+
+
+def _guard(infrared: Tensor, visible: Tensor, reference: Tensor, image: Tensor, judged: dict[str, Judged]) -> str:
+    """Why an enhanced reference may not be used; "" if it may."""
+    if torch.equal(reference, image):
+        return ""
+    before, after = Picture(reference[None]), Picture(image[None])
+    similarity = get("ssim")(before, before, after).values.item() / 2 if min(image.shape[-2:]) >= 11 else 1.0
+    if similarity < LEAST_SIMILARITY:
+        return f"structure: similarity {similarity:.2f}"
+    sources = Picture(infrared[None]), Picture(visible[None])
+    artifacts = [get("nabf")(*sources, picture).values.item() for picture in (before, after)]
+    if artifacts[1] > artifacts[0] + ARTIFACTS_ALLOWED:
+        return f"artefacts: Nabf {artifacts[0]:.3f} to {artifacts[1]:.3f}"
+    noise = [
+        noise_level(to_float(infrared)[None], to_float(visible)[None], to_float(one)[None])
+        for one in (reference, image)
+    ]
+    if noise[1] > NOISE_ALLOWED * noise[0] + 0.2 / 255:
+        return f"noise: {255 * noise[0]:.2f} to {255 * noise[1]:.2f} grey levels in flat areas"
+    return ""
+
+
+def tone_exponent(median: float, night: bool) -> float:
+    """Exponent of the tone curve ``x^g`` that brings a median, 0..1, to the nearer end of the well exposed range."""
+    low, high = WELL_EXPOSED["night" if night else "day"]
+    target = min(max(median, low), high)
+    if median in (0.0, 1.0) or target == median:
+        return 1.0 if target == median else (1 / LARGEST_EXPONENT if median == 0 else LARGEST_EXPONENT)
+    return min(max(log(target) / log(median), 1 / LARGEST_EXPONENT), LARGEST_EXPONENT)
+
+
+def adapted(infrared: Tensor, visible: Tensor, reference: Tensor, exponent: float, strength: Strength) -> Tensor:
+    """Tone curve, lost detail, hot targets, each as strong as `strength` says; ``float32 [B, 1, H, W]`` in 0..1."""
+    image = reference ** (exponent**strength.brightness)
+    image = image + strength.targets * lost_target_contrast(infrared, reference, image)
+    return (image + strength.detail * lost_detail(infrared, visible, image)).clamp(0, 1)
+
+
+def lost_detail(infrared: Tensor, visible: Tensor, image: Tensor) -> Tensor:
+    """What the detail of the source with the stronger gradient has more than the image's, none where both are flat.
+
+    Base and detail are split by a guided filter, which leaves edges in the base: adding detail makes no halos.
+    """
+    first, second, own = (fine_detail(picture) for picture in (infrared, visible, image))
+    slopes = [gradient_strength(picture) for picture in (infrared, visible)]
+    detail = torch.where(slopes[0] > slopes[1], first, second)
+    strongest, present = torch.maximum(*slopes), gradient_strength(image)
+    missing = (1 - present / strongest.clamp(min=1e-6)).clamp(0, 1)
+    spread = torch.maximum(local_deviation(infrared), local_deviation(visible))
+    textured = ((spread - FLAT) / FLAT).clamp(0, 1)
+    return textured * missing * (detail - own)
+
+
+def lost_target_contrast(infrared: Tensor, reference: Tensor, image: Tensor) -> Tensor:
+    """By how much hot objects stand out less from their surroundings than in the infrared image.
+
+    Hot: brighter than the surroundings, a square of an eighth of the picture, by more than two of their standard
+    deviations and 30 grey levels.
+    """
+    radius = max(4, min(infrared.shape[-2:]) // 16)
+    around = box_mean(infrared, radius)
+    deviation = (box_mean(infrared * infrared, radius) - around * around).clamp(min=0).sqrt()
+    hot = ((infrared - around - torch.maximum(deviation, infrared.new_tensor(30 / 255))) * 20).clamp(0, 1)
+    wanted = box_mean(image, radius) + (infrared - around)
+    return box_mean(hot, 1) * (wanted - image).clamp(min=0)
+
+
+def noise_level(infrared: Tensor, visible: Tensor, image: Tensor) -> float:
+    """Standard deviation of the fine detail where neither source has more than noise, 0..1; 0 where that is nowhere."""
+    flat = torch.maximum(local_deviation(infrared), local_deviation(visible)) < FLAT
+    values = fine_detail(image)[flat]
+    return float(values.double().std()) if values.numel() > 100 else 0.0
+
+
+def fine_detail(image: Tensor) -> Tensor:
+    """The image less what a guided filter, guided by the image itself, keeps of it."""
+    mean = box_mean(image, DETAIL_RADIUS)
+    variance = (box_mean(image * image, DETAIL_RADIUS) - mean * mean).clamp(min=0)
+    slope = variance / (variance + DETAIL_EPSILON)
+    return image - (box_mean(slope, DETAIL_RADIUS) * image + box_mean(mean - slope * mean, DETAIL_RADIUS))
+
+
+def local_deviation(image: Tensor) -> Tensor:
+    """Standard deviation in 7x7 windows."""
+    mean = box_mean(image, 3)
+    return (box_mean(image * image, 3) - mean * mean).clamp(min=0).sqrt()
+
+
+def gradient_strength(image: Tensor) -> Tensor:
+    """Magnitude of central differences, border pixels repeated."""
+    padded = pad(image, (1, 1, 1, 1), "replicate")
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    return (across.square() + down.square()).sqrt() / 2
+
+
+def box_mean(image: Tensor, radius: int) -> Tensor:
+    """Mean over squares of ``2 radius + 1`` pixels, border pixels repeated."""
+    sides = (radius, radius)
+    across = avg_pool2d(pad(image, (*sides, 0, 0), "replicate"), (1, 2 * radius + 1), 1)
+    return avg_pool2d(pad(across, (0, 0, *sides), "replicate"), (2 * radius + 1, 1), 1)

@@ -1,0 +1,256 @@
+"""Filter: which candidates of a pair are good enough to learn from, which are best, and how much each counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.metrics import MetricError, Picture, get
+from benchmark.metrics.correlation import pearson
+from datasets.files import sha256_bytes
+from fusion.method import FusionError
+from fusion.reference.exposure import exposedness, exposure
+
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "information": ("en", "mi"),
+    "brightness": ("sd", "exposedness"),
+    "complementarity": ("scd",),
+    "fidelity": ("vif",),
+    "detail": ("qabf", "ag"),
+}
+"""Metrics of the consensus score; families weigh the same. Those that reward noise (en, sd, ag) have a partner that
+does not."""
+
+SMALLEST_DEVIATION = 4.0
+"""Standard deviation in grey levels below which a picture counts as constant."""
+
+EXCESS_CLIPPING = 0.1
+"""By how much the share of clipped pixels may exceed that of the source that has more of them."""
+
+SMALLEST_CORRELATION = 0.3
+"""Correlation with the nearer source below which a picture shows the structure of neither."""
+
+ARTIFACTS = 3.0, 0.05
+"""Nabf above this multiple of the pool's median and above this value is one artefact too many."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the filter says of one candidate.
+
+    Attributes:
+        method: its name.
+        score: consensus score in 0..1; None where it was rejected.
+        metrics: values by key.
+        ranks: place in the pool by key, 0 the worst and 1 the best.
+        rejected: the reason; "" where it was not.
+    """
+
+    method: str
+    score: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    ranks: Mapping[str, float] = field(default_factory=dict)
+    rejected: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The references of one pair.
+
+    Attributes:
+        methods: whose results were chosen, best first.
+        weights: one each; their sum is 1.
+        judged: all candidates, in pool order.
+    """
+
+    methods: tuple[str, ...]
+    weights: tuple[float, ...]
+    judged: tuple[Judged, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How references are chosen.
+
+    Attributes:
+        name: "auto": by consensus; "random"; "best": the first by consensus alone; "metric:KEY": by one metric;
+            "list:FILE": by a person, who wrote a line ``PAIR METHOD [METHOD ...]`` for each pair.
+        count: how many references a pair gets at most.
+        temperature: of the soft-max that turns scores into weights; infinite for equal weights.
+        diversity: what is taken off a candidate's score for being the same picture as one already chosen; correlation
+            .9 and below costs nothing.
+        seed: of the random rule.
+    """
+
+    name: str = "auto"
+    count: int = 5
+    temperature: float = 0.2
+    diversity: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        kind, _, rest = self.name.partition(":")
+        if kind not in ("auto", "random", "best", "metric", "list") or bool(rest) != (kind in ("metric", "list")):
+            raise FusionError(f"filter {self.name!r}: expected auto, random, best, metric:KEY or list:FILE")
+        if self.count < 1 or self.temperature <= 0:
+            raise FusionError("a filter chooses at least 1 reference, at a temperature above 0")
+        if kind == "metric":
+            try:
+                get(rest)
+            except MetricError as error:
+                raise FusionError(str(error)) from error
+        if kind == "list" and not Path(rest).is_file():
+            raise FusionError(f"there is no list {rest}")
+
+
+def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor]) -> Choice:
+    """Choose the references of one pair.
+
+    Args:
+        rule: how.
+        pair: its name; the random rule and lists go by it.
+        infrared, visible: sources, ``uint8 [1, H, W]``.
+        candidates: fused luminance ``uint8 [1, H, W]`` by method.
+
+    Raises:
+        FusionError: no candidate passed the gates, or a list names none that there is.
+    """
+    judged = judge(infrared, visible, candidates, _own_metric(rule))
+    passed = {found.method: found for found in judged if not found.rejected}
+    if not passed:
+        reasons = "; ".join(f"{found.method}: {found.rejected}" for found in judged)
+        raise FusionError(f"{pair}: no candidate passed the filter's gates ({reasons or 'there is none'})")
+    scores = _scores(rule, pair, passed)
+    count = 1 if rule.name == "best" else rule.count
+    diversity = rule.diversity if rule.name == "auto" else 0.0
+    chosen = _spread(scores, {name: candidates[name] for name in scores}, count, diversity)
+    weights = torch.softmax(torch.tensor([scores[name] for name in chosen], dtype=torch.float64) / rule.temperature, 0)
+    return Choice(tuple(chosen), tuple(weights.tolist()), tuple(judged))
+
+
+def _own_metric(rule: Rule) -> tuple[str, ...]:
+    kind, _, key = rule.name.partition(":")
+    return (key,) if kind == "metric" else ()
+
+
+def _scores(rule: Rule, pair: str, passed: Mapping[str, Judged]) -> dict[str, float]:
+    """What the rule ranks and weighs candidates by, in 0..1."""
+    kind, _, rest = rule.name.partition(":")
+    if kind == "random":
+        seed = int(sha256_bytes(f"{rule.seed} {pair}".encode())[:16], 16)
+        order = np.random.default_rng(seed).permutation(len(passed))
+        return {name: (1.0 if place < rule.count else 0.0) for name, place in zip(passed, order.tolist(), strict=True)}
+    if kind == "metric":
+        return {name: found.ranks[rest] for name, found in passed.items()}
+    if kind == "list":
+        named = [name for name in _listed(Path(rest), pair) if name in passed]
+        if not named:
+            raise FusionError(f"{pair}: {rest} names no candidate that there is and that passed the gates")
+        return dict.fromkeys(named, 1.0)
+    return {name: found.score or 0.0 for name, found in passed.items()}
+
+
+def _listed(path: Path, pair: str) -> list[str]:
+    lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    return next((words[1:] for words in lines if words and words[0] == pair), [])
+
+
+def _spread(scores: Mapping[str, float], images: Mapping[str, Tensor], count: int, diversity: float) -> list[str]:
+    """The best, one after the other, each judged by its score less what it repeats of those before."""
+    chosen: list[str] = []
+    repeated = dict.fromkeys(scores, 0.0)
+    while len(chosen) < min(count, len(scores)):
+        left = [name for name in scores if name not in chosen]
+        chosen.append(max(left, key=lambda name: scores[name] - diversity * repeated[name]))
+        if diversity:
+            for name in left:
+                alike = pearson(images[name][None], Picture(images[chosen[-1]][None])).item()
+                repeated[name] = max(repeated[name], (alike - 0.9) / 0.1)
+    return chosen
+
+
+def judge(
+    infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor], more: Sequence[str] = ()
+) -> list[Judged]:
+    """Gates and consensus scores of one pair's candidates; see `choose`. `more`: further metrics to rank by."""
+    sources = Picture(infrared[None]), Picture(visible[None])
+    keys = dict.fromkeys([key for family in FAMILIES.values() for key in family] + list(more))
+    reasons, pictures = {}, {}
+    for name, image in candidates.items():
+        reasons[name] = _unlike(infrared, image) or _broken(sources, Picture(image[None]), image)
+        if not reasons[name]:
+            pictures[name] = Picture(image[None])
+    artifacts = {name: _value("nabf", *sources, picture) for name, picture in pictures.items()}
+    for name, reason in _artificial(artifacts).items():
+        reasons[name] = reason
+        del pictures[name]
+    values = {name: {key: _value(key, *sources, picture) for key in keys} for name, picture in pictures.items()}
+    ranks = _ranks(values, list(keys))
+    return [
+        Judged(name, rejected=reasons[name])
+        if reasons[name]
+        else Judged(name, consensus(ranks[name]), {**values[name], "nabf": artifacts[name]}, ranks[name])
+        for name in candidates
+    ]
+
+
+def consensus(ranks: Mapping[str, float]) -> float:
+    """Mean over the families of the mean rank of their metrics, 0..1."""
+    return float(np.mean([np.mean([ranks[key] for key in family]) for family in FAMILIES.values()]))
+
+
+def _value(key: str, infrared: Picture, visible: Picture, fused: Picture) -> float:
+    with torch.inference_mode():
+        if key == "exposedness":
+            return exposedness(fused.levels).item()
+        return get(key)(infrared, visible, fused).values.item()
+
+
+def _unlike(source: Tensor, image: Tensor) -> str:
+    if image.shape == source.shape:
+        return ""
+    return f"size {image.shape[-1]}x{image.shape[-2]}, the sources have {source.shape[-1]}x{source.shape[-2]}"
+
+
+def _broken(sources: tuple[Picture, Picture], picture: Picture, image: Tensor) -> str:
+    """Why a picture of the right size can be no reference; "" if it may."""
+    deviation = _value("sd", *sources, picture)
+    if deviation < SMALLEST_DEVIATION:
+        return f"nearly constant: standard deviation {deviation:.1f} grey levels"
+    clipped, allowed = exposure(image).clipped, max(exposure(source.levels[0]).clipped for source in sources)
+    if clipped > allowed + EXCESS_CLIPPING:
+        return f"clipped: {clipped:.0%} of the pixels are black or white, at most {allowed:.0%} of a source's"
+    nearer = max(pearson(picture.levels, source).item() for source in sources)
+    if nearer < SMALLEST_CORRELATION:
+        return f"shows neither source: correlation {nearer:.2f} with the nearer one"
+    return ""
+
+
+def _artificial(artifacts: Mapping[str, float]) -> dict[str, str]:
+    if not artifacts:
+        return {}
+    multiple, floor = ARTIFACTS
+    median = float(np.median(list(artifacts.values())))
+    return {
+        name: f"artefacts: Nabf {value:.3f}, {value / max(median, 1e-9):.1f} times the pool's median"
+        for name, value in artifacts.items()
+        if value > floor and value > multiple * median
+    }
+
+
+def _ranks(values: Mapping[str, Mapping[str, float]], keys: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Place of each candidate by each metric, 0 the worst and 1 the best; equal values share a place, NaN is worst."""
+    ranks: dict[str, dict[str, float]] = {name: {} for name in values}
+    for key in keys:
+        sign = -1.0 if key != "exposedness" and get(key).better == "lower" else 1.0
+        numbers = np.nan_to_num([sign * found[key] for found in values.values()], nan=-np.inf)
+        others = max(1, len(numbers) - 1)
+        for name, number in zip(values, numbers, strict=True):
+            below, equal = int((numbers < number).sum()), int((numbers == number).sum()) - 1
+            ranks[name][key] = (below + equal / 2) / others if len(numbers) > 1 else 1.0
+    return ranks

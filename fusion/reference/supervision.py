@@ -1,0 +1,83 @@
+"""Supervision: the references of a pair as training sees them, and how several become one target."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from datasets.files import sha256_bytes, sha256_file
+from datasets.images import read_image
+from fusion.method import FusionError
+from fusion.reference.build import RECORD
+
+Aggregation = Literal["weighted", "mean", "max"]
+"""How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
+
+
+@dataclass(frozen=True)
+class References:
+    """A folder that `fusion.reference.build` made.
+
+    Attributes:
+        folder: the folder.
+        count: how many references of each pair are used, best first; weights are scaled to a sum of 1.
+    """
+
+    folder: Path
+    count: int = 5
+
+    def read(self, pair: str) -> tuple[Tensor, Tensor]:
+        """References ``uint8 [K, H, W]`` and weights ``float32 [K]`` of a pair, which sum to 1.
+
+        Pairs with fewer references get copies of the last one with weight 0.
+
+        Raises:
+            FusionError: the pair has no references, or they cannot be read.
+        """
+        folder = self.folder / "pairs" / pair
+        weights = self._weights(folder)[: self.count]
+        images = [read_image(folder / f"{number}.png")[0] for number in range(1, 1 + len(weights))]
+        lacking = self.count - len(images)
+        total = sum(weights)
+        return torch.stack(images + images[-1:] * lacking), torch.tensor([w / total for w in weights] + [0.0] * lacking)
+
+    def fingerprint(self, pairs: list[str]) -> str:
+        """A hash that changes when a reference or weight of these pairs does."""
+        parts = []
+        for pair in pairs:
+            folder = self.folder / "pairs" / pair
+            weights = self._weights(folder)[: self.count]
+            files = [sha256_file(folder / f"{number}.png") for number in range(1, 1 + len(weights))]
+            parts.append(f"{pair} {weights} {files}")
+        return sha256_bytes("\n".join(parts).encode())
+
+    def _weights(self, folder: Path) -> list[float]:
+        try:
+            return [float(weight) for weight in json.loads((folder / RECORD).read_text())["weights"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise FusionError(
+                f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
+            ) from error
+
+
+def aggregated(references: Tensor, weights: Tensor, how: Aggregation) -> tuple[Tensor, Tensor]:
+    """References and weights as an aggregation wants them.
+
+    Args:
+        references: ``[B, K, H, W]``.
+        weights: ``[B, K]``, rows sum to 1; references of weight 0 don't exist.
+        how: "weighted" leaves both as they are; "mean" gives all that exist the same weight; "max" makes them one
+            reference, their pixel-wise maximum.
+    """
+    exists = weights > 0
+    if how == "weighted":
+        return references, weights
+    if how == "mean":
+        return references, exists / exists.sum(1, keepdim=True)
+    brightest = torch.where(exists[..., None, None], references, 0.0).amax(1, keepdim=True)
+    return brightest, torch.ones_like(weights[:, :1])
