@@ -31,8 +31,8 @@ MEASURED = np.array([0.05, 0.05, 0.1, 0.1])
 """Error of a detection."""
 ACCELERATION = np.array([0.02, 0.02, 0.02, 0.0])
 """Change of velocity from frame to frame; an aspect ratio has no velocity."""
-DRIFT = np.array([0.0, 0.0, 0.0, 0.01])
-"""Change of value from frame to frame that no velocity explains: people turn and swing their arms."""
+DRIFT = np.array([0.0, 0.0, 0.0, 0.05])
+"""Change of value from frame to frame that no velocity explains: legs that open and close change the aspect ratio."""
 FIRST_VELOCITY = np.array([0.5, 0.5, 0.5, 0.0])
 """Unknown velocity of a new track: large, as nothing is known, so that the second detection decides."""
 
