@@ -206,7 +206,7 @@ def lost_detail(infrared: Tensor, visible: Tensor, image: Tensor) -> Tensor:
     slopes = [gradient_strength(picture) for picture in (infrared, visible)]
     detail = torch.where(slopes[0] > slopes[1], first, second)
     strongest, present = torch.maximum(*slopes), gradient_strength(image)
-    missing = (1 - present / strongest.clamp(min=1e-6)).clamp(0, 1)
+    missing = (strongest - present).clamp(min=0) / strongest.clamp(min=1e-6)
     spread = torch.maximum(local_deviation(infrared), local_deviation(visible))
     textured = ((spread - FLAT) / FLAT).clamp(0, 1)
     return textured * missing * (detail - own)
@@ -215,10 +215,10 @@ def lost_detail(infrared: Tensor, visible: Tensor, image: Tensor) -> Tensor:
 def lost_target_contrast(infrared: Tensor, reference: Tensor, image: Tensor) -> Tensor:
     """By how much hot objects stand out less from their surroundings than in the infrared image.
 
-    Hot: brighter than the surroundings, a square of an eighth of the picture, by more than two of their standard
-    deviations and 30 grey levels.
+    Hot: brighter than the surroundings, a square of a quarter of the picture, by more than one of their
+    standard deviations and 30 grey levels.
     """
-    radius = max(4, min(infrared.shape[-2:]) // 16)
+    radius = max(4, min(infrared.shape[-2:]) // 8)
     around = box_mean(infrared, radius)
     deviation = (box_mean(infrared * infrared, radius) - around * around).clamp(min=0).sqrt()
     hot = ((infrared - around - torch.maximum(deviation, infrared.new_tensor(30 / 255))) * 20).clamp(0, 1)

@@ -1,0 +1,130 @@
+"""References on disk: pool, records, resume, and how training reads them back."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from datasets.images import read_image, write_png
+from datasets.pairs import PairDataset, pair_folders
+from fusion.cli import main
+from fusion.folder import FusedFolder
+from fusion.method import FusionError
+from fusion.reference.build import Plan, build_references
+from fusion.reference.filter import Rule
+from fusion.reference.pool import Pool
+from fusion.reference.supervision import References, aggregated
+
+METHODS = ("average", "laplacian", "gff", "dwt")
+
+
+def scene(seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    grid = torch.rand(1, 1, 9, 9, generator=generator)
+    return (torch.nn.functional.interpolate(grid, (72, 88), mode="bicubic")[0].clamp(0, 1) * 220 + 20).to(torch.uint8)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> PairDataset:
+    for number, name in enumerate(("one", "two [b]")):
+        write_png(tmp_path / "infrared" / f"{name}.png", scene(number))
+        write_png(tmp_path / "visible" / f"{name}.png", scene(number + 10))
+    return pair_folders(tmp_path / "infrared", tmp_path / "visible")
+
+
+def plan(tmp_path: Path, **changes) -> Plan:
+    settings = {"rule": Rule(count=3), "enhancement": "none", **changes}
+    return Plan(tmp_path / "refs", Pool(tmp_path / "refs" / "pool", METHODS), **settings)
+
+
+def test_references_are_made_kept_and_remade(data: PairDataset, tmp_path: Path) -> None:
+    assert set(build_references(data, plan(tmp_path), jobs=1).values()) == {"made"}
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "refs" / "pool").rglob("*.png")}
+    assert len(made) == len(METHODS) * 2
+    assert set(build_references(data, plan(tmp_path), jobs=1).values()) == {"kept"}
+    (tmp_path / "refs" / "pairs" / "one" / "2.png").unlink()
+    assert build_references(data, plan(tmp_path), jobs=1) == {"one": "made", "two [b]": "kept"}
+    assert set(build_references(data, plan(tmp_path, rule=Rule(count=2)), jobs=1).values()) == {"made"}
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "refs" / "pool").rglob("*.png")} == made
+    assert sorted(path.name for path in (tmp_path / "refs" / "pairs" / "one").glob("?.png")) == ["1.png", "2.png"]
+
+
+def test_a_changed_picture_makes_its_pair_anew(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    write_png(tmp_path / "visible" / "two [b].png", scene(50))
+    assert build_references(data, plan(tmp_path), jobs=1) == {"one": "kept", "two [b]": "made"}
+    assert len(list((tmp_path / "refs" / "pool").rglob("*.png"))) == len(METHODS) * 2
+
+
+def test_records_say_what_was_chosen_and_why(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path, preview=True), jobs=1)
+    folder = tmp_path / "refs" / "pairs" / "one"
+    record = json.loads((folder / "record.json").read_text())
+    assert len(record["methods"]) == 3 and sum(record["weights"]) == pytest.approx(1)
+    assert set(record["candidates"]) == set(METHODS)
+    assert all("score" in facts and "qabf" in facts["metrics"] for facts in record["candidates"].values())
+    pool = next((tmp_path / "refs" / "pool" / record["methods"][0]).glob("one.*.png"))
+    assert torch.equal(read_image(folder / "1.png"), read_image(pool))
+    assert read_image(folder / "preview.png").shape[0] == 3
+
+
+def test_folders_take_part_and_missing_images_are_recorded(data: PairDataset, tmp_path: Path) -> None:
+    write_png(tmp_path / "mine" / "one.png", (scene(0) // 2 + scene(10) // 2).to(torch.uint8))
+    pool = Pool(tmp_path / "refs" / "pool", METHODS[:2], (FusedFolder("mine", str(tmp_path / "mine")),))
+    build_references(data, Plan(tmp_path / "refs", pool, Rule(count=3), "none"), jobs=1)
+    records = [
+        json.loads((tmp_path / "refs" / "pairs" / name / "record.json").read_text()) for name in ("one", "two [b]")
+    ]
+    assert "score" in records[0]["candidates"]["mine"]
+    assert "no fused image" in records[1]["candidates"]["mine"]["rejected"]
+    assert len(records[1]["methods"]) == 2
+
+
+def test_names_must_differ_and_be_there(tmp_path: Path) -> None:
+    with pytest.raises(FusionError, match="different names"):
+        Pool(tmp_path, ("average",), (FusedFolder("average", "x"),))
+    with pytest.raises(FusionError, match="needs candidates"):
+        Pool(tmp_path, ())
+
+
+def test_training_reads_them_with_weights_that_sum_to_one(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    images, weights = References(tmp_path / "refs", 2).read("one")
+    assert images.shape == (2, 72, 88) and float(weights.sum()) == pytest.approx(1)
+    images, weights = References(tmp_path / "refs", 5).read("one")
+    assert weights[3:].tolist() == [0, 0] and torch.equal(images[4], images[2])
+    with pytest.raises(FusionError, match="python -m fusion references"):
+        References(tmp_path / "refs").read("three")
+
+
+def test_fingerprint_of_references_follows_their_content(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    references = References(tmp_path / "refs", 2)
+    before = references.fingerprint(["one"])
+    write_png(tmp_path / "refs" / "pairs" / "one" / "3.png", scene(70))
+    assert references.fingerprint(["one"]) == before
+    write_png(tmp_path / "refs" / "pairs" / "one" / "2.png", scene(70))
+    assert references.fingerprint(["one"]) != before
+
+
+def test_aggregations() -> None:
+    references = torch.tensor([[[[0.2, 0.4]], [[0.3, 0.1]], [[0.9, 0.9]]]])
+    weights = torch.tensor([[0.75, 0.25, 0.0]])
+    assert aggregated(references, weights, "weighted")[1].tolist() == [[0.75, 0.25, 0.0]]
+    assert aggregated(references, weights, "mean")[1].tolist() == [[0.5, 0.5, 0.0]]
+    brightest, alone = aggregated(references, weights, "max")
+    assert torch.allclose(brightest, torch.tensor([[[[0.3, 0.4]]]])) and alone.tolist() == [[1.0]]
+
+
+def test_command(data: PairDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "RoadScene"
+    for role, folder in (("infrared", "cropinfrared"), ("visible", "crop_LR_visible")):
+        for name in ("one", "two [b]"):
+            write_png(root / folder / f"{name}.png", read_image(tmp_path / role / f"{name}.png"))
+    arguments = ["references", "--dataset", "roadscene", "--root", str(root), "--out", str(tmp_path / "r"), "--k", "2"]
+    methods = [word for name in METHODS for word in ("--method", name)]
+    assert main([*arguments, *methods, "--jobs", "1", "--enhance", "published"]) == 0
+    assert "2 pairs made now" in capsys.readouterr().out
+    assert main([*arguments, "--method", "nope"]) == 2
+    assert "no method 'nope'" in capsys.readouterr().err

@@ -1,0 +1,132 @@
+"""The enhancement: each step on pictures where what it should do can be told beforehand."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from datasets.images import to_float
+from fusion.method import FusionError
+from fusion.reference.enhance import (
+    STRENGTHS,
+    Strength,
+    adapted,
+    box_mean,
+    enhance,
+    fine_detail,
+    lost_detail,
+    lost_target_contrast,
+    noise_level,
+    published,
+    tone_exponent,
+)
+
+
+def constant(value: float, height: int = 64, width: int = 64) -> Tensor:
+    return torch.full((1, 1, height, width), value)
+
+
+def stripes(contrast: float, mean: float = 0.5) -> Tensor:
+    """Vertical stripes two pixels wide."""
+    return constant(mean) + contrast * ((torch.arange(64) // 2 % 2) * 2 - 1)
+
+
+def test_box_mean_of_a_dot_and_of_a_border() -> None:
+    image = constant(0.0, 9, 9)
+    image[..., 4, 4] = 9
+    assert torch.allclose(box_mean(image, 1)[0, 0, 3:6, 3:6], torch.ones(3, 3))
+    assert torch.allclose(box_mean(constant(0.3, 9, 9), 2), constant(0.3, 9, 9))
+
+
+@pytest.mark.parametrize(("median", "night"), [(0.4, False), (0.5, False), (0.3, True)])
+def test_a_well_exposed_reference_has_no_tone_curve(median: float, night: bool) -> None:
+    assert tone_exponent(median, night) == 1
+
+
+def test_tone_curve_leads_to_the_nearer_end() -> None:
+    assert 0.3 ** tone_exponent(0.3, night=False) == pytest.approx(0.36)
+    assert 0.62 ** tone_exponent(0.62, night=False) == pytest.approx(0.56)
+    assert 0.2 ** tone_exponent(0.2, night=True) == pytest.approx(0.26)
+    assert tone_exponent(0.01, night=False) == pytest.approx(1 / 1.6)
+
+
+def test_nothing_is_done_at_no_strength() -> None:
+    image = stripes(0.1)
+    assert torch.equal(adapted(stripes(0.2), constant(0.4), image, 0.7, Strength()), image)
+    assert STRENGTHS[0] == Strength()
+
+
+def test_lost_detail_comes_back_and_kept_detail_stays() -> None:
+    source, flat, faded = stripes(0.03), constant(0.5), stripes(0.005)
+    restored = faded + lost_detail(source, flat, faded)
+    contrast = [float(image[..., 20:40, 20:40].std()) for image in (faded, restored, source)]
+    assert contrast[0] < 0.5 * contrast[2] < contrast[1] <= 1.01 * contrast[2]
+    assert lost_detail(source, flat, source).abs().max() < 1e-6
+
+
+def test_no_detail_is_added_where_the_sources_have_noise_alone() -> None:
+    noise = constant(0.5) + 0.004 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert lost_detail(noise, noise, constant(0.5)).abs().max() < 1e-3
+
+
+def test_strong_edges_are_no_detail() -> None:
+    step = constant(0.2)
+    step[..., 32:] = 0.8
+    assert fine_detail(step).abs().max() < 0.02
+
+
+def test_a_hot_object_gets_its_contrast_back() -> None:
+    infrared, image = constant(0.3), constant(0.4)
+    infrared[..., 28:36, 28:36] = 0.9
+    lifted = image + lost_target_contrast(infrared, image, image)
+    assert float(lifted[..., 31:33, 31:33].mean()) > 0.4 + 0.7 * (0.9 - 0.3)
+    assert torch.equal(lifted[..., :16, :], image[..., :16, :])
+    shown = constant(0.2)
+    shown[..., 28:36, 28:36] = 0.9
+    assert float(lost_target_contrast(infrared, shown, shown).max()) < 0.01
+
+
+def test_noise_is_measured_where_both_sources_are_flat() -> None:
+    noise = 0.02 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert noise_level(constant(0.5), constant(0.4), constant(0.5) + noise) == pytest.approx(0.02, rel=0.3)
+    assert noise_level(stripes(0.2), constant(0.4), constant(0.5) + noise) == 0
+
+
+def test_published_drives_the_geometric_mean_to_256_over_e() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 1, 48, 48, generator=generator).sqrt() * 0.8 + 0.1
+    # without structure finer than the 3x3 blur no edge term is left
+    smooth = box_mean(box_mean(image, 6), 6)
+    levels = published(smooth).double() * 255
+    geometric = ((levels + 0.5) / 256).log().mean().exp() * 256
+    assert float(geometric) == pytest.approx(256 / math.e, rel=0.02)
+
+
+def test_published_adds_edges() -> None:
+    soft = box_mean(stripes(0.2), 0)
+    enhanced = published(soft)
+    assert float(enhanced.std()) > float(soft.std())
+
+
+def levels(image: Tensor) -> Tensor:
+    return (image[0] * 255).round().to(torch.uint8)
+
+
+def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.nn.functional.interpolate(torch.rand(1, 1, 8, 8, generator=generator), (64, 64), mode="bicubic")
+    visible = (coarse * 0.6 + 0.2 + stripes(0.05, 0.0)).clamp(0, 1)
+    infrared = constant(0.2)
+    infrared[..., 20:30, 40:50] = 0.95
+    faded = 0.15 * (visible + infrared) / 2 + 0.05
+    (found,) = enhance("adaptive", levels(infrared), levels(visible), [levels(faded)])
+    assert found.record["chosen"] != {"brightness": 0.0, "detail": 0.0, "targets": 0.0}
+    assert float(to_float(found.image).std()) > float(faded.std())
+
+
+def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:
+    image = levels(stripes(0.1))
+    assert torch.equal(enhance("none", image, image, [image])[0].image, image)
+    with pytest.raises(FusionError, match="no enhancement 'nice'"):
+        enhance("nice", image, image, [image])
