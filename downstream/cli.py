@@ -27,7 +27,7 @@ from downstream.findings import Findings, complete_sequence, find, read_detectio
 from downstream.inputs import Series, add_input_options, file_name, read_series
 from downstream.labels import check_labels, read_sequence_labels
 from downstream.pictures import Picture
-from downstream.sort import track
+from downstream.sort import Sort, track
 from downstream.tracking import TrackingScores, combined, tracking_scores
 from downstream.training import Budget, train_detector
 from fusion import FusionError
@@ -147,6 +147,7 @@ def _save_images(options: argparse.Namespace, series: Series, found: Findings) -
 
 def _track(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
+    Sort(**_parameters(options))  # wrong ones are refused before the long work
     scores: dict[tuple[str, str], TrackingScores] = {}
     if options.detections is not None:
         jobs = [_given_detections(options)]
@@ -210,16 +211,19 @@ def _follow(
             frame: detections.get(frame, nothing) for frame in range(max([*detections, *truth], default=-1) + 1)
         }
     start = perf_counter()
-    tracks = track(
-        detections,
-        max_age=options.max_age,
-        min_hits=options.min_hits,
-        iou_threshold=options.iou,
-        min_score=options.score,
-    )
+    tracks = track(detections, **_parameters(options))
     clock.add("tracking", perf_counter() - start)
     write_atomic(options.out / "tracks" / series.file / f"{file_name(name)}.txt", write_mot(tracks).encode())
     return tracks, truth
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "max_age": options.max_age,
+        "min_hits": options.min_hits,
+        "iou_threshold": options.iou,
+        "min_score": options.score,
+    }
 
 
 def _save_video(

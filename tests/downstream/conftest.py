@@ -22,7 +22,7 @@ class BrightSpots:
     """A detector: every bright region is a person. Counts the pictures it is shown."""
 
     def __init__(self, weights: str = "spots", *, label: str = "person", **settings: object) -> None:
-        self.name, self.label, self.seen = "spots", label, 0
+        self.name, self.weights, self.label, self.seen = "spots", weights, label, 0
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
         self.seen += len(images)

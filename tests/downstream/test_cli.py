@@ -158,6 +158,41 @@ def test_several_sequences_have_a_total(walk, run, monkeypatch):
     assert [row["sequence"] for row in table(walk / "out" / "tracking.csv")] == ["b"]
 
 
+def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, monkeypatch):
+    from downstream import cli
+
+    made = []
+
+    class Recorded(type(spots)):
+        def __init__(self, weights, **settings):
+            made.append(weights)
+            super().__init__(weights, **settings)
+
+    monkeypatch.setattr(cli, "YoloDetector", Recorded)
+    assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--weights", "nets/{method}.pt") == 0
+    assert made == ["nets/infrared.pt", "nets/average.pt"]
+
+
+def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
+    from downstream import cli
+
+    trained = {}
+
+    def train(pictures, out, budget, label):
+        trained[out.name] = [picture.name for picture in pictures], budget.epochs, budget.seed
+        return out
+
+    monkeypatch.setattr(cli, "train_detector", train)
+    methods = ("--method", "infrared", "--method", "average", "--labels", walk / "yolo", "--limit", 2)
+    assert run("train-detector", *pairs, *methods, "--epochs", 3, "--seed", 5) == 0
+    assert trained == {name: (["000001", "000002"], 3, 5) for name in ("infrared.pt", "average.pt")}
+    trained.clear()
+    assert run("train-detector", *pairs, *methods, "--mixed") == 0
+    names = ["infrared-000001", "infrared-000002", "average-000001", "average-000002"]
+    assert trained == {"mixed.pt": (names, 30, 0)}
+    assert str(walk / "out" / "mixed.pt") in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
