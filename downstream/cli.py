@@ -267,11 +267,16 @@ def _train(options: argparse.Namespace) -> int:
             for series in every
             for picture in series.pictures
         ]
-        print(train_detector(pictures, options.out / "mixed.pt", budget, options.label))
+        _train_one(pictures, options.out / "mixed.pt", budget, options.label)
         return 0
     for series in every:
-        print(train_detector(series.pictures, options.out / f"{file_name(series.method)}.pt", budget, options.label))
+        _train_one(series.pictures, options.out / f"{file_name(series.method)}.pt", budget, options.label)
     return 0
+
+
+def _train_one(pictures: Sequence[Picture], out: Path, budget: Budget, label: str) -> None:
+    with tqdm(total=budget.epochs, desc=out.stem, unit="epoch", disable=not sys.stderr.isatty()) as bar:
+        print(train_detector(pictures, out, budget, label, bar.update))
 
 
 class _Clock:

@@ -8,7 +8,7 @@ method's images; what differs is what the images hold.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,13 @@ class Budget:
     device: str = "auto"
 
 
-def train_detector(pictures: Iterable[Picture], out: Path, budget: Budget | None = None, label: str = "person") -> Path:
+def train_detector(
+    pictures: Iterable[Picture],
+    out: Path,
+    budget: Budget | None = None,
+    label: str = "person",
+    progress: Callable[[int], object] = lambda epochs: None,
+) -> Path:
     """Train a detector of one class.
 
     The last weights count, not the best ones on some validation set: methods shall differ by their images alone.
@@ -64,6 +70,7 @@ def train_detector(pictures: Iterable[Picture], out: Path, budget: Budget | None
             name.
         budget: the default `Budget` if None.
         label: the class to learn; boxes of others count as background.
+        progress: called with the number of epochs that are done since its last call.
 
     Returns:
         `out`.
@@ -82,7 +89,9 @@ def train_detector(pictures: Iterable[Picture], out: Path, budget: Budget | None
     shutil.rmtree(record, ignore_errors=True)
     data = _write_training_set(pictures, record / "data", label)
     try:
-        ultralytics.YOLO(base, task="detect", verbose=False).train(**_settings(budget, data, record))
+        network = ultralytics.YOLO(base, task="detect", verbose=False)
+        network.add_callback("on_train_epoch_end", lambda trainer: progress(1))
+        network.train(**_settings(budget, data, record))
     except Exception as error:
         raise DownstreamError(f"training from {budget.base} failed ({type(error).__name__}: {error})") from error
     shutil.copyfile(record / "training" / "weights" / "last.pt", out)

@@ -178,7 +178,7 @@ def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
 
     trained = {}
 
-    def train(pictures, out, budget, label):
+    def train(pictures, out, budget, label, progress):
         trained[out.name] = [picture.name for picture in pictures], budget.epochs, budget.seed
         return out
 

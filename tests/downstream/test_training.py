@@ -71,7 +71,9 @@ def test_a_short_training_gives_a_detector_of_one_class(own_cache, draw, tmp_pat
     """A step from random weights teaches nothing: what counts is that the same call gives the same detector."""
     pictures = [person_at(draw, f"p{number}", 8 * number, 10) for number in range(2)]
     budget = Budget("yolov8n.yaml", epochs=1, image_size=64, batch=2, device="cpu")
-    first = train_detector(pictures, tmp_path / "first.pt", budget)
+    epochs = []
+    first = train_detector(pictures, tmp_path / "first.pt", budget, progress=epochs.append)
+    assert epochs == [1]
     again = train_detector(pictures, tmp_path / "again.pt", budget)
     seen = [
         detect(YoloDetector(path, image_size=64, min_score=0.0, device="cpu"), [pictures[0].source.read()])[0]
