@@ -40,7 +40,8 @@ class TrackingScores:
         matches: true boxes with a tracked one, IoU at least 0.5.
         misses, false_positives: FN and FP.
         switches: true identities that are matched to another track than at their last match (IDs).
-        fragmentations: times that a true identity is lost and found again (Frag).
+        fragmentations: times that a true identity is lost and found again (Frag). TrackEval counts fewer, as it passes
+            over frames without any tracked box; all other counts agree with it.
         mostly_tracked, partially_tracked, mostly_lost: identities matched in at least 80 %, less, and less than 20 %
             of their frames.
         overlap: sum of IoU over `matches`.
