@@ -22,16 +22,21 @@ def names() -> list[str]:
 def load(name: str, root: Path | str | None = None, **options: Any) -> PairDataset:
     """A data set by name: ``load("tno")``, ``load("llvip", split="test")``, ``load("m3svd", stride=5)``.
 
+    "synthetic" are a few rendered scenes, "challenge" (or "challenge/v1") the whole suite they are taken from.
+
     Args:
-        name: one of `names`.
+        name: one of `names`, or "challenge".
         root: its folder, or a folder that holds it. None looks below ``IVIF_DATA``, then among the downloads.
-            For "synthetic": where rendered scenes are kept.
-        **options: what the data set's function in `datasets.layouts` (or `datasets.synthetic.synthetic_dataset`)
-            takes. The first n pairs are ``load(name)[:n]``.
+            For "synthetic" and "challenge": where rendered scenes are kept.
+        **options: what the data set's function in `datasets.layouts` (or `synthetic_dataset`, `challenge_dataset` in
+            `datasets.synthetic`) takes. The first n pairs are ``load(name)[:n]``.
 
     Raises:
         PairError: unknown name or option, or nothing found; the message says which commands mend it.
     """
+    suite, _, version = name.partition("/")
+    if suite == "challenge":
+        return _challenge(root, options | ({"version": version} if version else {}))
     entry = find(name)
     if entry.key == "synthetic":
         return _synthetic(root, options)
@@ -46,10 +51,20 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
 def _synthetic(root: Path | str | None, options: dict[str, Any]) -> PairDataset:
     from datasets.synthetic import synthetic_dataset
 
-    _check_options("synthetic", synthetic_dataset, options)
+    return _rendered("synthetic", synthetic_dataset, root, options)
+
+
+def _challenge(root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    from datasets.synthetic import challenge_dataset
+
+    return _rendered("challenge", challenge_dataset, root, options)
+
+
+def _rendered(key: str, function: Any, root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    _check_options(key, function, options)
     if root is not None:
         options = {**options, "cache": Path(root).expanduser()}
-    return synthetic_dataset(**options)
+    return function(**options)
 
 
 def _check_options(key: str, function: Any, options: dict[str, Any]) -> None:

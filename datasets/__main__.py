@@ -63,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_verify)
 
     command = commands.add_parser("render", help="write synthetic pairs and clips, with labels")
-    command.add_argument("--condition", default="night", help="day, night, fog ... (default: night)")
-    command.add_argument("--pairs", type=int, default=8, help="still pairs (default: 8)")
-    command.add_argument("--sequence", type=int, default=0, help="frames of one clip (default: 0)")
+    command.add_argument("--condition", default="night", help="day, night, fog ..., or all (default: night)")
+    command.add_argument("--pairs", type=int, default=8, help="still pairs of each condition (default: 8)")
+    command.add_argument("--sequence", type=int, default=0, help="frames of one clip of each condition (default: 0)")
     command.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")

@@ -87,7 +87,8 @@ ENTRIES: tuple[CatalogEntry, ...] = (
         homepage="",
         licence="Apache-2.0 (rendered by this project)",
         citation=Citation("ivif-bench", "rendered infrared-visible scenes", "this software", 2025),
-        description="scenes rendered in both spectra from one world, exact boxes and tracks, named conditions",
+        description="scenes rendered in both spectra from one world, exact boxes and tracks, named conditions; "
+        "'challenge' is the whole suite that they are taken from",
         pairs=None,
         tree="rendered on demand: python -m datasets render --out DIR",
     ),

@@ -1,9 +1,11 @@
 """Synthetic scenes: both spectra rendered from one world, with exact boxes and tracks.
 
-The layers, each knowing only those above it: ``noise``, ``camera``, ``conditions``; ``surface`` (what both cameras
-need to know of a pixel); ``ground``, ``buildings``, ``plants``, ``furniture``, ``vehicles``, ``people`` (the things);
-``world`` and ``layouts`` (what is where); ``light``, ``visible``, ``infrared`` (the two cameras); ``scene`` (frames
-and their truth); ``suite`` and ``export`` (files).
+The layers, each knowing only those above it: ``noise``, ``camera``, ``climate``, ``conditions``; ``surface`` (what both
+cameras need to know of a pixel), ``light``, ``shadows``; ``ground``, ``buildings``, ``ceiling``, ``plants``,
+``furniture``, ``vehicles``, ``animals``, and ``poses``, ``figures``, ``bicycles``, ``people`` (the things); ``world``,
+``distractors``, ``stock``, ``population``, ``plan``, ``streets``, ``greens``, ``enclosures``, ``layouts`` (what is
+where); ``walking`` (who goes where); ``air``, ``wet``, ``take``, ``visible``, ``infrared`` (the two cameras);
+``background``, ``truth``, ``scene`` (frames and their truth); ``suite`` and ``export`` (files).
 """
 
 from __future__ import annotations
@@ -13,9 +15,20 @@ from collections.abc import Iterator
 from datasets.synthetic.conditions import BY_NAME
 from datasets.synthetic.export import write_render
 from datasets.synthetic.scene import Rendered, Scene
-from datasets.synthetic.suite import synthetic_dataset
+from datasets.synthetic.suite import CHALLENGE, SUITES, Suite, challenge_dataset, synthetic_dataset
 
-__all__ = ["CONDITIONS", "Rendered", "render_pair", "render_sequence", "synthetic_dataset", "write_render"]
+__all__ = [
+    "CHALLENGE",
+    "CONDITIONS",
+    "SUITES",
+    "Rendered",
+    "Suite",
+    "challenge_dataset",
+    "render_pair",
+    "render_sequence",
+    "synthetic_dataset",
+    "write_render",
+]
 
 CONDITIONS: tuple[str, ...] = tuple(BY_NAME)
 """Names of the conditions of light and weather."""
@@ -24,7 +37,9 @@ CONDITIONS: tuple[str, ...] = tuple(BY_NAME)
 def render_pair(seed: int, condition: str = "day", size: tuple[int, int] = (640, 480)) -> Rendered:
     """One pair of a fresh scene.
 
-    The same seed gives the same world under every condition (glare adds a car), and the same bytes in every process.
+    The same seed gives the same world under every condition, but for what the condition itself asks for (see
+    `datasets.synthetic.layouts.compose`), and the same bytes in every process. Other processor architectures, and
+    other versions of NumPy and OpenCV, may round differently in the last bit of a few pixels.
 
     Args:
         seed: not negative; decides what is in the scene and all noise.
@@ -43,11 +58,13 @@ def render_sequence(
     length: int,
     size: tuple[int, int] = (640, 480),
     frames_per_second: float = 12.0,
+    pan: bool = False,
 ) -> Iterator[Rendered]:
-    """The first `length` frames of a scene: people and cars move, the camera stands still, `ids` last.
+    """The first `length` frames of a scene: people, animals and cars move, `ids` last.
 
-    Frame 0 is what `render_pair` gives. Raises as `render_pair` does.
+    With `pan` the camera turns slowly to one side and back. Without, it stands still, and frame 0 is what `render_pair`
+    gives. Raises as `render_pair` does.
     """
-    scene = Scene(seed, condition, size)
+    scene = Scene(seed, condition, size, pan=pan)
     for number in range(length):
         yield scene.render(number, frames_per_second)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.camera import Camera, Points, Window
+from datasets.synthetic.camera import Camera, Points, Window, point
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.noise import Field, Noise, band, repeated_band, smooth_step
 from datasets.synthetic.surface import (
@@ -91,9 +92,19 @@ class Wall:
         feet = [(self.place, 0.0, s) if self.side else (s, 0.0, self.place) for s in ends]
         return np.array([*feet, *((x, self.height, z) for x, _, z in reversed(feet))])
 
+    def depths(self, camera: Camera, window: Window) -> Field | float:
+        """Its distance from the camera in each column of `window`."""
+        if not self.side:
+            return self.place
+        columns = np.arange(window.left, window.right, dtype=np.float32) + 0.5 - camera.column
+        z = (self.place - camera.x) * camera.focal / np.where(np.abs(columns) < 1e-3, 1e-3, columns)
+        return np.clip(z, self.start, self.end)
+
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
-        return [self.corners()]
+        """Point groups whose hulls throw shadows: level strips."""
+        feet = self.corners()[:2]
+        levels = np.linspace(0, self.height, int(2 * self.height) + 1)
+        return [np.concatenate([feet + point(0, level, 0) for level in pair]) for pair in pairwise(levels)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
         """Its layer."""
@@ -116,12 +127,13 @@ class _Facade:
         self.condition, self.noise = condition, noise
         slope, drop = camera.rays(window)
         if wall.side:
-            same = slope * np.sign(wall.place) > 1e-4
-            self.z = np.where(same, wall.place / np.where(same, slope, 1), 1e4).astype(np.float32)
-            place, self.ds = self.z, self.z**2 / np.float32(camera.focal * abs(wall.place))
+            aside = wall.place - camera.x
+            same = slope * np.sign(aside) > 1e-4
+            self.z = np.where(same, aside / np.where(same, slope, 1), 1e4).astype(np.float32)
+            place, self.ds = self.z, self.z**2 / np.float32(camera.focal * abs(aside))
         else:
             self.z = np.full(window.shape, wall.place, np.float32)
-            place, self.ds = slope * self.z, self.z / np.float32(camera.focal)
+            place, self.ds = slope * self.z + np.float32(camera.x), self.z / np.float32(camera.focal)
         self.dt = self.z / np.float32(camera.focal)
         self.t: Field = np.float32(camera.elevation) - drop * self.z
         self.cover = band(place, wall.start, wall.end, self.ds) * band(self.t, 0, wall.height, self.dt)
@@ -169,7 +181,8 @@ class _Facade:
         texture -= 0.4 * band(t, self.wall.height - 0.55, self.wall.height - 0.45, self.dt)
         self.albedo += np.array(style.colour, np.float32) * np.clip(texture, 0.1, 2)[..., None]
         warmth = 0.5 * noise.fractal(s, t, (6.0, 2.0, 0.7), fine) + 0.7 * slab - 0.5 * cornice
-        self.temperature += self.degrees["wall"] + warmth + 0.8 * np.exp(-np.maximum(t, 0) / 0.8)
+        warmth += 0.8 * np.exp(-np.maximum(t, 0) / 0.8)
+        self.temperature += self.degrees["wall"] + self.condition.relief * warmth
 
     def _bricks(self, fine: Field) -> Field:
         """Texture of courses: every brick its own tone, bright joints."""

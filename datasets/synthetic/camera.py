@@ -60,7 +60,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera; focal length, principal column and horizon row in pixels, elevation in metres."""
+    """A pinhole camera; focal length, principal column and horizon row in pixels, elevation and x in metres."""
 
     width: int
     height: int
@@ -68,6 +68,7 @@ class Camera:
     column: float
     horizon: float
     elevation: float
+    x: float = 0.0
 
     @property
     def window(self) -> Window:
@@ -79,11 +80,11 @@ class Camera:
         x, y, z = np.asarray(points, dtype=np.float64).reshape(-1, 3).T
         z = np.maximum(z, 0.3)
         return np.stack(
-            (self.column + self.focal * x / z, self.horizon + self.focal * (self.elevation - y) / z), axis=1
+            (self.column + self.focal * (x - self.x) / z, self.horizon + self.focal * (self.elevation - y) / z), axis=1
         )
 
     def rays(self, window: Window) -> tuple[Field, Field]:
-        """(rightward, downward) slope of the ray through each pixel's centre: x / z and (elevation - y) / z."""
+        """(rightward, downward) slope of the ray through each pixel's centre, as shares of the depth z."""
         columns = (np.arange(window.left, window.right, dtype=np.float32) + 0.5 - self.column) / self.focal
         rows = (np.arange(window.top, window.bottom, dtype=np.float32) + 0.5 - self.horizon) / self.focal
         shape = window.shape
@@ -91,3 +92,9 @@ class Camera:
             np.broadcast_to(columns[None, :], shape).astype(np.float32),
             np.broadcast_to(rows[:, None], shape).astype(np.float32),
         )
+
+    def places(self, window: Window, z: Field | float) -> tuple[Field, Field]:
+        """(x, y) in the world of what each pixel of `window` sees at depth `z`."""
+        slope, drop = self.rays(window)
+        depth = np.asarray(z, np.float32)
+        return slope * depth + np.float32(self.x), np.float32(self.elevation) - drop * depth

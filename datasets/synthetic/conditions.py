@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+
+from datasets.synthetic import climate
 
 Colour = tuple[float, float, float]
-
-WARM_DAY = MappingProxyType(
-    {
-        "air": 14.0,
-        "sky": -12.0,
-        "asphalt": 18.6,
-        "pavement": 17.0,
-        "paint": 18.2,
-        "grass": 14.2,
-        "soil": 17.5,
-        "wall": 17.5,
-        "window": 14.5,
-        "heated": 18.5,
-        "roof": 21.0,
-        "foliage": 13.2,
-        "trunk": 14.6,
-        "metal": 15.5,
-        "body": 18.5,
-        "engine": 33.0,
-        "tyre": 25.0,
-        "skin": 33.2,
-        "cloth": 25.0,
-    }
-)
-"""Surface temperatures (Celsius) of a mild day."""
-
-COLD_NIGHT = MappingProxyType(
-    {
-        "air": 6.0,
-        "sky": -28.0,
-        "asphalt": 9.2,
-        "pavement": 7.6,
-        "paint": 9.0,
-        "grass": 3.6,
-        "soil": 6.2,
-        "wall": 7.4,
-        "window": 8.6,
-        "heated": 14.0,
-        "roof": 2.5,
-        "foliage": 5.2,
-        "trunk": 6.8,
-        "metal": 4.4,
-        "body": 5.0,
-        "engine": 29.0,
-        "tyre": 18.5,
-        "skin": 31.5,
-        "cloth": 19.5,
-    }
-)
-"""Surface temperatures (Celsius) of a clear cool night."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One named state of light and weather.
+    """One named state of light, weather and scene.
 
     Attributes:
         name: the key, also the tag of its pairs.
-        temperatures: degrees Celsius by material.
+        temperatures: degrees Celsius by material, in the shade.
         sun: colour and strength of the sun (0 without), 1 being full sun.
         sun_height: degrees above the horizon.
+        solar: degrees by which full sun warms a black surface.
         ambient: light from the whole sky.
         zenith, skyline: colour of the sky above and at the horizon.
         clouds: share of cloud in 0..1.
@@ -74,17 +27,26 @@ class Condition:
         headlights: whether moving vehicles have their lights on.
         oncoming: whether a vehicle drives towards the camera with dazzling headlights.
         fog: extinction of visible light a metre; infrared light passes.
-        fog_colour: what fog looks like.
+        fog_colour: what fog and smoke look like.
+        smoke: optical depth of the smoke for visible light, where it is dense; infrared light passes.
+        rain: strength of the rain in 0..1; wet ground mirrors.
         exposure: factor from scene light to the sensor.
+        shutter: seconds that the visible sensor collects light, in which what moves is smeared.
         bloom: how strongly bright light spills over in the lens.
         noise: standard deviation of the visible sensor's read noise, in shares of the full range.
         mist: how visible the air is in light cones.
+        relief: factor of the small differences of temperature within a material.
+        weather: whether it takes place under the open sky only.
+        crowded: whether the scene is full of people.
+        distracting: whether it holds things that look like people in one band.
+        misaligned: whether the two cameras differ in place, direction and time.
     """
 
     name: str
-    temperatures: MappingProxyType[str, float]
+    temperatures: Mapping[str, float]
     sun: Colour = (0.0, 0.0, 0.0)
     sun_height: float = 40.0
+    solar: float = 0.0
     ambient: Colour = (0.0, 0.0, 0.0)
     zenith: Colour = (0.0, 0.0, 0.0)
     skyline: Colour = (0.0, 0.0, 0.0)
@@ -94,17 +56,26 @@ class Condition:
     oncoming: bool = False
     fog: float = 0.0
     fog_colour: Colour = (0.0, 0.0, 0.0)
+    smoke: float = 0.0
+    rain: float = 0.0
     exposure: float = 1.0
+    shutter: float = 0.004
     bloom: float = 0.05
     noise: float = 0.004
     mist: float = 0.0
+    relief: float = 1.0
+    weather: bool = False
+    crowded: bool = False
+    distracting: bool = False
+    misaligned: bool = False
 
 
 DAY = Condition(
     "day",
-    WARM_DAY,
+    climate.temperatures(hour=13, mean=12, swing=4, sky=-12, clear=0.6),
     sun=(1.05, 0.97, 0.85),
     sun_height=38.0,
+    solar=11.0,
     ambient=(0.27, 0.32, 0.40),
     zenith=(0.16, 0.30, 0.62),
     skyline=(0.62, 0.72, 0.84),
@@ -113,10 +84,7 @@ DAY = Condition(
 )
 DUSK = Condition(
     "dusk",
-    MappingProxyType(
-        WARM_DAY
-        | {"sky": -18.0, "asphalt": 15.5, "pavement": 14.0, "wall": 14.5, "cloth": 22.5, "body": 11.5, "metal": 11.0}
-    ),
+    climate.temperatures(hour=20, mean=12, swing=4, sky=-18, clear=0.8),
     ambient=(0.075, 0.085, 0.135),
     zenith=(0.045, 0.07, 0.17),
     skyline=(0.50, 0.25, 0.13),
@@ -124,40 +92,106 @@ DUSK = Condition(
     lamps=0.45,
     headlights=True,
     exposure=2.6,
+    shutter=0.02,
     bloom=0.12,
     noise=0.006,
     mist=0.15,
 )
 NIGHT = Condition(
     "night",
-    COLD_NIGHT,
-    ambient=(0.0024, 0.0028, 0.0042),
+    climate.temperatures(hour=23, mean=8.5, swing=4, sky=-28),
+    ambient=(0.0026, 0.0030, 0.0044),
     zenith=(0.0015, 0.002, 0.005),
     skyline=(0.016, 0.014, 0.016),
     clouds=0.4,
     lamps=1.0,
     headlights=True,
     exposure=2.0,
+    shutter=0.04,
     bloom=0.14,
     noise=0.007,
     mist=0.30,
 )
-GLARE = replace(NIGHT, name="glare", oncoming=True, bloom=0.45, mist=0.6, ambient=(0.0035, 0.0039, 0.005))
+GLARE = replace(NIGHT, name="glare", oncoming=True, bloom=0.45, mist=0.6, ambient=(0.0035, 0.0039, 0.005), weather=True)
 FOG = replace(
     DAY,
     name="fog",
+    temperatures=climate.temperatures(hour=10, mean=9, swing=3, sky=2, clear=0.5),
     sun=(0.0, 0.0, 0.0),
+    solar=0.0,
     ambient=(0.50, 0.52, 0.54),
     zenith=(0.42, 0.44, 0.46),
     skyline=(0.42, 0.44, 0.46),
     clouds=0.0,
-    fog=0.08,
+    fog=0.075,
     fog_colour=(0.42, 0.44, 0.46),
     exposure=2.0,
+    weather=True,
 )
-OVEREXPOSED = replace(DAY, name="overexposed", exposure=8.0, bloom=0.22, sun_height=26.0)
+SMOKE = replace(DAY, name="smoke", smoke=3.2, fog_colour=(0.44, 0.43, 0.42))
+RAIN = Condition(
+    "rain",
+    climate.temperatures(hour=18, mean=9, swing=2, sky=4, clear=0.22),
+    ambient=(0.060, 0.066, 0.080),
+    zenith=(0.050, 0.055, 0.068),
+    skyline=(0.085, 0.09, 0.105),
+    clouds=1.0,
+    lamps=0.8,
+    headlights=True,
+    fog=0.012,
+    fog_colour=(0.075, 0.08, 0.09),
+    rain=1.0,
+    exposure=3.0,
+    shutter=0.025,
+    bloom=0.16,
+    noise=0.006,
+    mist=0.5,
+    relief=0.45,
+    weather=True,
+)
+CROSSOVER = Condition(
+    "crossover",
+    climate.temperatures(hour=8.4, mean=25.5, swing=3.5, sky=9, clear=0.5, warmer=-1.0),
+    sun=(0.60, 0.40, 0.20),
+    sun_height=11.0,
+    solar=1.2,
+    ambient=(0.11, 0.125, 0.17),
+    zenith=(0.12, 0.20, 0.42),
+    skyline=(0.72, 0.55, 0.38),
+    clouds=0.4,
+    exposure=2.6,
+    relief=0.5,
+    weather=True,
+)
+OVEREXPOSED = replace(DAY, name="overexposed", exposure=8.0, bloom=0.22, sun_height=26.0, weather=True)
+CROWD = replace(DAY, name="crowd", crowded=True, sun_height=47.0)
+DISTRACTORS = replace(
+    DUSK,
+    name="distractors",
+    ambient=(0.12, 0.135, 0.19),
+    skyline=(0.42, 0.34, 0.34),
+    zenith=(0.08, 0.12, 0.26),
+    distracting=True,
+)
+MISREGISTERED = replace(DAY, name="misregistered", misaligned=True)
 
-BY_NAME = {condition.name: condition for condition in (DAY, DUSK, NIGHT, GLARE, FOG, OVEREXPOSED)}
+BY_NAME = {
+    condition.name: condition
+    for condition in (
+        DAY,
+        DUSK,
+        NIGHT,
+        GLARE,
+        FOG,
+        SMOKE,
+        RAIN,
+        CROSSOVER,
+        OVEREXPOSED,
+        CROWD,
+        DISTRACTORS,
+        MISREGISTERED,
+    )
+}
 
 
 def find_condition(name: str) -> Condition:
@@ -165,3 +199,24 @@ def find_condition(name: str) -> Condition:
     if name not in BY_NAME:
         raise ValueError(f"no condition {name!r}; there are {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+def under_roof(condition: Condition) -> Condition:
+    """The same hour inside a hall: no sun, lamps under the ceiling that burn by day too, heated air."""
+    dim = min(1.0, max(condition.exposure * sum(condition.ambient) / 2.0, 0.06))
+    light = (0.40 * dim, 0.39 * dim, 0.36 * dim)
+    return replace(
+        condition,
+        temperatures=climate.indoors(condition.temperatures),
+        sun=(0.0, 0.0, 0.0),
+        solar=0.0,
+        ambient=light,
+        zenith=light,
+        skyline=tuple(1.6 * part for part in light),  # type: ignore[arg-type]
+        lamps=max(condition.lamps, 0.5),
+        exposure=2.2,
+        shutter=0.012,
+        noise=max(condition.noise, 0.005),
+        mist=0.0,
+        relief=0.7,
+    )

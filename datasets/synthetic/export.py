@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets.boxes import Boxes, write_coco, write_mot, write_yolo
 from datasets.files import write_atomic
-from datasets.pairs import Pair
-from datasets.synthetic.conditions import find_condition
-from datasets.synthetic.suite import Item, as_pair, pair_items, render_items, sequence_items
+from datasets.synthetic.conditions import BY_NAME, find_condition
+from datasets.synthetic.misalignment import draw_misalignment
+from datasets.synthetic.preview import contact_sheet, write_video
+from datasets.synthetic.scene import Rendered
+from datasets.synthetic.suite import Item, as_pair, forget, pair_items, render_item, sequence_items, write_pair
 
-SHEET_PAIRS = 12
-"""Pairs shown on the contact sheet, at most."""
+ALL = "all"
+"""The word for all conditions."""
 
-SHEET_WIDTH = 480
-"""Width of one picture on the contact sheet, in pixels."""
-
-GREEN, GREY = (80, 230, 60), (150, 150, 150)
-"""Outline of people, and of people who don't count (blue, green, red)."""
+FARTHEST = 655.0
+"""Depths from here on are written as this, in metres."""
 
 
 def write_render(
@@ -32,19 +35,27 @@ def write_render(
     seed: int = 0,
     preview: bool = False,
 ) -> None:
-    """Render pairs, and a sequence, of one condition into a folder.
+    """Render pairs, and a sequence, of one condition or of each into a folder.
 
-    ``infrared/NAME.png`` and ``visible/NAME.png`` are the pictures. Labels come as MOTChallenge text
-    (``labels/NAME.txt``), YOLO text (``yolo/NAME.txt``) and COCO instances (``coco.json``, all pictures); the tracks of
-    the sequence as MOTChallenge text (``gt/SEQUENCE/gt.txt``). With `preview`, ``preview.png`` is a contact sheet and
-    ``SEQUENCE.mp4`` the sequence, both bands side by side with boxes. Files of an earlier call are replaced where
-    names meet.
+    - ``infrared/NAME.png``, ``visible/NAME.png``: the pictures.
+    - ``instances/NAME.png``: identity of the person seen at each pixel, 16 bit, 0 where nobody is.
+    - ``depth/NAME.png``: depth in centimetres, 16 bit; 65500 is 655 m or more.
+    - ``labels/NAME.txt`` (MOTChallenge), ``yolo/NAME.txt`` (YOLO), ``coco.json`` (COCO instances with run-length
+      masks, boxes of the visible part and visibility): people as wholes; ``seen/NAME.txt`` (MOTChallenge): what is
+      seen of them.
+    - ``gt/SEQUENCE/gt.txt``: tracks of a sequence (MOTChallenge).
+    - ``misregistration.json`` and ``labels_visible/NAME.txt``, for misregistered pairs: how the visible camera is
+      displaced (see `datasets.synthetic.misalignment`), and where people are in its picture.
+    - With `preview`: ``preview.png``, a contact sheet (a row a condition), and ``SEQUENCE.mp4``, both bands side by
+      side with boxes.
+
+    Files of an earlier call are replaced where names meet.
 
     Args:
         out: the folder.
-        condition: one of `datasets.synthetic.CONDITIONS`.
-        pairs: number of single scenes.
-        sequence: number of frames of the sequence, 12 a second; 0 for none.
+        condition: one of `datasets.synthetic.CONDITIONS`, or "all".
+        pairs: number of single scenes of each condition.
+        sequence: number of frames of one sequence of each condition, 12 a second; 0 for none.
         size: (width, height) in pixels.
         seed: decides all scenes.
         preview: whether to draw the previews.
@@ -54,70 +65,74 @@ def write_render(
         OSError: `out` cannot be written.
     """
     out = Path(out)
-    find_condition(condition)
-    items = pair_items((condition,), pairs, seed) + sequence_items(condition, sequence, seed)
-    render_items(out, items, size, keep=False)
-    rendered = [as_pair(out, item) for item in items]
-    _write_labels(out, items, rendered, size)
+    conditions = tuple(BY_NAME) if condition == ALL else (find_condition(condition).name,)
+    images: dict[str, dict[str, Any]] = {}
+    apart: dict[str, dict[str, float]] = {}
+    boxes: dict[str, tuple[tuple[int, int], Boxes]] = {}
+    for name in conditions:
+        items = pair_items((name,), pairs, seed) + sequence_items(name, sequence, seed)
+        tracks: dict[int, Boxes] = {}
+        for item in items:
+            rendered = render_item(item, size)
+            _write_pair(out, item, rendered, size)
+            boxes[f"{item.name}.png"] = size, rendered.boxes
+            images[f"{item.name}.png"] = {"masks": rendered.instances.numpy(), "seen": rendered.seen}
+            if BY_NAME[name].misaligned:
+                apart[item.name] = asdict(draw_misalignment(item.seed))
+                labels = write_mot({item.frame: rendered.visible_boxes})
+                write_atomic(out / "labels_visible" / f"{item.name}.txt", labels.encode())
+            if item.sequence:
+                tracks[item.frame] = rendered.boxes
+        if tracks:
+            write_atomic(out / "gt" / f"walk-{name}" / "gt.txt", write_mot(tracks).encode())
+        if preview and tracks:
+            write_video(out / f"walk-{name}.mp4", [as_pair(out, item) for item in items if item.sequence])
+    forget()
+    write_atomic(out / "coco.json", _with_masks(write_coco(boxes), images).encode())
+    if apart:
+        write_atomic(out / "misregistration.json", json.dumps(apart, indent=1).encode())
     if preview:
-        shown = rendered[: min(pairs, SHEET_PAIRS)] or rendered[:1]
+        shown = [as_pair(out, item) for name in conditions for item in _shown(name, pairs, sequence, seed)]
         if shown:
-            write_atomic(out / "preview.png", _contact_sheet(shown))
-        frames = [pair for pair in rendered if pair.sequence]
-        if frames:
-            _write_video(out / f"{frames[0].sequence}.mp4", frames)
+            write_atomic(out / "preview.png", contact_sheet(shown))
 
 
-def _write_labels(out: Path, items: list[Item], pairs: list[Pair], size: tuple[int, int]) -> None:
-    boxes = [pair.boxes or Boxes(np.empty((0, 4))) for pair in pairs]
-    for item, found in zip(items, boxes, strict=True):
-        write_atomic(out / "yolo" / f"{item.name}.txt", write_yolo(found, size).encode())
-    images = {f"{item.name}.png": (size, found) for item, found in zip(items, boxes, strict=True)}
-    write_atomic(out / "coco.json", write_coco(images).encode())
-    tracks = {item.frame: found for item, found in zip(items, boxes, strict=True) if item.sequence}
-    for name in {item.sequence for item in items if item.sequence}:
-        write_atomic(out / "gt" / name / "gt.txt", write_mot(tracks).encode())
+def _shown(condition: str, pairs: int, sequence: int, seed: int) -> list[Item]:
+    """What the contact sheet shows of a condition: its first scenes, else the sequence's first frame."""
+    return pair_items((condition,), min(pairs, 12), seed) or sequence_items(condition, min(sequence, 1), seed)
 
 
-def side_by_side(pair: Pair, width: int | None = None) -> np.ndarray:
-    """Both pictures of a pair with its boxes, ``uint8 [H, 2 W, 3]`` blue, green, red; scaled to `width` each."""
-    images = pair.read()
-    colour = images.visible.expand(3, -1, -1).permute(1, 2, 0).numpy()[..., ::-1]
-    grey = images.infrared.expand(3, -1, -1).permute(1, 2, 0).numpy()
-    scale = 1.0 if width is None else width / grey.shape[1]
-    shape = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
-    halves = [np.ascontiguousarray(cv2.resize(half, shape, interpolation=cv2.INTER_AREA)) for half in (grey, colour)]
-    if pair.boxes is not None:
-        for row, ignored in zip(pair.boxes.xyxy * scale, pair.boxes.ignore, strict=True):
-            left, top, right, bottom = (round(value) for value in row)
-            for half in halves:
-                cv2.rectangle(half, (left, top), (right - 1, bottom - 1), GREY if ignored else GREEN, 1)
-    return np.hstack(halves)
+def _write_pair(out: Path, item: Item, rendered: Rendered, size: tuple[int, int]) -> None:
+    write_pair(out, item, rendered)
+    write_atomic(out / "yolo" / f"{item.name}.txt", write_yolo(rendered.boxes, size).encode())
+    write_atomic(out / "seen" / f"{item.name}.txt", write_mot({item.frame: rendered.seen}).encode())
+    masks = rendered.instances.numpy().astype(np.uint16)
+    centimetres = np.round(np.minimum(rendered.depth.numpy(), FARTHEST) * 100).astype(np.uint16)
+    for kind, values in (("instances", masks), ("depth", centimetres)):
+        write_atomic(out / kind / f"{item.name}.png", cv2.imencode(".png", values)[1].tobytes())
 
 
-def _contact_sheet(pairs: list[Pair]) -> bytes:
-    """A PNG of pairs, two in a row."""
-    tiles = [side_by_side(pair, SHEET_WIDTH) for pair in pairs]
-    if len(tiles) > 1 and len(tiles) % 2:
-        tiles.append(np.zeros_like(tiles[0]))
-    rows = [np.hstack(tiles[start : start + 2]) for start in range(0, len(tiles), 2)]
-    return cv2.imencode(".png", np.vstack(rows))[1].tobytes()
+def _with_masks(coco: str, images: dict[str, dict[str, Any]]) -> str:
+    """COCO instances with masks, boxes of the seen part (``visible_bbox``) and visibility added to each row."""
+    content = json.loads(coco)
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    row: dict[int, int] = {}
+    for annotation in content["annotations"]:
+        image = annotation["image_id"]
+        number = row[image] = row.get(image, -1) + 1
+        truth = images[names[image]]
+        left, top, right, bottom = (float(value) for value in truth["seen"].xyxy[number])
+        annotation["visible_bbox"] = [left, top, right - left, bottom - top]
+        annotation["visibility"] = round(float(truth["seen"].visibility[number]), 4)
+        if annotation["track_id"] > 0:
+            mask = truth["masks"] == annotation["track_id"]
+            annotation["area"] = int(mask.sum())
+            annotation["segmentation"] = {"size": list(mask.shape), "counts": run_lengths(mask)}
+    return json.dumps(content)
 
 
-def _write_video(path: Path, frames: list[Pair], frames_per_second: float = 12.0) -> None:
-    """An MPEG-4 film of a sequence; complete or absent."""
-    height, width = side_by_side(frames[0]).shape[:2]
-    # The codec takes even sizes only.
-    shape = width // 2 * 2, height // 2 * 2
-    temporary = path.with_name(f".{path.stem}.part.mp4")
-    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), frames_per_second, shape)
-    if not writer.isOpened():
-        raise OSError(f"{path}: this build of OpenCV cannot write MPEG-4; leave the preview out")
-    try:
-        for frame in frames:
-            writer.write(np.ascontiguousarray(side_by_side(frame)[: shape[1], : shape[0]]))
-        writer.release()
-        temporary.replace(path)
-    finally:
-        writer.release()
-        temporary.unlink(missing_ok=True)
+def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
+    """COCO's uncompressed run-length code: lengths of runs of 0 and 1 in turn, column by column, 0 first."""
+    flat = np.concatenate(([False], mask.ravel(order="F"), [not mask.ravel(order="F")[-1]]))
+    ends = np.flatnonzero(flat[1:] != flat[:-1])
+    return np.diff(np.concatenate(([0], ends))).tolist()

@@ -11,6 +11,7 @@ import numpy as np
 from datasets.synthetic.camera import Camera, Points, Window, point
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.noise import Noise
+from datasets.synthetic.shadows import upright
 from datasets.synthetic.surface import ALBEDO, Capsule, Layer, Material
 
 STEEL = (0.16, 0.165, 0.17)
@@ -43,7 +44,7 @@ class Lamp:
 
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
-        return [np.array([(self.x + side, y, self.z) for side in (-0.05, 0.05) for y in (0.0, self.height)])]
+        return upright(self.x, self.z, 0.05, self.height)
 
     def contact(self) -> tuple[float, float, float, float]:
         """Where it darkens the ground: x, z, half width, half depth."""
@@ -86,7 +87,7 @@ class Sign:
 
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
-        return [np.array([(self.x + side, y, self.z) for side in (-0.05, 0.05) for y in (0.0, self.height)])]
+        return upright(self.x, self.z, 0.05, self.height)
 
     def contact(self) -> tuple[float, float, float, float]:
         """Where it darkens the ground: x, z, half width, half depth."""
@@ -135,7 +136,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Post:
-    """A bollard or another plain upright cylinder, with a reflecting collar."""
+    """A bollard or another plain upright cylinder, with a reflecting collar; `warmer` is what heats it from inside."""
 
     x: float
     z: float
@@ -143,6 +144,7 @@ class Post:
     radius: float
     colour: tuple[float, float, float]
     collar: bool = True
+    warmer: float = 1.2
 
     @property
     def depth(self) -> float:
@@ -151,8 +153,7 @@ class Post:
 
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
-        reach = self.radius
-        return [np.array([(self.x + side, y, self.z) for side in (-reach, reach) for y in (0.0, self.height)])]
+        return upright(self.x, self.z, self.radius, self.height)
 
     def contact(self) -> tuple[float, float, float, float]:
         """Where it darkens the ground: x, z, half width, half depth."""
@@ -162,13 +163,86 @@ class Post:
         """Its layer."""
         rise = np.array([(self.x, 0.0, self.z), (self.x, self.height, self.z)])
         layer = _blank_around(camera, rise, self.radius * camera.focal / self.z + 2)
-        body = Material(self.colour, condition.temperatures["metal"] + 1.2, 0.93)
+        body = Material(self.colour, condition.temperatures["metal"] + self.warmer, 0.93)
         Capsule(rise[0] + point(0, 0.03, 0), rise[1], self.radius, self.radius * 0.95).paint(layer, camera, body)
         if self.collar:
             low, high = (rise[0] + point(0, self.height * share, 0) for share in (0.72, 0.82))
             Capsule(low, high, self.radius, self.radius).paint(
-                layer, camera, Material((0.7, 0.68, 0.6), condition.temperatures["metal"] + 1.2, 0.93)
+                layer, camera, Material((0.7, 0.68, 0.6), condition.temperatures["metal"] + self.warmer, 0.93)
             )
+        return layer
+
+
+@dataclass(frozen=True)
+class Crate:
+    """A box on the ground: container, bench, cabinet or machine.
+
+    Attributes:
+        x, z: middle of its foot.
+        width, length, height: along its own axes, metres.
+        heading: of its length, radians from the x axis.
+        colour: of its faces.
+        warmer: degrees above other metal, for machines that run.
+        emissivity: of its faces.
+    """
+
+    x: float
+    z: float
+    width: float
+    length: float
+    height: float
+    heading: float
+    colour: tuple[float, float, float]
+    warmer: float = 0.5
+    emissivity: float = 0.93
+
+    @property
+    def depth(self) -> float:
+        """Distance from the camera."""
+        return self.z
+
+    def _corners(self) -> Points:
+        """The foot's corners in order, ``[4, 3]``."""
+        cosine, sine = np.cos(self.heading), np.sin(self.heading)
+        own = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (self.length / 2, self.width / 2)
+        return np.stack(
+            (
+                self.x + own[:, 0] * cosine - own[:, 1] * sine,
+                np.zeros(4),
+                self.z + own[:, 0] * sine + own[:, 1] * cosine,
+            ),
+            axis=1,
+        )
+
+    def casts(self) -> list[Points]:
+        """Point groups whose hulls throw shadows."""
+        foot = self._corners()
+        levels = np.linspace(0, self.height, max(2, round(3 * self.height)))
+        return [np.concatenate((foot + point(0, a, 0), foot + point(0, b, 0))) for a, b in pairwise(levels)]
+
+    def contact(self) -> tuple[float, float, float, float]:
+        """Where it darkens the ground: x, z, half width, half depth."""
+        reach = 0.5 * max(self.width, self.length)
+        return self.x, self.z, reach, reach
+
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+        """Its layer."""
+        foot = self._corners()
+        top = foot + point(0, self.height, 0)
+        layer = _blank_around(camera, np.concatenate((foot, top)), 2)
+        body = Material(self.colour, condition.temperatures["metal"] + self.warmer, self.emissivity)
+        eye = np.array((camera.x, camera.elevation, 0.0))
+        sides = [np.stack((foot[k], foot[(k + 1) % 4], top[(k + 1) % 4], top[k])) for k in range(4)]
+        for face in (*sides, top):
+            normal = np.cross(face[1] - face[0], face[3] - face[0])
+            normal = -normal / np.linalg.norm(normal)
+            if normal @ (eye - face[0]) > 0:
+                layer.polygon(camera.project(face), body.values(self.z, tuple(normal)))
+        x, y = camera.places(layer.window, self.z)
+        dirt = noise.fractal(x - np.float32(self.x), y, (0.7, 0.25, 0.1), self.z / camera.focal)
+        panels = np.mod(x - np.float32(self.x), 0.6) < 0.02
+        layer.tint(np.clip(0.92 + 0.10 * dirt - 0.25 * panels - 0.25 * np.exp(-np.clip(y, 0, 2) / 0.15), 0.2, 1.5))
+        layer.warm(0.4 * dirt)
         return layer
 
 

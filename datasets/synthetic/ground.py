@@ -32,8 +32,15 @@ ALBEDOS = {
     "grass": (0.070, 0.115, 0.035),
     "soil": (0.24, 0.185, 0.12),
     "kerb": (0.36, 0.35, 0.33),
+    "tiles": (0.36, 0.345, 0.315),
     "paint": (0.62, 0.61, 0.56),
 }
+
+
+def greenness(albedo: Values) -> Field:
+    """How much like leaves and grass a surface looks, 0..1."""
+    red, green, blue = albedo[..., 0], albedo[..., 1], albedo[..., 2]
+    return np.clip(2.5 * (green - np.maximum(red, blue)) / (green + 1e-3), 0, 1)
 
 
 class Marking(NamedTuple):
@@ -93,7 +100,7 @@ class _Patch:
     def __init__(self, camera: Camera, window: Window) -> None:
         slope, drop = camera.rays(window)
         self.z = np.minimum(camera.elevation / np.maximum(drop, 1e-5), FAR).astype(np.float32)
-        self.x = (slope * self.z).astype(np.float32)
+        self.x = (slope * self.z + camera.x).astype(np.float32)
         self.side = self.z / np.float32(camera.focal)
         self.length = self.z**2 / np.float32(camera.focal * camera.elevation)
         self.footprint = np.sqrt(self.side * self.length)
@@ -182,8 +189,8 @@ def _material(name: str, patch: _Patch, condition: Condition, noise: Noise) -> t
         # Dry patches are yellower.
         albedo[..., 0] *= 1 + 0.35 * np.clip(patches, 0, 2)
         heat = heat * 1.6 + 0.5 * tufts
-    elif name == "pavement":
-        slab = 0.6
+    elif name in ("pavement", "tiles"):
+        slab = 0.6 if name == "pavement" else 0.45
         joint = np.maximum(
             repeated_band(x, 0, 0.025, slab, patch.side), repeated_band(z, 0, 0.025, slab * 1.0, patch.length)
         )
@@ -203,7 +210,8 @@ def _material(name: str, patch: _Patch, condition: Condition, noise: Noise) -> t
         texture = np.clip(1 + 0.20 * grain + 0.17 * stain - 0.4 * crack, 0.15, 2)
         albedo = colour * texture[..., None]
         heat += 0.12 * grain
-    return albedo, (condition.temperatures[name] + heat).astype(np.float32)
+    degrees = condition.temperatures["pavement" if name == "tiles" else name]
+    return albedo, (degrees + condition.relief * heat).astype(np.float32)
 
 
 def _track_heat(strip: Strip, across: Field, condition: Condition, noise: Noise, patch: _Patch) -> Field:
@@ -221,6 +229,8 @@ def _paint_markings(
         return
     along, across = strip.coordinates(patch.x, patch.z)
     wear = smooth_step(-1.9, -0.5, noise.fractal(patch.x, patch.z, (1.1, 0.3, 0.1, 0.05), patch.footprint))
+    # Paint lies cooler than the road: it takes less of the sun and shows more of the sky.
+    cooler = temperature + np.float32(condition.temperatures["paint"] - condition.temperatures["asphalt"])
     for marking in strip.markings:
         cover = band(across, *marking.across, patch.across(strip)) * band(along, *marking.along, patch.along(strip))
         if marking.painted and marking.bars_across:
@@ -228,7 +238,8 @@ def _paint_markings(
             cover *= repeated_band(across - start, 0, marking.painted, marking.period, patch.across(strip))
         elif marking.painted:
             cover *= repeated_band(along, 0, marking.painted, marking.period, patch.along(strip))
-        _blend(albedo, temperature, cover * (0.25 + 0.7 * wear), np.array(ALBEDOS["paint"], np.float32), None)
+        paint = np.array(ALBEDOS["paint"], np.float32)
+        _blend(albedo, temperature, cover * (0.25 + 0.7 * wear), paint, cooler)
 
 
 def _paint_manhole(albedo: Values, temperature: Field, cover: Cover, patch: _Patch, noise: Noise) -> None:

@@ -1,19 +1,16 @@
-"""Light: sun, lamps and headlights, what they illuminate and where they leave shadows."""
+"""Light: sun, lamps and headlights, and what they illuminate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.synthetic.camera import Camera, Points, Window
 from datasets.synthetic.noise import Field, smooth_step
-from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, GROUND, NORMAL, Layer, Values, hull
+from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, GROUND, NORMAL, Layer, Values
 
-REACH = 60.0
+LONGEST = 60.0
 """Longest shadow in metres."""
 
 
@@ -25,6 +22,7 @@ class Light:
         colour: strength in red, green, blue; of a point source, at 1 m.
         axis: where a spot looks, None for a bare source.
         spread: cosines of the angle from the axis where the spot ends and where it is full.
+        reach: metres from a point source at which nothing of it is left.
     """
 
     colour: Points
@@ -32,59 +30,75 @@ class Light:
     position: Points | None = None
     axis: Points | None = None
     spread: tuple[float, float] = (0.0, 1.0)
+    reach: float = np.inf
 
-    def irradiance(self, layer: Layer, camera: Camera) -> Field:
-        """Light that arrives at each pixel's surface, before its colour: ``[rows, columns]``."""
-        values = layer.values
-        share = 1 / np.maximum(values[..., ALPHA], 1e-3)
-        normal = [values[..., NORMAL][..., axis] * share for axis in range(3)]
-        if self.direction is not None:
-            facing = np.asarray(sum(part * np.float32(self.direction[axis]) for axis, part in enumerate(normal)))
-            return _wrapped(facing)
-        assert self.position is not None, "a light has a direction or a position"
-        slope, drop = camera.rays(layer.window)
-        z = values[..., DEPTH] * share
-        towards = [
-            np.float32(self.position[0]) - slope * z,
-            np.float32(self.position[1] - camera.elevation) + drop * z,
-            np.float32(self.position[2]) - z,
+    def window(self, camera: Camera) -> Window:
+        """The part of the picture that its light can reach."""
+        if self.position is None or not np.isfinite(self.reach):
+            return camera.window
+        x, y, z = self.position
+        corners = [
+            (x + right * self.reach, up, max(z + away * self.reach, 0.6))
+            for right in (-1, 1)
+            for up in (0.0, y + 0.5)
+            for away in (-1, 1)
         ]
-        square = towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2
-        inverse = 1 / np.sqrt(np.maximum(square, 0.05))
-        facing = np.asarray(sum(part * way for part, way in zip(normal, towards, strict=True))) * inverse
-        light = _wrapped(facing) / np.maximum(square, 0.6)
-        if self.axis is not None:
-            cosine = -inverse * sum(way * np.float32(self.axis[axis]) for axis, way in enumerate(towards))
-            light = light * smooth_step(*self.spread, cosine)
-        return light
+        return Window.around(camera.project(np.array(corners))).clip(camera.window)
 
-    def cast(self, points: Points) -> Points:
-        """Where points throw their shadows onto the ground: world points with y = 0."""
-        height = points[:, 1:2]
+    def towards(self, x: Field, y: Field, z: Field) -> tuple[Field, Field, Field]:
+        """The way from places to a point source, metres."""
+        assert self.position is not None, "parallel light has no place"
+        return self.position[0] - x, self.position[1] - y, self.position[2] - z
+
+    def irradiance(self, values: Values, window: Window, camera: Camera) -> Field:
+        """Light that arrives at each pixel's surface, before its colour: ``[rows, columns]``.
+
+        Args:
+            values: the channels of the pixels of `window`.
+            window: where they lie.
+            camera: the view.
+        """
+        share = 1 / np.maximum(values[..., ALPHA], 1e-3)
+        normal = values[..., NORMAL]
         if self.direction is not None:
-            reach = height / max(float(self.direction[1]), 0.05)
-            shadow = points - reach * self.direction
-        else:
-            assert self.position is not None, "a light has a direction or a position"
-            # Points at or above the lamp would throw it upwards; they are taken just below.
-            above = np.minimum(height, 0.93 * self.position[1])
-            share = self.position[1] / (self.position[1] - above)
-            shadow = self.position + (points - self.position) * share
-        shift = shadow - points
-        length = np.linalg.norm(shift[:, ::2], axis=1, keepdims=True)
-        shadow = points + shift * np.minimum(1, REACH / np.maximum(length, 1e-6))
-        shadow[:, 1] = 0
-        return shadow
+            return _wrapped((normal @ self.direction.astype(np.float32)) * share)
+        z = values[..., DEPTH] * share
+        x, y = camera.places(window, z)
+        way = [part.astype(np.float32, copy=False) for part in self.towards(x, y, z)]
+        square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
+        inverse = 1 / np.sqrt(np.maximum(square, 0.05))
+        facing = normal[..., 0] * way[0] + normal[..., 1] * way[1] + normal[..., 2] * way[2]
+        light = _wrapped(facing * (inverse * share)) / np.maximum(square, 0.6)
+        if np.isfinite(self.reach):
+            light *= np.clip(1.25 * (1 - square / np.float32(self.reach**2)), 0, 1)
+        if self.axis is not None:
+            cosine = -inverse * sum(part * np.float32(self.axis[axis]) for axis, part in enumerate(way))
+            light *= smooth_step(*self.spread, cosine)
+        return light.astype(np.float32, copy=False)
+
+    def landing(self, x: Field, y: Field, z: Field) -> tuple[Field, Field]:
+        """(x, z) where the ray that passes a place meets the ground behind it."""
+        if self.direction is not None:
+            rise = max(float(self.direction[1]), 0.05)
+            reach = np.minimum(y / rise, LONGEST / max(float(np.hypot(*self.direction[::2])), 1e-3))
+            return x - reach * self.direction[0], z - reach * self.direction[2]
+        assert self.position is not None, "a light has a direction or a position"
+        # Places at or above the lamp would land behind it; they are taken just below.
+        height = self.position[1]
+        share = height / (height - np.minimum(y, 0.93 * height))
+        aside, away = (x - self.position[0]) * share, (z - self.position[2]) * share
+        return self.position[0] + aside, self.position[2] + away
 
 
 def _wrapped(facing: Field) -> Field:
     """Lambert's cosine, softened at the terminator as by rough surfaces and light from around."""
-    return np.clip((facing + 0.12) / 1.12, 0, None).astype(np.float32)
+    return np.clip((facing + np.float32(0.12)) * np.float32(1 / 1.12), 0, None)
 
 
 def reflected(layer: Layer, light: Light, camera: Camera) -> Values:
     """What a layer sends to the camera of one light: ``[rows, columns, 3]``, multiplied by coverage."""
-    return layer.values[..., ALBEDO] * (light.irradiance(layer, camera)[..., None] * light.colour.astype(np.float32))
+    arriving = light.irradiance(layer.values, layer.window, camera)
+    return layer.values[..., ALBEDO] * (arriving[..., None] * light.colour.astype(np.float32))
 
 
 def ambient_reflected(layer: Layer, ambient: tuple[float, float, float]) -> Values:
@@ -92,34 +106,6 @@ def ambient_reflected(layer: Layer, ambient: tuple[float, float, float]) -> Valu
     share = 1 / np.maximum(layer.alpha, 1e-3)
     facing = (0.72 + 0.28 * layer.values[..., NORMAL][..., 1] * share)[..., None]
     return layer.values[..., ALBEDO] * facing * np.array(ambient, np.float32)
-
-
-def shadow_of(groups: Iterable[Points], light: Light, camera: Camera, soft: float) -> tuple[Window, Field] | None:
-    """(window, share of light taken away) of an object's shadow on the ground, or None out of sight.
-
-    Args:
-        groups: point groups whose hulls make the object.
-        light: the source.
-        camera: the view.
-        soft: blur in pixels.
-    """
-    outlines = []
-    for group in groups:
-        points = light.cast(group)
-        if (points[:, 2] > 1.0).all():
-            outlines.append(hull(camera.project(points)))
-    if not outlines:
-        return None
-    window = Window.around(np.concatenate(outlines), 3 * soft + 2).clip(camera.window)
-    if window.empty:
-        return None
-    mask: NDArray = np.zeros(window.shape, np.uint8)
-    for outline in outlines:
-        fixed = np.round((np.clip(outline - (window.left, window.top), -4000, 4000) - 0.5) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, shift=4)
-    if soft > 0.3:
-        mask = cv2.GaussianBlur(mask, (0, 0), soft)
-    return window, mask.astype(np.float32) / 255
 
 
 def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tuple[Window, Field] | None:
@@ -132,7 +118,7 @@ def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tu
         return None
     slope, drop = camera.rays(window)
     ground = camera.elevation / np.maximum(drop, 1e-4)
-    distance = ((slope * ground - x) / half_width) ** 2 + ((ground - z) / half_depth) ** 2
+    distance = ((slope * ground + camera.x - x) / half_width) ** 2 + ((ground - z) / half_depth) ** 2
     return window, (0.62 * np.exp(-distance * 0.9)).astype(np.float32)
 
 

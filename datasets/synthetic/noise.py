@@ -28,6 +28,8 @@ class Noise:
 
     def at(self, x: Field, y: Field, wavelength: float, aspect: float = 1.0) -> Field:
         """The field of one wavelength, zero mean and unit variance; `aspect` stretches it along y."""
+        if not np.size(x):
+            return np.zeros(np.shape(x), np.float32)
         column = _folded(x * np.float32(2 / wavelength))
         row = _folded(y * np.float32(2 / (wavelength * aspect)))
         return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)

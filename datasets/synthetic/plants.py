@@ -9,6 +9,7 @@ import numpy as np
 from datasets.synthetic.camera import Camera, Points, Window, point
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.noise import Field, Noise, smooth_step
+from datasets.synthetic.shadows import upright
 from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, EMISSIVITY, NORMAL, TEMPERATURE, Capsule, Layer, Material
 
 
@@ -53,13 +54,12 @@ class Tree:
 
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
-        clumps = self._clumps()
-        angles = np.linspace(0, 2 * np.pi, 9)[:-1]
-        ring = np.stack((np.cos(angles), np.sin(angles), np.zeros(8)), axis=1)
-        groups = [row[:3] + ring * row[3] * 1.1 for row in clumps]
+        axes = np.vstack(
+            (np.eye(3), -np.eye(3), np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * 0.577)
+        )
+        groups = [row[:3] + axes * row[3] * 1.1 for row in self._clumps()]
         if self.trunk:
-            reach = self.trunk + self.rise * 0.4
-            groups.append(np.array([(self.x + side, y, self.z) for side in (-0.13, 0.13) for y in (0.0, reach)]))
+            groups += upright(self.x, self.z, 0.13, self.trunk + self.rise * 0.4)
         return groups
 
     def contact(self) -> tuple[float, float, float, float]:
@@ -86,14 +86,13 @@ class Tree:
         Capsule(np.array((self.x, 0.0, self.z)), fork, thick * 1.25, thick * 0.75).paint(layer, camera, bark)
         for row in self._clumps()[::3]:
             Capsule(fork - point(0, 0.1 * self.rise, 0), row[:3], thick * 0.55, thick * 0.12).paint(layer, camera, bark)
-        slope, drop = camera.rays(layer.window)
-        grain = noise.fractal(slope * self.z, drop * self.z, (0.10, 0.05), self.z / camera.focal, aspect=4.0)
+        x, y = camera.places(layer.window, self.z)
+        grain = noise.fractal(x, y, (0.10, 0.05), self.z / camera.focal, aspect=4.0)
         layer.tint(np.clip(1 + 0.25 * grain, 0.3, 2))
         layer.warm(0.35 * grain)
 
     def _draw_leaves(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
-        slope, drop = camera.rays(layer.window)
-        x, y = slope * np.float32(self.z), np.float32(camera.elevation) - drop * np.float32(self.z)
+        x, y = camera.places(layer.window, self.z)
         pixel = self.z / camera.focal
         shift = np.float32(self.seed % 211)
         leaves = noise.fractal(x + shift, y, (0.55, 0.24, 0.11, 0.055), pixel)
@@ -157,8 +156,7 @@ class Treeline:
         layer = Layer.blank(Window.around(camera.project(corners)).clip(camera.window))
         if layer.window.empty:
             return layer
-        slope, drop = camera.rays(layer.window)
-        x, y = slope * np.float32(self.z), np.float32(camera.elevation) - drop * np.float32(self.z)
+        x, y = camera.places(layer.window, self.z)
         shift, pixel = np.float32(self.seed % 223), self.z / camera.focal
         crowns = self.height * (
             0.75 + 0.16 * noise.at(x + shift, np.zeros_like(x), 9.0) + 0.10 * noise.at(x, x * 0, 4.0)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datasets.synthetic.people import Person
-from datasets.synthetic.stock import new_seed, outfit
-from datasets.synthetic.world import View
-
-Spot = tuple[float, float, float]
-"""x, z and radius of a place that is taken, metres."""
+from datasets.synthetic.stock import CAR_COLOURS, new_seed, outfit, pick
+from datasets.synthetic.world import Spot, View
 
 SHOULDERS = 0.35
 """Radius of the place one person takes, metres."""
@@ -20,11 +17,15 @@ SHOULDERS = 0.35
 
 @dataclass(frozen=True)
 class Walkway:
-    """A rectangle of ground (ranges of x and z) that people walk along, at `heading` or opposite to it."""
+    """A rectangle of ground (ranges of x and z) that people walk along, at `heading` or opposite to it.
+
+    `cyclists` is the share of those who ride a bicycle.
+    """
 
     x: tuple[float, float]
     z: tuple[float, float]
     heading: float
+    cyclists: float = 0.0
 
 
 def populate(
@@ -34,24 +35,34 @@ def populate(
     people: list[Person] = []
     taken = list(blocked)
     while count > len(people):
-        way = ways[int(generator.integers(len(ways)))]
+        way = pick(generator, ways)
         spot = _free_spot(generator, view, way, taken)
         # A crowded walkway takes nobody; each try lowers the count, so that this ends.
         count -= spot is None
         if spot is None:
             continue
-        standing = bool(generator.random() < 0.2)
-        turn = np.pi * float(generator.integers(2)) + float(generator.normal(0, 0.12))
-        heading = float(generator.uniform(0, 2 * np.pi)) if standing else way.heading + turn
-        speed = 0.0 if standing else float(generator.uniform(0.95, 1.55))
-        people.append(_person(generator, len(people) + 1, *spot, heading, speed))
-        taken.append((*spot, SHOULDERS))
-        if generator.random() < 0.3 and count > len(people):
-            beside = _beside(spot, heading, float(generator.uniform(0.5, 0.65)))
+        somebody = _somebody(generator, len(people) + 1, spot, way)
+        people.append(somebody)
+        taken.append((*spot, 0.9 if somebody.riding else SHOULDERS))
+        if not somebody.riding and generator.random() < 0.3 and count > len(people):
+            beside = _beside(spot, somebody.heading, float(generator.uniform(0.5, 0.65)))
             if _is_free(*beside, taken[:-1]) and view.sees(*beside):
-                people.append(_person(generator, len(people) + 1, *beside, heading, speed))
+                people.append(_person(generator, len(people) + 1, *beside, somebody.heading, somebody.speed))
                 taken.append((*beside, SHOULDERS))
     return tuple(people)
+
+
+def _somebody(generator: np.random.Generator, identity: int, spot: tuple[float, float], way: Walkway) -> Person:
+    """Somebody who stands, walks along the walkway or rides along it."""
+    standing, rides = bool(generator.random() < 0.2), bool(generator.random() < way.cyclists)
+    turn = np.pi * float(generator.integers(2)) + float(generator.normal(0, 0.12))
+    heading = float(generator.uniform(0, 2 * np.pi)) if standing and not rides else way.heading + turn
+    speed = float(generator.uniform(0.95, 1.55))
+    person = _person(generator, identity, *spot, heading, 0.0 if standing and not rides else speed)
+    if not rides:
+        return person
+    clothes = replace(person.outfit, coat=False, skirt=False, bag=None)
+    return replace(person, speed=2.4 * speed, outfit=clothes, bicycle=pick(generator, CAR_COLOURS))
 
 
 def _free_spot(
@@ -88,3 +99,8 @@ def _person(generator: np.random.Generator, identity: int, x: float, z: float, h
         outfit=outfit(generator),
         seed=new_seed(generator),
     )
+
+
+def somebody_at(generator: np.random.Generator, x: float, z: float) -> Person:
+    """Somebody who stands at a place and looks about; not one of the people who count."""
+    return _person(generator, 0, x, z, float(generator.uniform(0, 2 * np.pi)), 0.0)

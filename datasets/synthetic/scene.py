@@ -3,78 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.boxes import Boxes
 from datasets.synthetic import infrared, visible
+from datasets.synthetic.air import Air, streaks
+from datasets.synthetic.background import Background, contacts, darken, in_reach
 from datasets.synthetic.camera import Camera, Window
-from datasets.synthetic.conditions import find_condition
-from datasets.synthetic.ground import FAR, paint_ground
+from datasets.synthetic.conditions import find_condition, under_roof
+from datasets.synthetic.ground import FAR
 from datasets.synthetic.layouts import compose
-from datasets.synthetic.light import (
-    Light,
-    ambient_reflected,
-    contact_shade,
-    ground_share,
-    reflected,
-    shadow_of,
-)
+from datasets.synthetic.light import Light, ambient_reflected, contact_shade, reflected
+from datasets.synthetic.misalignment import Misalignment, draw_misalignment
 from datasets.synthetic.noise import Field, Noise
 from datasets.synthetic.people import Person
-from datasets.synthetic.surface import ALPHA, DEPTH, Layer, Values
+from datasets.synthetic.shadows import ShadowMap, land
+from datasets.synthetic.surface import PERSON, Layer, Values
+from datasets.synthetic.take import draw_take
+from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
 from datasets.synthetic.vehicles import Vehicle
-from datasets.synthetic.world import Thing, World
-
-LAMP_POWER = 15.0
-"""Strength of a street lamp at 1 m; a white surface in full sun returns 1."""
+from datasets.synthetic.walking import Crowd
+from datasets.synthetic.wet import HEAT_SHARE, flipped
+from datasets.synthetic.world import Mover, World, obstacles
 
 HEADLIGHT_POWER = 36.0
 """Strength of a headlight's beam at 1 m."""
 
-SMALLEST = 16.0
-"""People lower than this many pixels are ignored by evaluations."""
+SWEEP, SWEEP_SECONDS = 0.22, 16.0
+"""How far a panning camera sweeps, as a share of the picture's width, and how long until it is back."""
 
-LEAST_VISIBLE = 0.25
-"""People seen less than this share are ignored by evaluations."""
+RAIN_EXTINCTION = 0.006
+"""Share of heat that rain takes a metre, and replaces by its own."""
 
 
 class Rendered(NamedTuple):
-    """A rendered pair: infrared ``uint8 [1, H, W]``, visible ``uint8 [3, H, W]``, and its people."""
+    """A rendered pair with its truth.
+
+    Attributes:
+        infrared: ``uint8 [1, H, W]``.
+        visible: ``uint8 [3, H, W]``.
+        boxes: people in the infrared picture, as wholes (see `datasets.synthetic.truth.boxes_of`).
+        seen: boxes of what is seen of them; rows as in `boxes`.
+        instances: identity of who is seen at each pixel, ``int32 [H, W]``, 0 where nobody is.
+        depth: metres along the viewing axis, ``float32 [H, W]``; 900 is the sky.
+        visible_boxes: people in the visible picture; other than `boxes` only where the cameras are misaligned.
+    """
 
     infrared: Tensor
     visible: Tensor
     boxes: Boxes
+    seen: Boxes
+    instances: Tensor
+    depth: Tensor
+    visible_boxes: Boxes
 
 
-class Truth(NamedTuple):
-    """One person's silhouette: coverage over `window` (which may leave the picture), as if alone and as seen."""
-
-    identity: int
-    window: Window
-    whole: Field
-    seen: Field
-
-
-@dataclass(frozen=True)
+@dataclass
 class Frame:
-    """What the cameras saw and the truths behind the boxes."""
+    """What the cameras saw and the truths behind the boxes; windows and fields are those of the canvas."""
 
-    infrared: Tensor
-    visible: Tensor
-    truths: tuple[Truth, ...]
-    radiance: Field
-    """Thermal radiance before optics, noise and gain."""
+    picture: Window
+    light: Values
+    heat: Field
+    depth: Field
+    truths: list[Truth] = field(default_factory=list)
+    mirrors: list[Mirrored] = field(default_factory=list)
 
-
-class _Occluder(NamedTuple):
-    depth: float
-    window: Window
-    coverage: Field
+    def boxes(self) -> tuple[Boxes, Boxes]:
+        """Boxes of whole people, and of what is seen of them."""
+        return boxes_of(self.truths, self.picture, self.mirrors)
 
 
 class Scene:
@@ -85,117 +88,104 @@ class Scene:
         condition: a name of `datasets.synthetic.CONDITIONS`.
         size: (width, height) in pixels.
         world: used instead of the seed's own.
+        pan: whether the camera turns slowly to and fro; it starts where a still one stands.
+        eye: where the camera differs from the reference; misaligned conditions draw their visible camera's.
     """
 
-    def __init__(self, seed: int, condition: str, size: tuple[int, int], world: World | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        condition: str,
+        size: tuple[int, int],
+        world: World | None = None,
+        pan: bool = False,
+        eye: Misalignment | None = None,
+    ) -> None:
         if min(size) < 32:
             raise ValueError(f"size {size[0]}x{size[1]}: scenes need at least 32 pixels a side")
-        self.seed = seed
+        self.seed, self.size, self.pan = seed, size, pan
         self.condition = find_condition(condition)
-        self.world = world or compose(seed, self.condition.oncoming)
-        self.camera = self.world.view.camera(size)
+        self.world = world or compose(seed, self.condition)
+        self.misalignment = draw_misalignment(seed) if self.condition.misaligned and eye is None else None
+        self.eye = eye or Misalignment()
+        self.take = draw_take(seed)
+        if self.world.indoors:
+            self.condition = under_roof(self.condition)
+        self.camera = self._canvas()
         self.noise = Noise(np.random.default_rng(np.random.SeedSequence([seed, 2])))
-        self.lights = self._lights()
-        self.occluders: list[_Occluder] = []
-        self.layer = self._paint_background()
-        self._light_background()
-        self.heat = infrared.radiated(self.layer, self.condition)
-        self.gain = infrared.Gain(self.heat[self.layer.values[..., DEPTH] < FAR / 2], self.condition)
+        self.background = Background(self.world, self.camera, self.condition, self.noise)
+        self.crowd = Crowd(self.world.people, obstacles((*self.world.things, *self.world.lamps)))
+        start = self.picture(0.0).within(self.camera.window)
+        ground = self.background.depth[start] < FAR / 2
+        self.gain = infrared.Gain(self.background.heat[start][ground], self.condition, self.take)
         fixed = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-        self.stripes = infrared.detector_stripes((self.camera.height, self.camera.width), fixed)
+        self.pattern = infrared.detector_pattern((size[1], size[0]), self.take, fixed)
+        self.still_air = None if self.condition.smoke else self._air(0.0)
+        self.twin = Scene(seed, condition, size, self.world, pan, self.misalignment) if self.misalignment else None
 
-    def _lights(self) -> list[Light]:
-        """Sun and street lamps that reach the scene."""
-        condition, lights = self.condition, []
-        if any(condition.sun):
-            rise, azimuth = np.radians(condition.sun_height), self.world.sun_azimuth
-            flat = np.cos(rise)
-            direction = np.array((flat * np.cos(azimuth), np.sin(rise), flat * np.sin(azimuth)))
-            lights.append(Light(np.array(condition.sun), direction=direction))
-        if condition.lamps:
-            for lamp in self.world.lamps:
-                if lamp.working and lamp.z < 60:
-                    power = LAMP_POWER * condition.lamps * np.array(lamp.colour)
-                    down = np.array((0.0, -1.0, 0.0))
-                    lights.append(Light(power, position=lamp.head, axis=down, spread=(0.30, 0.88)))
-        return lights
-
-    def _standing(self) -> list[Thing]:
-        """Everything that stands still, from far to near."""
-        return sorted((*self.world.things, *self.world.lamps), key=lambda thing: -thing.depth)
-
-    def _paint_background(self) -> Layer:
-        base = paint_ground(self.world.ground, self.camera, self.condition, self.noise)
-        for thing in self._standing():
-            layer = thing.draw(self.camera, self.condition, self.noise)
-            window = layer.window.clip(self.camera.window)
-            if window.empty:
-                continue
-            crop = layer.part(window)
-            cover = crop[..., ALPHA]
-            target = base.part(window)
-            target *= 1 - cover[..., None]
-            target += crop
-            self.occluders.append(_Occluder(thing.depth, window, cover.copy()))
-        return base
-
-    def _light_background(self) -> None:
-        """Light of each source on what stands still, with the shadows of what stands still."""
-        camera, condition, layer = self.camera, self.condition, self.layer
-        shade: Field = np.ones(camera.window.shape, np.float32)
-        for thing in self._standing():
-            for spot in _contacts(thing):
-                _darken(shade, contact_shade(spot, camera))
-        shade = 1 - (1 - shade) * ground_share(layer)
-        self.parts: list[Values] = []
-        self.openness: list[Field] = []
-        self.ambient = ambient_reflected(layer, condition.ambient) * shade[..., None]
-        total = self.ambient + visible.emitted(layer)
-        soft = camera.width / 640
-        for light in self.lights:
-            open_: Field = np.ones(camera.window.shape, np.float32)
-            for thing in self.world.things:
-                if _in_reach(thing, light, 12.0):
-                    _cover(open_, shadow_of(thing.casts(), light, camera, 1.1 * soft))
-            self.openness.append(open_)
-            open_ = 1 - (1 - open_) * ground_share(layer)
-            part = reflected(layer, light, camera) * (open_ * (0.5 + 0.5 * shade))[..., None]
-            self.parts.append(part)
-            total += part
-        self.fog_left = np.exp(-condition.fog * layer.values[..., DEPTH])[..., None] if condition.fog else None
-        self.light = visible.through_fog(total, layer.alpha, layer.values[..., DEPTH], condition)
-        self.air = np.zeros_like(total)
-        if condition.mist:
-            for lamp in self.world.lamps:
-                if lamp.working and lamp.z < 60:
-                    strength = condition.mist * condition.lamps
-                    self.air += visible.light_cone(lamp.head, np.array(lamp.colour), camera, strength)
-
-    def frame(self, number: int = 0, frames_per_second: float = 12.0) -> Frame:
-        """Frame `number` of the sequence."""
-        seconds = number / frames_per_second
-        movers = self._movers(seconds)
-        headlights = [light for mover in movers if isinstance(mover, Vehicle) for light in self._headlights(mover)]
-        light, heat = self.light.copy(), self.heat.copy()
-        for lamp in headlights:
-            shone = reflected(self.layer, lamp, self.camera)
-            light += shone if self.fog_left is None else shone * self.fog_left
-        self._throw_shadows(light, movers)
-        truths: list[Truth] = []
-        for mover in movers:
-            truths = self._add(mover, light, heat, headlights, truths)
-        sensors = np.random.default_rng(np.random.SeedSequence([self.seed, 4, number]))
-        grey = infrared.expose(heat, self.gain, self.stripes, sensors)
-        colour = visible.expose(light + self.air, self.condition, sensors)
-        truths.sort(key=lambda truth: truth.identity)
-        return Frame(
-            torch.from_numpy(grey)[None], torch.from_numpy(colour).permute(2, 0, 1).contiguous(), tuple(truths), heat
+    def _canvas(self) -> Camera:
+        """The camera whose picture holds all pictures that a panning one takes."""
+        camera = self.world.view.camera(self.size)
+        width = self.size[0]
+        extra = self._sweep() if self.pan else 0
+        return replace(
+            camera,
+            width=width + extra,
+            column=camera.column + (extra if self._leftwards() else 0) + self.eye.columns * width,
+            horizon=camera.horizon + self.eye.rows * width,
+            x=self.eye.baseline,
         )
 
-    def _movers(self, seconds: float) -> list[Person | Vehicle]:
-        """People and vehicles where they are at a time, from far to near."""
-        movers: list[Person | Vehicle] = [person.at(seconds) for person in self.world.people]
-        movers += [vehicle.at(seconds) for vehicle in self.world.vehicles]
+    def _sweep(self) -> int:
+        return round(SWEEP * self.size[0])
+
+    def _leftwards(self) -> bool:
+        return self.pan and self.seed % 2 == 0
+
+    def picture(self, seconds: float) -> Window:
+        """The part of the canvas that is taken at a time."""
+        width, height = self.size
+        swept = 0
+        if self.pan:
+            swept = round(self._sweep() * (0.5 - 0.5 * np.cos(2 * np.pi * seconds / SWEEP_SECONDS)))
+        left = self._sweep() - swept if self._leftwards() else swept
+        return Window(left, 0, left + width, height)
+
+    def _air(self, seconds: float) -> Air:
+        return Air(self.condition, self.camera, self.noise, seconds, self.world.smoke)
+
+    def frame(self, number: int = 0, frames_per_second: float = 12.0) -> Frame:
+        """Frame `number` of the sequence, before lenses and sensors."""
+        seconds = number / frames_per_second + self.eye.seconds
+        movers = self._movers(seconds)
+        still, air = self.background, self.still_air or self._air(seconds)
+        frame = Frame(self.picture(seconds), still.light.copy(), still.heat.copy(), still.depth.copy())
+        headlights = [light for mover in movers if isinstance(mover, Vehicle) for light in self._headlights(mover)]
+        for lamp in headlights:
+            window = lamp.window(self.camera)
+            if not window.empty:
+                part = Layer(window, still.layer.part(window))
+                frame.light[window.within(self.camera.window)] += reflected(part, lamp, self.camera)
+        self._throw_shadows(frame.light, movers)
+        whole = self.camera.window
+        frame.light = air.through(frame.light, np.ones(whole.shape, np.float32), whole, still.depth)
+        for mover in movers:
+            self._add(frame, mover, headlights, air)
+        if self.condition.rain:
+            left = np.exp(-RAIN_EXTINCTION * frame.depth)
+            frame.heat = frame.heat * left + (1 - left) * infrared.exitance(self.condition.temperatures["air"])
+        if still.glow is not None:
+            frame.light += still.glow
+        frame.truths.sort(key=lambda truth: truth.identity)
+        return frame
+
+    def _movers(self, seconds: float) -> list[Mover]:
+        """People, animals and vehicles where they are at a time, from far to near."""
+        movers: list[Mover] = [
+            *self.crowd.at(seconds),
+            *(vehicle.at(seconds) for vehicle in self.world.vehicles),
+            *(animal.at(seconds) for animal in self.world.animals),
+        ]
         # What has come too near fills the picture and has left the scene.
         return sorted((mover for mover in movers if mover.z > 2.5), key=lambda mover: -mover.depth)
 
@@ -205,110 +195,119 @@ class Scene:
             return []
         nose = vehicle.headlights().mean(0)
         forward = np.array((np.cos(vehicle.heading), -0.06, np.sin(vehicle.heading)))
+        forward /= np.linalg.norm(forward)
         colour = HEADLIGHT_POWER * np.array((1.0, 0.97, 0.88))
-        return [Light(colour, position=nose, axis=forward / np.linalg.norm(forward), spread=(0.86, 0.985))]
+        return [Light(colour, position=nose, axis=forward, spread=(0.86, 0.985), reach=40.0)]
 
-    def _throw_shadows(self, light: Values, movers: Sequence[Person | Vehicle]) -> None:
-        """Take the light that `movers` keep from the ground away."""
-        shape, ground = light.shape[:2], ground_share(self.layer)
-        soft = max(0.4, 0.8 * self.camera.width / 640)
-        for source, part in zip(self.lights, self.parts, strict=True):
-            open_ = np.ones(shape, np.float32)
-            for mover in movers:
-                if _in_reach(mover, source, 14.0):
-                    # Where two shadows meet, the light can be missing but once.
-                    _cover(open_, shadow_of(mover.casts(), source, self.camera, soft))
-            taken = part * ((1 - open_) * ground)[..., None]
-            light -= taken if self.fog_left is None else taken * self.fog_left
-        open_ = np.ones(shape, np.float32)
+    def _throw_shadows(self, light: Values, movers: Sequence[Mover]) -> None:
+        """Take away the light that `movers` keep from what stands still."""
+        still, soft = self.background, max(0.4, 0.8 * self.size[0] / 640)
+        for lit in still.lit:
+            groups = [group for mover in movers if in_reach(mover, lit.light) for group in mover.casts()]
+            shadows = ShadowMap(lit.light, self.camera, groups)
+            if not shadows.window.empty:
+                area = lit.window.within(self.camera.window)
+                kept = shadows.blocked(lit.landing, 0.02, soft)
+                light[area] -= lit.part * kept[..., None]
+        open_ = np.ones(light.shape[:2], np.float32)
         for mover in movers:
-            for spot in _contacts(mover):
-                _darken(open_, contact_shade(spot, self.camera))
-        dark = 0.75 * ((1 - open_) * ground)[..., None]
-        light *= 1 - (dark if self.fog_left is None else dark * self.fog_left)
+            for spot in contacts(mover):
+                darken(open_, contact_shade(spot, self.camera))
+        light *= 1 - 0.75 * ((1 - open_) * still.ground)[..., None]
 
-    def _add(
-        self, mover: Person | Vehicle, light: Values, heat: Field, headlights: list[Light], truths: list[Truth]
-    ) -> list[Truth]:
+    def _add(self, frame: Frame, mover: Mover, headlights: list[Light], air: Air) -> None:
         """Put `mover` into both pictures, in front of what was there, behind what stands nearer."""
-        camera, condition = self.camera, self.condition
-        layer = mover.draw(camera, condition, self.noise)
-        whole = layer.alpha.copy()
-        window = layer.window.clip(camera.window)
+        layer = mover.draw(self.camera, self.condition, self.noise)
+        person = isinstance(mover, Person)
+        whole = layer.values[..., PERSON].copy() if person else layer.alpha
+        window = layer.window.clip(self.camera.window)
         seen = np.zeros_like(whole)
         if not window.empty:
-            crop = Layer(window, layer.part(window).copy())
-            crop.values *= self._unhidden(mover.depth, window)[..., None]
+            free = self.background.unhidden(mover.depth, window)
+            crop = Layer(window, layer.part(window) * free[..., None])
+            light = air.through(self._lit(crop, mover, headlights), crop.alpha, window, mover.depth)
+            heat = infrared.radiated(crop.values, self.condition)
+            if self.background.mirror is not None:
+                self._mirror(frame, mover, crop, light, heat)
             cover = crop.alpha
-            radiance: Values = ambient_reflected(crop, condition.ambient) + visible.emitted(crop)
-            for source, open_ in zip(self.lights, self.openness, strict=True):
-                radiance += self._share_at_foot(open_, mover) * reflected(crop, source, camera)
-            for source in headlights:
-                radiance += reflected(crop, source, camera)
-            radiance = visible.through_fog(radiance, cover, mover.depth, condition)
-            area = window.within(camera.window)
-            light[area] = light[area] * (1 - cover[..., None]) + radiance
-            heat[area] = heat[area] * (1 - cover) + infrared.radiated(crop, condition)
-            seen[window.within(layer.window)] = cover
-            truths = [_hidden(truth, window, cover) for truth in truths]
+            area = window.within(self.camera.window)
+            smeared, smeared_cover = _smeared(light, cover, self._smear(mover))
+            frame.light[area] = frame.light[area] * (1 - smeared_cover[..., None]) + smeared
+            frame.heat[area] = frame.heat[area] * (1 - cover) + heat
+            frame.depth[area][cover >= 0.5] = mover.depth
+            seen[window.within(layer.window)] = whole[window.within(layer.window)] * free
+            frame.truths = [_hidden(truth, window, cover) for truth in frame.truths]
         if isinstance(mover, Person):
-            truths.append(Truth(mover.identity, layer.window, whole, seen))
-        return truths
+            frame.truths.append(Truth(mover.identity, layer.window, whole, seen))
 
-    def _share_at_foot(self, open_: Field, mover: Person | Vehicle) -> float:
-        """Share of a light that reaches the place where `mover` stands, taken for the whole of it."""
-        column, row = self.camera.project(np.array([(mover.x, 0.0, mover.z)]))[0]
-        height, width = open_.shape
-        return float(open_[int(np.clip(row, 0, height - 1)), int(np.clip(column, 0, width - 1))])
+    def _lit(self, crop: Layer, mover: Mover, headlights: list[Light]) -> Values:
+        """Light that a mover sends to the camera, in the shadow of what stands still."""
+        radiance: Values = ambient_reflected(crop, self.condition.ambient) + visible.emitted(crop)
+        for lit in self.background.lit:
+            shared = crop.window.clip(lit.window)
+            if shared.empty:
+                continue
+            part = Layer(shared, crop.part(shared))
+            kept = lit.shadows.blocked(land(lit.light, self.camera, shared, mover.depth), 0.12, 0.8)
+            radiance[shared.within(crop.window)] += reflected(part, lit.light, self.camera) * (1 - kept)[..., None]
+        for source in headlights:
+            radiance += reflected(crop, source, self.camera)
+        return radiance
 
-    def _unhidden(self, depth: float, window: Window) -> Field:
-        """Share of each pixel in which nothing that stands still is nearer than `depth`."""
-        left = np.ones(window.shape, np.float32)
-        for occluder in self.occluders:
-            shared = occluder.window.clip(window)
-            if occluder.depth < depth and not shared.empty:
-                left[shared.within(window)] *= 1 - occluder.coverage[shared.within(occluder.window)]
-        return left
+    def _mirror(self, frame: Frame, mover: Mover, crop: Layer, light: Values, heat: Field) -> None:
+        """Add a mover's image in the wet ground before it."""
+        stack = np.concatenate((light, heat[..., None], crop.values[..., PERSON, None], crop.alpha[..., None]), axis=-1)
+        window, turned = flipped(crop.window, stack, mover.depth, self.camera)
+        inside = window.clip(self.camera.window)
+        if inside.empty:
+            return
+        turned = turned[inside.within(window)]
+        area = inside.within(self.camera.window)
+        assert self.background.mirror is not None
+        free = self.background.mirror[area] * self.background.unhidden(mover.depth, inside)
+        cover = turned[..., 5]
+        share, warm = (free * cover)[..., None], HEAT_SHARE * free
+        frame.light[area] += free[..., None] * turned[..., :3] - share * frame.light[area]
+        frame.heat[area] += warm * (turned[..., 3] - cover * frame.heat[area])
+        if isinstance(mover, Person):
+            frame.mirrors.append(Mirrored(inside, free * turned[..., 4]))
+
+    def _smear(self, mover: Mover) -> float:
+        """Pixels that a mover crosses sideways while the visible sensor collects light."""
+        right, away = mover.speed * np.cos(mover.heading), mover.speed * np.sin(mover.heading)
+        passing = self.camera.focal * (right * mover.z - (mover.x - self.camera.x) * away) / mover.z**2
+        return float(abs(passing) * self.condition.shutter)
 
     def render(self, number: int = 0, frames_per_second: float = 12.0) -> Rendered:
-        """Frame `number` with its boxes."""
+        """Frame `number` with its truth."""
         frame = self.frame(number, frames_per_second)
-        return Rendered(frame.infrared, frame.visible, boxes_of(frame.truths, self.camera))
+        boxes, seen = frame.boxes()
+        other = self.twin.frame(number, frames_per_second) if self.twin else frame
+        area = frame.picture.within(self.camera.window)
+        sensors = np.random.default_rng(np.random.SeedSequence([self.seed, 4, number]))
+        grey = infrared.expose(np.ascontiguousarray(frame.heat[area]), self.gain, self.pattern, self.take, sensors)
+        light = other.light[area]
+        if self.condition.rain:
+            drops = streaks(light.shape[:2], self.condition.rain, sensors)
+            light = light + drops[..., None] * (2.0 * np.array(self.condition.skyline, np.float32))
+        colour = visible.expose(light, self.condition, self.take, sensors)
+        return Rendered(
+            torch.from_numpy(grey)[None],
+            torch.from_numpy(colour.copy()).permute(2, 0, 1).contiguous(),
+            boxes,
+            seen,
+            torch.from_numpy(instances_of(frame.truths, frame.picture)),
+            torch.from_numpy(frame.depth[area].copy()),
+            other.boxes()[0],
+        )
 
 
-def _contacts(thing: object) -> list[tuple[float, float, float, float]]:
-    """Spots of ground that a thing keeps dark by standing on them."""
-    if isinstance(thing, Vehicle):
-        middle = thing.place(np.array([(reach, 0.0, 0.0) for reach in (-1.3, 0.0, 1.3)]))
-        return [(float(x), float(z), 1.0, 1.0) for x, _, z in middle]
-    contact = getattr(thing, "contact", None)
-    return [contact()] if contact else []
-
-
-def _in_reach(thing: object, light: Light, metres: float) -> bool:
-    """Whether a thing stands in sunlight, or close enough to a lamp for its shadow to matter.
-
-    Walls and railings throw no shadow by lamplight.
-    """
-    if light.position is None:
-        return True
-    x, z = getattr(thing, "x", np.inf), getattr(thing, "z", np.inf)
-    return bool(np.hypot(x - light.position[0], z - light.position[2]) < metres)
-
-
-def _darken(share: Field, shade: tuple[Window, Field] | None) -> None:
-    """Multiply `share` (whole picture) by 1 - shade."""
-    if shade is not None:
-        window, dark = shade
-        share[window.within(Window(0, 0, *share.shape[::-1]))] *= 1 - dark
-
-
-def _cover(share: Field, shade: tuple[Window, Field] | None) -> None:
-    """Lower `share` (whole picture) to 1 - shade where it is more."""
-    if shade is not None:
-        window, dark = shade
-        area = share[window.within(Window(0, 0, *share.shape[::-1]))]
-        np.minimum(area, 1 - dark, out=area)
+def _smeared(light: Values, cover: Field, length: float) -> tuple[Values, Field]:
+    """Light and coverage of something that moved sideways by `length` pixels during the exposure."""
+    width = round(length)
+    if width < 2 or width >= cover.shape[1]:
+        return light, cover
+    return cv2.blur(light, (width, 1)), cv2.blur(cover, (width, 1))
 
 
 def _hidden(truth: Truth, window: Window, cover: Field) -> Truth:
@@ -319,30 +318,3 @@ def _hidden(truth: Truth, window: Window, cover: Field) -> Truth:
     seen = truth.seen.copy()
     seen[shared.within(truth.window)] *= 1 - cover[shared.within(window)]
     return truth._replace(seen=seen)
-
-
-def boxes_of(truths: tuple[Truth, ...], camera: Camera) -> Boxes:
-    """Boxes of the people in the picture.
-
-    A box is tight around the whole silhouette (what it would be without anything in front), clipped to the picture.
-    A pixel belongs to it from half coverage on. ``visibility`` is the share of the silhouette's pixels that are seen:
-    neither hidden nor outside the picture. People seen less than a quarter, or lower than 16 pixels, are ``ignore``.
-    """
-    rows, identities, shares = [], [], []
-    for truth in truths:
-        whole, seen = truth.whole >= 0.5, truth.seen >= 0.5
-        inside = truth.window.clip(camera.window)
-        if inside.empty:
-            continue
-        crop = whole[inside.within(truth.window)]
-        if not crop.any():
-            continue
-        lines, columns = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
-        left, top = inside.left + columns[0], inside.top + lines[0]
-        rows.append((left, top, inside.left + columns[-1] + 1, inside.top + lines[-1] + 1))
-        identities.append(truth.identity)
-        shares.append((seen & whole).sum() / whole.sum())
-    xyxy = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    visibility = np.array(shares, dtype=np.float64)
-    ignore = (visibility < LEAST_VISIBLE) | (xyxy[:, 3] - xyxy[:, 1] < SMALLEST)
-    return Boxes(xyxy, ids=np.array(identities, dtype=np.int64), ignore=ignore, visibility=visibility)

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from datasets.synthetic.animals import Animal
 from datasets.synthetic.buildings import Style
 from datasets.synthetic.conditions import Colour
-from datasets.synthetic.furniture import Lamp, Sign
+from datasets.synthetic.figures import Outfit
+from datasets.synthetic.furniture import Crate, Lamp, Sign
 from datasets.synthetic.ground import Cover
-from datasets.synthetic.people import Outfit
 from datasets.synthetic.plants import Tree
 from datasets.synthetic.vehicles import SHAPES, Vehicle
 
@@ -50,6 +51,16 @@ CLOTH_COLOURS: tuple[Colour, ...] = (
     (0.22, 0.17, 0.11),
     (0.52, 0.52, 0.50),
 )
+TROUSER_COLOURS: tuple[Colour, ...] = (
+    *(BLACK, BLACK, NAVY, NAVY),
+    (0.07, 0.10, 0.19),
+    (0.12, 0.16, 0.26),
+    (0.13, 0.13, 0.13),
+    (0.26, 0.22, 0.15),
+    (0.35, 0.33, 0.28),
+    (0.10, 0.11, 0.07),
+)
+COATS: tuple[Colour, ...] = ((0.22, 0.13, 0.06), (0.05, 0.042, 0.035), (0.33, 0.27, 0.19), (0.14, 0.12, 0.10))
 SKINS: tuple[Colour, ...] = ((0.50, 0.33, 0.24), (0.42, 0.27, 0.18), (0.26, 0.15, 0.09), (0.12, 0.07, 0.045))
 HAIRS: tuple[Colour, ...] = ((0.02, 0.017, 0.015), (0.06, 0.035, 0.02), (0.17, 0.10, 0.045), (0.24, 0.23, 0.22))
 GREENS: tuple[Colour, ...] = ((0.055, 0.095, 0.028), (0.075, 0.105, 0.03), (0.04, 0.075, 0.032), (0.10, 0.10, 0.03))
@@ -84,25 +95,30 @@ def facade(generator: np.random.Generator) -> Style:
     )
 
 
-def _cloth(generator: np.random.Generator) -> Colour:
-    red, green, blue = pick(generator, CLOTH_COLOURS)
+def _cloth(generator: np.random.Generator, colours: Sequence[Colour] = CLOTH_COLOURS) -> Colour:
+    red, green, blue = pick(generator, colours)
     shade = float(generator.uniform(0.8, 1.2))
     return red * shade, green * shade, blue * shade
 
 
 def outfit(generator: np.random.Generator) -> Outfit:
     """Somebody's clothes and looks."""
+    coat, skirt = bool(generator.random() < 0.22), bool(generator.random() < 0.12)
     return Outfit(
         jacket=_cloth(generator),
-        trousers=_cloth(generator),
+        trousers=_cloth(generator, TROUSER_COLOURS),
         shoes=(0.03, 0.03, 0.03) if generator.random() < 0.6 else (0.45, 0.45, 0.44),
         skin=pick(generator, SKINS),
         hair=pick(generator, HAIRS),
-        insulation=float(generator.uniform(0.1, 1.0)),
-        coat=bool(generator.random() < 0.25),
-        hood=bool(generator.random() < 0.15),
+        insulation=float(generator.uniform(0.0, 0.9)),
+        coat=coat,
+        hood=bool(generator.random() < 0.12),
+        skirt=skirt,
+        long_hair=bool(generator.random() < 0.3),
+        hat=_cloth(generator) if generator.random() < 0.15 else None,
         backpack=_cloth(generator) if generator.random() < 0.25 else None,
         bag=_cloth(generator) if generator.random() < 0.2 else None,
+        light=bool(generator.random() < 0.7),
     )
 
 
@@ -151,3 +167,33 @@ def covers(
         Cover(float(generator.uniform(*x)), float(generator.uniform(*z)), 0.34, float(generator.uniform(-1.0, 3.5)))
         for _ in range(count)
     )
+
+
+def dog(generator: np.random.Generator, x: float, z: float, heading: float) -> Animal:
+    """A dog that trots along."""
+    phase = float(generator.uniform(0, 2 * np.pi))
+    return Animal(x, z, heading, float(generator.uniform(0.7, 1.5)), "dog", pick(generator, COATS), phase)
+
+
+def deer(generator: np.random.Generator, x: float, z: float) -> Animal:
+    """A deer that stands or walks slowly."""
+    speed = 0.0 if generator.random() < 0.5 else 0.6
+    heading, phase = (float(angle) for angle in generator.uniform(0, 2 * np.pi, 2))
+    return Animal(x, z, heading, speed, "deer", (0.20, 0.13, 0.07), phase)
+
+
+def container(generator: np.random.Generator, x: float, z: float, heading: float) -> Crate:
+    """A refuse container."""
+    colour = pick(generator, ((0.04, 0.10, 0.05), (0.05, 0.07, 0.12), (0.15, 0.15, 0.16), (0.32, 0.24, 0.04)))
+    return Crate(x, z, 0.9, float(generator.uniform(1.1, 1.5)), float(generator.uniform(1.0, 1.3)), heading, colour)
+
+
+def machine(generator: np.random.Generator, x: float, z: float, heading: float) -> Crate:
+    """A running machine: hot cabinet, about as large as a person."""
+    tall, warmer = float(generator.uniform(0.9, 1.8)), float(generator.uniform(7, 16))
+    return Crate(x, z, 0.5, float(generator.uniform(0.5, 0.8)), tall, heading, (0.30, 0.31, 0.31), warmer)
+
+
+def bench(x: float, z: float, heading: float) -> Crate:
+    """A bench."""
+    return Crate(x, z, 0.45, 1.7, 0.45, heading, (0.20, 0.13, 0.07), 0.8, 0.95)

@@ -1,22 +1,30 @@
-"""Suite: the named default data set of the benchmark, rendered once and kept in a cache."""
+"""Suites: named, versioned sets of rendered scenes, each rendered once and kept in a cache, never in the repository."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from datasets.boxes import Boxes, read_mot, write_mot
-from datasets.files import cache_root, code_fingerprint, sha256_bytes, write_atomic
+from datasets.files import cache_root, code_fingerprint, sha256_bytes, sha256_file, write_atomic
 from datasets.images import write_png
-from datasets.pairs import ImageFile, Pair, PairDataset
+from datasets.pairs import ImageFile, Pair, PairDataset, PairError
 from datasets.synthetic.conditions import BY_NAME
-from datasets.synthetic.scene import Scene
+from datasets.synthetic.scene import Rendered, Scene
 
 SEQUENCE_CONDITION = "night"
-"""The condition of the suite's sequence."""
+"""The condition of the default set's sequence."""
+
+PANNING = ("dusk", "fog", "overexposed", "crowd")
+"""Conditions in whose sequences the camera turns."""
+
+SEQUENCE_NUMBER = 1_000_000
+"""Number of the scene of a condition's sequence; single scenes count from 0."""
 
 
 @dataclass(frozen=True)
@@ -28,46 +36,111 @@ class Item:
     seed: int
     sequence: str | None = None
     frame: int = 0
+    pan: bool = False
 
 
-def scene_seed(seed: int, number: int) -> int:
-    """The seed of a suite's scene `number`; neighbouring suites share none."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+@dataclass(frozen=True)
+class Suite:
+    """A set of scenes that never changes under its name and version.
+
+    Attributes:
+        name, version: what tables call it.
+        conditions: in order.
+        pairs: single scenes of each condition.
+        sequence: frames of one sequence of each condition, 12 a second.
+        size: (width, height) in pixels.
+        seed: decides all scenes.
+    """
+
+    name: str
+    version: str
+    conditions: tuple[str, ...]
+    pairs: int
+    sequence: int
+    size: tuple[int, int]
+    seed: int = 0
+
+    def items(self) -> list[Item]:
+        """All pairs: condition by condition, the single scenes before the sequence."""
+        return [
+            item
+            for condition in self.conditions
+            for item in (
+                *pair_items((condition,), self.pairs, self.seed),
+                *sequence_items(condition, self.sequence, self.seed),
+            )
+        ]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the definition and of the renderer's code: what decides every pixel, on one architecture."""
+        return sha256_bytes(f"{json.dumps(asdict(self))} {code_fingerprint(Scene)}".encode())
 
 
-def pair_items(conditions: tuple[str, ...], pairs: int, seed: int) -> list[Item]:
+CHALLENGE = Suite(
+    "challenge",
+    "v1",
+    (
+        "day",
+        "dusk",
+        "night",
+        "glare",
+        "fog",
+        "smoke",
+        "rain",
+        "crossover",
+        "overexposed",
+        "crowd",
+        "distractors",
+        "misregistered",
+    ),
+    pairs=8,
+    sequence=24,
+    size=(640, 480),
+)
+
+SUITES = {f"{suite.name}/{suite.version}": suite for suite in (CHALLENGE,)}
+"""All suites by name and version."""
+
+
+def scene_seed(seed: int, condition: str, number: int) -> int:
+    """The seed of a condition's scene `number`; no two scenes share it."""
+    place = tuple(BY_NAME).index(condition)
+    return int(np.random.SeedSequence([seed, place, number]).generate_state(1)[0])
+
+
+def pair_items(conditions: Sequence[str], pairs: int, seed: int) -> list[Item]:
     """`pairs` single scenes that go round the conditions, called like ``night-03``."""
     items = []
     for number in range(pairs):
-        condition = conditions[number % len(conditions)]
-        name = f"{condition}-{number // len(conditions):02d}"
-        items.append(Item(name, condition, scene_seed(seed, number)))
+        condition, turn = conditions[number % len(conditions)], number // len(conditions)
+        items.append(Item(f"{condition}-{turn:02d}", condition, scene_seed(seed, condition, turn)))
     return items
 
 
 def sequence_items(condition: str, length: int, seed: int) -> list[Item]:
     """The frames of one sequence, called like ``walk-night-000``."""
-    name, scene = f"walk-{condition}", scene_seed(seed, 1_000_000)
-    return [Item(f"{name}-{frame:03d}", condition, scene, name, frame) for frame in range(length)]
+    name, scene = f"walk-{condition}", scene_seed(seed, condition, SEQUENCE_NUMBER)
+    pan = condition in PANNING
+    return [Item(f"{name}-{frame:03d}", condition, scene, name, frame, pan) for frame in range(length)]
 
 
 def synthetic_dataset(
-    pairs: int = 12,
-    sequence: int = 18,
+    pairs: int = 24,
+    sequence: int = 12,
     size: tuple[int, int] = (400, 300),
     seed: int = 0,
     cache: Path | None = None,
 ) -> PairDataset:
-    """The data set "synthetic": single scenes under all conditions, then one night sequence.
+    """The data set "synthetic": a small excerpt of `CHALLENGE`, two scenes of each condition and a night sequence.
 
     Pictures and labels are rendered where they are missing and read from then on. They lie in a folder named by a
     hash of the parameters and of the renderer's code, so that a changed renderer never meets old pictures.
 
     Args:
-        pairs: number of single scenes.
+        pairs: number of single scenes, which go round the conditions.
         sequence: number of frames of the sequence, 12 a second.
         size: (width, height) in pixels.
-        seed: decides all scenes.
+        seed: decides all scenes; 0 takes those of `CHALLENGE`.
         cache: the folder that holds the rendered folders; ``synthetic`` in `datasets.files.cache_root` if None.
 
     Raises:
@@ -76,9 +149,48 @@ def synthetic_dataset(
     """
     key = sha256_bytes(f"{size} {seed} {code_fingerprint(Scene)}".encode())[:16]
     folder = (cache or cache_root() / "synthetic") / key
-    items = pair_items(tuple(BY_NAME), pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
+    items = pair_items(CHALLENGE.conditions, pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
     render_items(folder, items, size)
     return PairDataset("synthetic", tuple(as_pair(folder, item) for item in items))
+
+
+def challenge_dataset(
+    version: str = "v1", conditions: Sequence[str] | None = None, cache: Path | None = None
+) -> PairDataset:
+    """The data set "challenge", rendered on first use: some 330 MB, and a minute or two on one core.
+
+    Beside the pictures lies ``suite.json``: the definition, its hash, and the SHA-256 of every rendered picture, by
+    which two machines can tell whether they hold the same bytes.
+
+    Args:
+        version: of the suite.
+        conditions: some of its conditions; None for all.
+        cache: the folder that holds the suite's folder; ``synthetic`` in `datasets.files.cache_root` if None.
+
+    Raises:
+        PairError: unknown version or condition.
+        OSError: the cache cannot be written.
+    """
+    suite = SUITES.get(f"challenge/{version}")
+    if suite is None:
+        raise PairError(f"no suite challenge/{version}; there is {', '.join(SUITES)}")
+    if unknown := sorted(set(conditions or ()) - set(suite.conditions)):
+        raise PairError(f"challenge/{version} has no condition {unknown[0]}; it has {', '.join(suite.conditions)}")
+    folder = (cache or cache_root() / "synthetic") / f"{suite.name}-{suite.version}-{suite.fingerprint()[:16]}"
+    items = [item for item in suite.items() if conditions is None or item.condition in conditions]
+    render_items(folder, items, suite.size)
+    if conditions is None:
+        _write_manifest(folder, suite, items)
+    return PairDataset(f"{suite.name}/{suite.version}", tuple(as_pair(folder, item) for item in items))
+
+
+def _write_manifest(folder: Path, suite: Suite, items: list[Item]) -> None:
+    path = folder / "suite.json"
+    if not path.is_file():
+        pictures = [file for item in items for file in item_files(folder, item)[:2]]
+        hashes = {str(file.relative_to(folder)): sha256_file(file) for file in pictures}
+        content = {"suite": asdict(suite), "fingerprint": suite.fingerprint(), "sha256": hashes}
+        write_atomic(path, json.dumps(content, indent=1).encode())
 
 
 def render_items(folder: Path, items: list[Item], size: tuple[int, int], keep: bool = True) -> None:
@@ -87,15 +199,37 @@ def render_items(folder: Path, items: list[Item], size: tuple[int, int], keep: b
     Each file appears whole or not at all, and every process writes the same bytes: an interrupted rendering is
     completed by the next call, and processes that render at the same time do no harm to each other.
     """
-    scene = lru_cache(maxsize=1)(Scene)
     for item in items:
-        files = item_files(folder, item)
-        if not (keep and all(path.is_file() for path in files)):
-            rendered = scene(item.seed, item.condition, size).render(item.frame)
-            infrared, visible, labels = files
-            write_png(infrared, rendered.infrared)
-            write_png(visible, rendered.visible)
-            write_atomic(labels, write_mot({item.frame: rendered.boxes}).encode())
+        if not keep or not _is_there(folder, item):
+            write_pair(folder, item, render_item(item, size))
+    forget()
+
+
+def render_item(item: Item, size: tuple[int, int]) -> Rendered:
+    """An item's pictures and truth; the scene of a sequence is made once."""
+    return _scene(item.seed, item.condition, size, item.pan).render(item.frame)
+
+
+def forget() -> None:
+    """Give the memory of the last scene back."""
+    _scene.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _scene(seed: int, condition: str, size: tuple[int, int], pan: bool) -> Scene:
+    return Scene(seed, condition, size, pan=pan)
+
+
+def _is_there(folder: Path, item: Item) -> bool:
+    return all(path.is_file() for path in item_files(folder, item))
+
+
+def write_pair(folder: Path, item: Item, rendered: Rendered) -> None:
+    """Write an item's pictures and labels."""
+    infrared, visible, labels = item_files(folder, item)
+    write_png(infrared, rendered.infrared)
+    write_png(visible, rendered.visible)
+    write_atomic(labels, write_mot({item.frame: rendered.boxes}).encode())
 
 
 def item_files(folder: Path, item: Item) -> tuple[Path, Path, Path]:

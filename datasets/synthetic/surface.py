@@ -32,7 +32,9 @@ GROUND = 12
 """1 where the surface is the ground, which takes shadows."""
 ALPHA = 13
 """Coverage 0..1."""
-CHANNELS = 14
+PERSON = 14
+"""Coverage by a person, without what they ride on."""
+CHANNELS = 15
 
 TOWARDS = (0.0, 0.0, -1.0)
 """The normal of a surface that faces the camera."""
@@ -42,16 +44,18 @@ Values = NDArray[Any]
 
 
 class Material(NamedTuple):
-    """What a surface is made of: reflectance, temperature (Celsius), emissivity, visible emission."""
+    """What a surface is made of: reflectance, temperature (Celsius), emissivity, visible emission; `person` is 1 where
+    it belongs to somebody."""
 
     albedo: tuple[float, float, float]
     temperature: float
     emissivity: float = 0.95
     emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    person: float = 0.0
 
     def values(self, depth: float, normal: tuple[float, float, float] = TOWARDS) -> Values:
         """All channels of a fully covered pixel."""
-        row = (*self.albedo, *self.emission, self.temperature, self.emissivity, depth, *normal, 0, 1)
+        row = (*self.albedo, *self.emission, self.temperature, self.emissivity, depth, *normal, 0, 1, self.person)
         return np.array(row, np.float32)
 
 
@@ -92,6 +96,16 @@ class Layer:
         window = Window.around(points, 2).clip(self.window)
         if not window.empty:
             self.paint(window, polygon_coverage(points, window), values)
+
+    def stroke(self, points: Points, width: float, values: Values, closed: bool = False) -> None:
+        """Paint a line through image points, `width` pixels wide; a thinner line covers a share of its pixels."""
+        window = Window.around(points, width + 2).clip(self.window)
+        if window.empty:
+            return
+        mask = np.zeros(window.shape, np.uint8)
+        fixed = np.round((np.clip(points - (window.left, window.top), -4000, 4000) - 0.5) * 16).astype(np.int32)
+        cv2.polylines(mask, [fixed], closed, 255, max(1, round(width)), cv2.LINE_AA, shift=4)
+        self.paint(window, mask.astype(np.float32) * np.float32(min(1.0, width) / 255), values)
 
     def tint(self, factor: Field) -> None:
         """Multiply the reflectance by a texture."""

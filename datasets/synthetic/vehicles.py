@@ -101,8 +101,13 @@ class Vehicle:
 
     def at(self, seconds: float) -> Vehicle:
         """The same car later."""
-        reach = self._driven(seconds)
-        return replace(self, x=self.x + reach * np.cos(self.heading), z=self.z + reach * np.sin(self.heading))
+        reach, soon = self._driven(seconds), self._driven(seconds + 0.05)
+        return replace(
+            self,
+            x=self.x + reach * np.cos(self.heading),
+            z=self.z + reach * np.sin(self.heading),
+            speed=(soon - reach) / 0.05,
+        )
 
     def _driven(self, seconds: float) -> float:
         """Metres driven: at even speed, then slowing down evenly to a halt at `room`."""
@@ -289,9 +294,7 @@ class Vehicle:
 
     def _texture(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
         """Dirt below, reflections of the street on the flanks; heat that fades from the engine backwards."""
-        slope, drop = camera.rays(layer.window)
-        height = np.float32(camera.elevation) - drop * np.float32(self.z)
-        x = slope * np.float32(self.z) - np.float32(self.x)
-        waves = noise.fractal(x, height, (1.6, 0.5, 0.2), self.z / camera.focal, aspect=0.35)
+        x, height = camera.places(layer.window, self.z)
+        waves = noise.fractal(x - np.float32(self.x), height, (1.6, 0.5, 0.2), self.z / camera.focal, aspect=0.35)
         layer.tint(np.clip(0.72 + 0.35 * np.clip(height, 0, 1.2) + 0.10 * waves, 0.3, 1.5))
         layer.warm((0.5 * waves + 0.8 * np.exp(-np.clip(height, 0, 2) / 0.3) * self.warmth * 4).astype(np.float32))

@@ -9,9 +9,13 @@ from datasets.synthetic.camera import Camera, Points
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.noise import Field
 from datasets.synthetic.surface import EMISSION, Layer, Values
+from datasets.synthetic.take import Take
 
-LENS_BLUR = 0.0009
+LENS_BLUR = 0.0008
 """Standard deviation of the lens's blur, as a share of the picture's width."""
+
+PEDESTAL, FULL = 256, 4095
+"""Sensor levels of black and of white; the pedestal keeps noise below black."""
 
 
 def emitted(layer: Layer) -> Values:
@@ -19,48 +23,33 @@ def emitted(layer: Layer) -> Values:
     return layer.values[..., EMISSION]
 
 
-def through_fog(radiance: Values, coverage: Field, depth: Field | float, condition: Condition) -> Values:
-    """Light that survives the way through fog, and the fog's own: Koschmieder's law, L e^-kz + F (1 - e^-kz)."""
-    if not condition.fog:
-        return radiance
-    left = np.exp(-condition.fog * np.asarray(depth, np.float32))[..., None]
-    return radiance * left + coverage[..., None] * (1 - left) * np.array(condition.fog_colour, np.float32)
-
-
 def light_cone(head: Points, colour: Points, camera: Camera, strength: float) -> Values:
     """Light scattered by the air around and below a lamp, for the whole picture."""
     z = float(head[2])
-    # It is smooth enough to be computed at every third pixel of a large picture.
-    step = 3 if min(camera.width, camera.height) >= 240 else 1
+    # It is smooth enough to be computed at every fourth pixel of a large picture.
+    step = 4 if min(camera.width, camera.height) >= 240 else 1
     slope, drop = (part[step // 2 :: step, step // 2 :: step] for part in camera.rays(camera.window))
-    right = slope * np.float32(z) - np.float32(head[0])
+    right = slope * np.float32(z) - np.float32(head[0] - camera.x)
     below = np.float32(head[1] - camera.elevation) + drop * np.float32(z)
     width = 0.12 + 0.75 * np.clip(below, 0, None)
     cone = np.exp(-((right / width) ** 2)) / (1 + (below / 1.2) ** 2) * (below > 0) / (0.4 + width)
     halo = 0.10 / (0.08 + right**2 + below**2)
     soft = max(0.8, 0.1 * camera.focal / z / step)
     glow = cv2.GaussianBlur((cone + halo).astype(np.float32), (0, 0), soft)
-    glow = cv2.resize(glow, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
     return (strength * 0.035 * glow)[..., None] * colour.astype(np.float32)
 
 
-def expose(radiance: Values, condition: Condition, generator: np.random.Generator) -> np.ndarray:
-    """The picture ``uint8 [H, W, 3]`` the sensor delivers for light ``float32 [H, W, 3]``."""
+def expose(radiance: Values, condition: Condition, take: Take, generator: np.random.Generator) -> np.ndarray:
+    """The picture ``uint8 [H, W, 3]`` the camera delivers for light ``float32 [H, W, 3]``."""
     width = radiance.shape[1]
-    light: Values = radiance * np.float32(condition.exposure)
-    light += condition.bloom * _spill(light)
+    gains = np.array(take.balance, np.float32) * np.float32(condition.exposure * take.exposure)
+    light: Values = radiance * gains
+    light += condition.bloom * _spill(light) + np.float32(take.veil * float(np.minimum(light, 1).mean()))
     light = cv2.GaussianBlur(light, (0, 0), max(0.45, LENS_BLUR * width))
     # A film-like shoulder: linear in the dark, never quite white.
     light = 1 - np.exp(-light)
-    noise: Values = 0.8 * generator.standard_normal(light.shape, np.float32)
-    noise += 0.6 * generator.standard_normal((*light.shape[:2], 1), np.float32)
-    # Interpolation between the colour filter's pixels smooths the noise.
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.55) * np.float32(1.7)
-    light += noise * np.sqrt(condition.noise**2 * 0.35 + condition.noise * 0.055 * np.clip(light, 0, 1))
-    # Toe of the sRGB curve included, so that noise in the dark stays small.
-    clipped = np.clip(light / 0.985, 0, 1)
-    levels = np.where(clipped < 0.0031308, 12.92 * clipped, 1.055 * np.power(clipped, 1 / 2.4) - 0.055)
-    return np.round(np.clip(levels, 0, 1) * 255).astype(np.uint8)
+    levels = _demosaiced(light, condition.noise, generator)
+    return _compressed(_TONES[levels], take.quality)
 
 
 def _spill(light: Values) -> Values:
@@ -75,3 +64,33 @@ def _spill(light: Values) -> Values:
         for weight, sigma in ((0.8, 1.3), (1.2, 4.5), (2.2, 16.0))
     )
     return cv2.resize(np.asarray(halo), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _demosaiced(light: Values, noise: float, generator: np.random.Generator) -> np.ndarray:
+    """Levels ``uint16 [H, W, 3]`` behind a Bayer mosaic (red, green / green, blue), read with noise, interpolated."""
+    raw: Field = light[..., 1].copy()
+    raw[::2, ::2] = light[::2, ::2, 0]
+    raw[1::2, 1::2] = light[1::2, 1::2, 2]
+    # Read noise, and shot noise that grows with the light.
+    deviation = np.sqrt(np.float32(0.4 * noise**2) + np.float32(0.055 * noise) * np.clip(raw, 0, 1))
+    raw += generator.standard_normal(raw.shape, np.float32) * deviation
+    levels = np.clip(raw * FULL + (PEDESTAL + 0.5), 0, FULL + PEDESTAL).astype(np.uint16)
+    return cv2.demosaicing(levels, cv2.COLOR_BayerRGGB2RGB)
+
+
+def _tones() -> np.ndarray:
+    """sRGB grey values of all sensor levels; toe included, so that noise in the dark stays small."""
+    linear = np.clip((np.arange(FULL + PEDESTAL + 1) - PEDESTAL) / (0.985 * FULL), 0, 1)
+    tones = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * np.power(linear, 1 / 2.4) - 0.055)
+    return np.round(np.clip(tones, 0, 1) * 255).astype(np.uint8)
+
+
+_TONES = _tones()
+
+
+def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+    """The picture after a JPEG file; the codec takes blue, green, red."""
+    data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None, "OpenCV reads what it wrote"
+    return decoded[..., ::-1]

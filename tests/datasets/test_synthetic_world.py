@@ -1,0 +1,266 @@
+"""The rendered world piece by piece, against values worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datasets.synthetic import conditions, visible
+from datasets.synthetic.air import Air
+from datasets.synthetic.camera import Camera, Window
+from datasets.synthetic.climate import temperatures
+from datasets.synthetic.figures import Outfit
+from datasets.synthetic.layouts import compose
+from datasets.synthetic.light import Light
+from datasets.synthetic.misalignment import Misalignment
+from datasets.synthetic.noise import Noise
+from datasets.synthetic.people import Person
+from datasets.synthetic.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
+from datasets.synthetic.scene import Scene
+from datasets.synthetic.shadows import ShadowMap, land, upright
+from datasets.synthetic.walking import Crowd
+from datasets.synthetic.wet import Standing, mirror_share, mirrored
+from datasets.synthetic.world import obstacles
+
+CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
+PLAIN = Outfit((0.1,) * 3, (0.1,) * 3, (0.1,) * 3, (0.4,) * 3, (0.1,) * 3, 0.5)
+NOISE = Noise(np.random.default_rng(0))
+
+
+def person(identity: int, x: float, z: float, heading: float, speed: float) -> Person:
+    return Person(identity, x, z, heading, speed, 1.75, 1.0, 0.0, PLAIN, 1)
+
+
+def pixel(x: float, y: float, z: float) -> tuple[int, int]:
+    """(row, column) of the pixel that sees a place."""
+    column, row = CAMERA.project(np.array([(x, y, z)]))[0]
+    return int(row), int(column)
+
+
+# --- shadows
+
+
+def shade_of_a_pole(light: Light, depth: np.ndarray | float) -> np.ndarray:
+    shadows = ShadowMap(light, CAMERA, upright(0.0, 10.0, 0.3, 2.0))
+    return shadows.blocked(land(light, CAMERA, CAMERA.window, depth), 0.1)
+
+
+def ground_depth() -> np.ndarray:
+    _, drop = CAMERA.rays(CAMERA.window)
+    return np.minimum(CAMERA.elevation / np.maximum(drop, 1e-3), 200)
+
+
+def test_a_pole_throws_its_height_at_45_degrees() -> None:
+    sun = Light(np.ones(3), direction=np.array((-1.0, 1.0, 0.0)) / np.sqrt(2))
+    shade = shade_of_a_pole(sun, ground_depth())
+    assert shade[pixel(1.0, 0.0, 10.0)] == shade[pixel(1.8, 0.0, 10.0)] == 1
+    assert shade[pixel(2.8, 0.0, 10.0)] == shade[pixel(-1.0, 0.0, 10.0)] == shade[pixel(1.0, 0.0, 12.0)] == 0
+
+
+def test_shadows_climb_walls() -> None:
+    # The sun is behind the camera, 45 degrees high; a metre behind a 2 m pole, the shadow ends at 1 m.
+    sun = Light(np.ones(3), direction=np.array((0.0, 1.0, -1.0)) / np.sqrt(2))
+    shade = shade_of_a_pole(sun, 11.0)
+    assert shade[pixel(0.0, 0.5, 11.0)] == 1
+    assert shade[pixel(0.0, 1.5, 11.0)] == shade[pixel(1.0, 0.5, 11.0)] == 0
+    # In front of the pole nothing is shaded.
+    assert not shade_of_a_pole(sun, 9.0).any()
+
+
+def test_a_lamp_throws_shadows_away_from_itself() -> None:
+    # A lamp 4 m high, 2 m left of a 2 m pole: its shadow reaches from the pole's foot another 2 m to the right.
+    lamp = Light(np.ones(3), position=np.array((-2.0, 4.0, 10.0)))
+    shade = shade_of_a_pole(lamp, ground_depth())
+    assert shade[pixel(1.5, 0.0, 10.0)] == 1
+    assert shade[pixel(2.8, 0.0, 10.0)] == shade[pixel(-1.0, 0.0, 10.0)] == 0
+
+
+def test_lamps_do_not_shine_through_walls() -> None:
+    scene = Scene(5, "night", (160, 120))
+    yard = next(seed for seed in range(40) if compose(seed, conditions.BY_NAME["night"]).layout == "yard")
+    world = compose(yard, conditions.BY_NAME["night"])
+    back = max(wall.place for wall in world.things if hasattr(wall, "style") and not wall.side)
+    lamp = replace(world.lamps[0], x=0.0, z=back + 2.0, arm=0.0, working=True)
+    scene = Scene(yard, "night", (160, 120), replace(world, lamps=(lamp,), people=(), things=world.things))
+    (lit,) = scene.background.lit
+    before = scene.background.depth[lit.window.within(scene.camera.window)] < back - 0.5
+    assert before.any()
+    assert lit.part[before].max() < 1e-3
+
+
+# --- water, fog, misalignment
+
+
+def test_water_mirrors_little_from_above_and_much_at_a_glance() -> None:
+    share = mirror_share(replace(CAMERA, horizon=-3000.0), NOISE, 1.0)
+    assert share.max() <= 0.021  # Fresnel at normal incidence: ((1.33 - 1) / (1.33 + 1))^2 = 0.02
+    share = mirror_share(CAMERA, NOISE, 1.0)
+    assert not share[:89].any()
+    assert share[91].mean() > 0.25 > 0.1 > share[230].mean()
+
+
+def test_mirror_images_hang_from_the_feet() -> None:
+    # At depth 10 the foot is at row 90 + 300 * 3 / 10 = 180; what is seen 20 rows above it is mirrored 20 below.
+    light = np.zeros((240, 320, 3), np.float32)
+    window = Window(100, 150, 140, 180)
+    light[155:165, 100:140] = 5.0
+    image = mirrored(light, [Standing(window, np.ones(window.shape, np.float32), 10.0)], CAMERA, np.zeros(3))
+    assert image[200, 120, 0] > 2.5
+    assert image[160, 120, 0] == image[200, 60, 0] == 0
+    assert np.argmax(image[:, 120, 0]) == pytest.approx(200, abs=2)
+
+
+def test_fog_follows_koschmieder() -> None:
+    foggy = replace(conditions.BY_NAME["fog"], fog=0.1, fog_colour=(0.5, 0.5, 0.5))
+    air = Air(foggy, CAMERA, NOISE)
+    seen = air.through(np.ones((240, 320, 3), np.float32), np.ones((240, 320), np.float32), CAMERA.window, 10.0)
+    np.testing.assert_allclose(seen, np.exp(-1) + 0.5 * (1 - np.exp(-1)), rtol=1e-5)
+
+
+def test_misaligned_cameras_show_parallax() -> None:
+    size, eye = (320, 240), Misalignment(columns=0.01, rows=0.005, baseline=0.2)
+    still = Scene(3, "day", size)
+    other = Scene(3, "day", size, still.world, eye=eye)
+    for depth in (5.0, 40.0):
+        place = np.array([(1.0, 1.0, depth)])
+        moved = other.camera.project(place)[0] - still.camera.project(place)[0]
+        np.testing.assert_allclose(moved, (3.2 - still.camera.focal * 0.2 / depth, 1.6), atol=1e-6)
+
+
+def test_misregistered_pairs_have_boxes_of_their_own_in_each_band() -> None:
+    rendered = Scene(3, "misregistered", (320, 240)).render()
+    assert not np.array_equal(rendered.boxes.xyxy, rendered.visible_boxes.xyxy)
+    aligned = Scene(3, "day", (320, 240)).render()
+    np.testing.assert_array_equal(aligned.boxes.xyxy, aligned.visible_boxes.xyxy)
+    np.testing.assert_array_equal(aligned.boxes.xyxy, rendered.boxes.xyxy)
+
+
+# --- temperatures
+
+
+def test_materials_peak_when_their_lag_says() -> None:
+    hours = np.linspace(0, 24, 241)
+    course = [temperatures(hour, 10, 5, -20)["wall"] for hour in hours]
+    assert hours[int(np.argmax(course))] == pytest.approx(18.0, abs=0.05)
+    assert max(course) - min(course) == pytest.approx(2 * 5 * 0.9, rel=1e-3)
+
+
+def test_at_the_crossover_materials_are_alike() -> None:
+    names = ("asphalt", "pavement", "wall", "grass", "foliage", "soil")
+
+    def spread(condition: str) -> float:
+        return float(np.ptp([conditions.BY_NAME[condition].temperatures[name] for name in names]))
+
+    assert spread("crossover") < 0.6 * spread("day")
+    assert spread("crossover") < 0.3 * spread("night")
+    degrees = conditions.BY_NAME["crossover"].temperatures
+    assert degrees["cloth"] - degrees["wall"] < 0.5 * (
+        conditions.BY_NAME["night"].temperatures["cloth"] - conditions.BY_NAME["night"].temperatures["wall"]
+    )
+
+
+# --- people
+
+
+def closest(crowd: Crowd, seconds: float) -> float:
+    gaps = []
+    for time in np.arange(0, seconds, 0.1):
+        places = np.array([(somebody.x, somebody.z) for somebody in crowd.at(time)])
+        distance = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        gaps.append(distance[np.triu_indices(len(places), 1)].min())
+    return min(gaps)
+
+
+def test_two_who_meet_head_on_pass_each_other() -> None:
+    crowd = Crowd((person(1, -4.0, 10.0, 0.0, 1.3), person(2, 4.0, 10.0, np.pi, 1.3)), [])
+    assert closest(crowd, 6) > 0.45
+    first, second = crowd.at(6.0)
+    assert first.x > 2.5 and second.x < -2.5
+    assert abs(first.z - 10) < 0.5 and abs(second.z - 10) < 0.5
+
+
+def test_walkers_go_around_poles() -> None:
+    crowd = Crowd((person(1, -4.0, 10.0, 0.0, 1.3),), [(0.0, 10.0, 0.1)])
+    places = np.array([(somebody.x, somebody.z) for (somebody,) in (crowd.at(t) for t in np.arange(0, 6, 0.05))])
+    assert np.hypot(places[:, 0], places[:, 1] - 10).min() > 0.3
+    assert places[-1, 0] > 2.5
+
+
+def test_alone_people_keep_their_line_and_speed() -> None:
+    crowd = Crowd((person(1, 0.0, 8.0, np.pi / 2, 1.4), person(2, 9.0, 9.0, 0.3, 0.0)), [])
+    walker, stander = crowd.at(2.0)
+    assert (walker.x, walker.z) == pytest.approx((0.0, 8.0 + 2.8), abs=0.02)
+    assert (stander.x, stander.z, stander.heading) == (9.0, 9.0, 0.3)
+    assert crowd.at(0.0)[0] == replace(crowd.people[0], speed=pytest.approx(1.4))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nobody_walks_through_anybody(seed: int) -> None:
+    world = compose(seed, conditions.BY_NAME["crowd"])
+    crowd = Crowd(world.people, obstacles((*world.things, *world.lamps)))
+    assert closest(crowd, 4) > 0.4
+
+
+@pytest.mark.parametrize("phase", np.linspace(0, 2 * np.pi, 7))
+def test_riders_hold_the_bar_and_step_on_the_pedals(phase: float) -> None:
+    rider = replace(person(1, 2.0, 9.0, 0.7, 4.0), bicycle=(0.1, 0.1, 0.1), phase=phase)
+    pose = rider.joints()
+    for side in (0, 1):
+        lengths = [
+            np.linalg.norm(pose.knees[side] - pose.hips[side]),
+            np.linalg.norm(pose.ankles[side] - pose.knees[side]),
+            np.linalg.norm(pose.elbows[side] - pose.shoulders[side]),
+            np.linalg.norm(pose.wrists[side] - pose.elbows[side]),
+        ]
+        np.testing.assert_allclose(lengths[:3], (THIGH, SHANK, UPPER_ARM), rtol=1e-6)
+        assert lengths[3] == pytest.approx(FOREARM, abs=0.12)
+        assert pose.wrists[side][1] == pytest.approx(BICYCLE.bar[1])
+        crank = np.array((2.0, BICYCLE.crank[1], 9.0)) + BICYCLE.crank[0] * pose.forward
+        assert 0.1 < np.linalg.norm(pose.ankles[side] - crank) < 0.45
+
+
+def test_bicycles_are_no_part_of_the_rider() -> None:
+    rider = replace(person(1, 0.0, 9.0, 0.0, 0.0), bicycle=(0.1, 0.1, 0.1))
+    layer = rider.draw(CAMERA, conditions.BY_NAME["day"], NOISE)
+    wheel = pixel(BICYCLE.front[0] + BICYCLE.radius, BICYCLE.front[1], 9.0)
+    inside = wheel[0] - layer.window.top, wheel[1] - layer.window.left
+    assert layer.alpha[inside[0], inside[1] - 2 : inside[1] + 2].max() > 0.5
+    assert layer.values[inside[0], inside[1] - 2 : inside[1] + 2, 14].max() == 0
+
+
+# --- sensors
+
+
+def test_colours_survive_the_mosaic() -> None:
+    light = np.broadcast_to(np.float32((0.6, 0.3, 0.1)), (16, 16, 3))
+    levels = visible._demosaiced(light, 0.0, np.random.default_rng(0)).astype(float)
+    middle = (levels[4:-4, 4:-4] - visible.PEDESTAL) / visible.FULL
+    np.testing.assert_allclose(middle, light[4:-4, 4:-4], atol=2e-3)
+
+
+# --- conditions fill the scene
+
+
+def test_crowds_and_distractors() -> None:
+    usual, crowd = (
+        np.mean([len(compose(seed, conditions.BY_NAME[name]).people) for seed in range(8)]) for name in ("day", "crowd")
+    )
+    assert crowd > 2 * usual
+    world = compose(4, conditions.BY_NAME["distractors"])
+    kinds = {type(thing).__name__ for thing in world.things}
+    assert {"Poster", "Dummy"} <= kinds
+    assert world.animals or world.indoors
+
+
+def test_posters_and_dummies_are_cold() -> None:
+    scene = Scene(4, "distractors", (320, 240))
+    metal = scene.condition.temperatures["metal"]
+    figures = [thing for thing in scene.world.things if hasattr(thing, "figure")]
+    assert figures
+    for thing in figures:
+        layer = thing.draw(scene.camera, scene.condition, scene.noise)
+        covered = layer.alpha > 0.99
+        assert np.abs(layer.values[..., 6][covered] - metal).max() < 1.5
+        assert not layer.values[..., 14].any(), "nobody is there"
