@@ -23,6 +23,7 @@ from benchmark.sheet import run_sheet
 from benchmark.store import StoreError
 from benchmark.tables import FORMATS, leaderboards, render
 from benchmark.temporal import temporal_scores, temporal_table
+from benchmark.transfer import transfer, transfer_table
 from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
@@ -139,6 +140,11 @@ def _temporal(options: argparse.Namespace) -> int:
     return 0
 
 
+def _transfer(options: argparse.Namespace) -> int:
+    print(transfer_table(*transfer(options.first, options.second)))
+    return 0
+
+
 def _metrics_check(options: argparse.Namespace) -> int:
     folders = options.golden or [folder for folder in (STORED, real_folder()) if folder.is_dir()]
     references = [ReferenceValues(folder) for folder in folders]
@@ -207,6 +213,10 @@ def _parser() -> argparse.ArgumentParser:
     temporal = commands.add_parser("temporal", help="flicker and warping error of a run on sequences")
     temporal.add_argument("run", type=Path, help="run directory")
     temporal.set_defaults(command=_temporal)
+    moved = commands.add_parser("transfer", help="whether methods rank on one run's data as on another's")
+    moved.add_argument("first", type=Path, help="run directory")
+    moved.add_argument("second", type=Path, help="run directory")
+    moved.set_defaults(command=_transfer)
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
     folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
