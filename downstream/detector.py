@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from datasets.boxes import Boxes
@@ -22,6 +23,10 @@ from downstream.errors import DownstreamError, require
 
 DEFAULT_WEIGHTS = "yolov8n.pt"
 """The detector of a run that names none: YOLOv8 nano, trained on COCO, fetched by ultralytics on first use."""
+
+PILLOW_OPEN = Image.open
+"""How Pillow opens files. ultralytics puts another function in its place, for the whole process, that asks for one more
+library at each file that is no picture; `load_ultralytics` puts this one back."""
 
 
 class Detector(Protocol):
@@ -193,7 +198,9 @@ def load_ultralytics() -> Any:
     os.environ.setdefault("YOLO_VERBOSE", "false")
     folder = Path(os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_root() / "ultralytics")))
     folder.mkdir(parents=True, exist_ok=True)
-    return require("ultralytics")
+    ultralytics = require("ultralytics")
+    Image.open = PILLOW_OPEN
+    return ultralytics
 
 
 def find_weights(weights: Path | str) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.images import ImageError, read_image
 from downstream import DownstreamError, YoloDetector, detect
 from downstream.detector import find_weights, load_ultralytics
 
@@ -73,6 +74,14 @@ def test_result_does_not_depend_on_the_batch(untrained):
     for alone, together in zip(detect(detector, pictures, 1), detect(detector, pictures, 3), strict=True):
         np.testing.assert_allclose(alone.xyxy, together.xyxy, atol=0.01)
         np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
+
+
+def test_broken_pictures_stay_broken_pictures(untrained, tmp_path):
+    """ultralytics replaces how Pillow opens files, and asks for one more library at each that it doesn't know."""
+    YoloDetector(untrained, image_size=64, device="cpu")
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="not an image in a known format"):
+        read_image(tmp_path / "a.png")
 
 
 def test_fingerprint_follows_weights_and_settings(untrained, library, tmp_path):
