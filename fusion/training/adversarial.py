@@ -52,13 +52,13 @@ class FusionGANRecipe(Recipe):
         judged = 0.0
         for _ in range(self.discriminator_steps):
             with step.autocast():
-                real, fake = discriminator(_label(visible)), discriminator(fused.detach(), update=False)
+                real, fake = discriminator(label(visible)), discriminator(fused.detach(), update=False)
             loss = fusiongan_discriminator_loss(real.float(), fake.float(), step.generator)
             judged = step.descend("discriminator", loss)
         with step.autocast():
             score = discriminator(fused, update=False)
         fused = fused.float()
-        labels = _label(infrared), _label(visible)
+        labels = label(infrared), label(visible)
         loss = fusiongan_generator_loss(*labels, fused, score.float(), step.generator)
         content = 100 * fusiongan_content(*labels, fused.detach()).item()
         return {"loss": step.descend("generator", loss), "content": content, "discriminator": judged}
@@ -67,7 +67,7 @@ class FusionGANRecipe(Recipe):
         """The content, as it weighs in training."""
         infrared, visible = 2 * infrared - 1, 2 * visible - 1
         fused = networks["generator"](infrared, visible)
-        return 100 * fusiongan_content(_label(infrared), _label(visible), fused)
+        return 100 * fusiongan_content(label(infrared), label(visible), fused)
 
     def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
         """The generator; corrected, with the weights that it worked with in training."""
@@ -79,7 +79,7 @@ class FusionGANRecipe(Recipe):
         return state
 
 
-def _label(image: Tensor) -> Tensor:
+def label(image: Tensor) -> Tensor:
     """The part of a window that a result covers."""
     border = FusionGANGenerator.border
     return image[..., border:-border, border:-border]

@@ -8,8 +8,11 @@ from typing import Any
 
 import datasets
 from fusion.method import FusionError, resolve_device
-from fusion.training.recipes import RECIPES, recipe_for
-from fusion.training.trainer import Settings, train
+from fusion.reference.supervision import References
+from fusion.training.recipes import RECIPES, Recipe, recipe_for
+from fusion.training.supervised import supervised_recipe_for
+from fusion.training.trainer import Settings, train, weights_name
+from fusion.weights import find_weights
 
 
 def add_parser(commands: Any) -> None:
@@ -17,11 +20,16 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a network by its own published recipe")
     add = parser.add_argument
     add("network", choices=sorted(RECIPES))
-    add("--supervision", choices=("original",), default="original", help="what the loss compares with: the sources")
+    supervision = "what the loss compares with: the sources as its authors do, or references"
+    add("--supervision", choices=("original", "rts"), default="original", help=supervision)
+    add("--references", type=Path, metavar="DIR", help="of python -m fusion references, for rts")
+    add("--k", type=int, default=5, help="references a pair that are used (default %(default)s)")
+    add("--aggregation", choices=("weighted", "mean", "max"), default="weighted", help="of several references")
+    add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
     add("--dataset", default="roadscene", metavar="NAME")
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
-    add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NETWORK); resumes there")
+    add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
     add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
@@ -34,13 +42,23 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(command=_train)
 
 
+def _recipe(options: argparse.Namespace) -> Recipe:
+    if options.supervision == "original":
+        return recipe_for(options.network, options.recipe == "published")
+    if options.recipe == "published":
+        raise FusionError("recipes with references exist in their corrected form alone; leave out --recipe")
+    if options.references is None:
+        raise FusionError("--supervision rts needs --references DIR; python -m fusion references makes them")
+    return supervised_recipe_for(options.network, options.aggregation)
+
+
 def _train(options: argparse.Namespace) -> int:
-    recipe = recipe_for(options.network, options.recipe == "published")
+    recipe = _recipe(options)
     if options.patch and recipe.patch_is_fixed:
         raise FusionError(f"{options.network} trains on {recipe.patch}x{recipe.patch} patches alone; leave out --patch")
     recipe.patch, recipe.batch = options.patch or recipe.patch, options.batch or recipe.batch
     recipe.learning_rate = options.learning_rate or recipe.learning_rate
-    out = options.out or Path("training", options.network)
+    out = options.out or Path("training", weights_name(recipe))
     settings = Settings(
         out,
         resolve_device(options.device),
@@ -48,6 +66,8 @@ def _train(options: argparse.Namespace) -> int:
         half=options.half,
         schedule=options.schedule,
         seed=options.seed,
+        initial=None if options.init == "scratch" else find_weights(options.network, options.init),
+        references=References(options.references, options.k) if options.references else None,
     )
     manifest = train(recipe, datasets.load(options.dataset, root=options.root), settings, options.budget)
     if manifest:
@@ -56,5 +76,5 @@ def _train(options: argparse.Namespace) -> int:
             f"{record['share_of_published_steps']:.1%} of the published steps, "
             f"{record['share_of_published_pixels']:.1%} of the pixels"
         )
-        print(f"{out / options.network}.safetensors: {record['steps']} steps, {record['seconds']} s, {shares}")
+        print(f"{out / weights_name(recipe)}.safetensors: {record['steps']} steps, {record['seconds']} s, {shares}")
     return 0

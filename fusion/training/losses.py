@@ -111,8 +111,13 @@ def ddcgan_content(infrared: Tensor, visible: Tensor, fused: Tensor) -> Tensor:
     return (intensity / 16 + 1.2 * gradient).mean()
 
 
+def ddcgan_judgement(probability: Tensor) -> Tensor:
+    """``-log p`` of each sample, finite at 0."""
+    return -torch.log(probability + _LOG_EPS)
+
+
 def _minus_log(probability: Tensor) -> Tensor:
-    return -torch.log(probability + _LOG_EPS).mean()
+    return ddcgan_judgement(probability).mean()
 
 
 def ddcgan_adversarial(of_visible: Tensor, of_infrared: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from torch.nn.functional import interpolate
 
 from datasets.files import sha256_bytes
 from datasets.images import luminance, to_float
-from datasets.pairs import PairDataset
+from datasets.pairs import Pair, PairDataset
 from fusion.method import FusionError
+from fusion.reference.supervision import References
 from fusion.training.recipe import Crop
 
 VALIDATION_SHARE = 1 / 7
@@ -41,9 +42,10 @@ class Patches:
         augment: flip and turn patches by quarter turns.
         crop: see `fusion.training.recipe.Crop`.
         stride: of the grid, if that is the crop.
+        references: what else is cut at the same place, to train on.
 
     Raises:
-        FusionError: no pair is large enough.
+        FusionError: no pair is large enough, or one has no references.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class Patches:
         augment: bool = False,
         crop: Crop = "anywhere",
         stride: int | None = None,
+        references: References | None = None,
     ) -> None:
-        pairs = (torch.cat((infrared, luminance(visible))) for infrared, visible in (pair.read() for pair in dataset))
-        self.pairs = [_resized(pair, size) if crop == "resized" else pair for pair in pairs]
-        self.pairs = [pair for pair in self.pairs if min(pair.shape[1:]) >= size]
+        read = [_read(pair, references) for pair in dataset]
+        read = [(_resized(images, size), weights) for images, weights in read] if crop == "resized" else read
+        read = [(images, weights) for images, weights in read if min(images.shape[1:]) >= size]
+        self.pairs, self.weights = [images for images, _ in read], [weights for _, weights in read]
         if not self.pairs:
             raise FusionError(f"{dataset.name} has no pair of at least {size}x{size} pixels to cut patches from")
         self.size, self.seed, self.augment = size, seed, augment
@@ -82,8 +86,10 @@ class Patches:
             for index, pair in enumerate(self.pairs)
         ]
 
-    def batch(self, step: int, count: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
-        """Infrared and visible patches of a step, ``float32 [count / world, 1, size, size]`` in 0..1.
+    def batch(self, step: int, count: int, rank: int = 0, world: int = 1) -> tuple[Tensor, ...]:
+        """Infrared and visible patches of a step, ``float32 [B, 1, size, size]`` in 0..1, B = count / world.
+
+        With references, these, ``[B, K, size, size]``, and their weights, ``[B, K]``, come third and fourth.
 
         Args:
             step: number of the step, from 0.
@@ -92,18 +98,19 @@ class Patches:
             world: how many processes there are.
         """
         own = range(rank * count // world, (rank + 1) * count // world)
-        patches = torch.stack([self._patch(step, step * count + index, index) for index in own])
-        infrared, visible = to_float(patches).split(1, dim=1)
-        return infrared, visible
+        cut, weights = zip(*(self._patch(step, step * count + index, index) for index in own), strict=True)
+        patches = to_float(torch.stack(cut))
+        sources = patches[:, :1], patches[:, 1:2]
+        return sources if patches.shape[1] == 2 else (*sources, patches[:, 2:], torch.stack(weights))
 
-    def _patch(self, step: int, number: int, index: int) -> Tensor:
+    def _patch(self, step: int, number: int, index: int) -> tuple[Tensor, Tensor]:
         random = np.random.default_rng((self.seed, step, index))
         pair, top, left = self.fixed[number % len(self.fixed)] if self.fixed else self._anywhere(random)
         patch = self.pairs[pair][:, top : top + self.size, left : left + self.size]
         if self.augment:
             patch = torch.rot90(patch, int(random.integers(4)), (1, 2))
             patch = patch.flip(2) if random.integers(2) else patch
-        return patch
+        return patch, self.weights[pair]
 
     def _anywhere(self, random: np.random.Generator) -> tuple[int, int, int]:
         pair = int(random.choice(len(self.pairs), p=self.shares))
@@ -111,14 +118,29 @@ class Patches:
         return pair, top, left
 
 
+def _read(pair: Pair, references: References | None) -> tuple[Tensor, Tensor]:
+    """Infrared, visible and references, ``uint8 [2 + K, H, W]``, and the references' weights, ``[K]``."""
+    infrared, visible = pair.read()
+    sources = torch.cat((infrared, luminance(visible)))
+    if references is None:
+        return sources, torch.empty(0)
+    images, weights = references.read(pair.name)
+    if images.shape[1:] != sources.shape[1:]:
+        raise FusionError(f"{pair.name}: references of {list(images.shape[1:])} for {list(sources.shape[1:])} pixels")
+    return torch.cat((sources, images)), weights
+
+
 def _resized(pair: Tensor, size: int) -> Tensor:
     return interpolate(pair[None], size=(size, size), mode="nearest")[0]
 
 
-def fixed_patches(dataset: PairDataset, smallest: int, size: int, count: int) -> tuple[Tensor, Tensor]:
+def fixed_patches(
+    dataset: PairDataset, smallest: int, size: int, count: int, references: References | None = None
+) -> tuple[Tensor, ...]:
     """The same patches of held-out pairs every time, to watch a training with; see `Patches.batch`.
 
     They are of `size` pixels; smaller if no pair is as large: of a multiple of 16, or `smallest`.
     """
     largest = max(min(pair.shape[1:]) for pair in Patches(dataset, smallest, seed=0).pairs)
-    return Patches(dataset, max(smallest, min(size, largest // 16 * 16)), seed=0).batch(0, count)
+    side = max(smallest, min(size, largest // 16 * 16))
+    return Patches(dataset, side, seed=0, references=references).batch(0, count)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from fusion.networks.blocks import BatchStatisticsNorm
+from fusion.weights import read_weights
 
 Crop = Literal["anywhere", "grid", "centre", "resized"]
 """How patches come from images: anywhere at random; windows of a regular grid, in order; the middle of each image, in
@@ -46,6 +48,7 @@ class Recipe(ABC):
 
     Attributes:
         network: key of the network.
+        supervision: what the loss compares with: "original", the sources as the authors do, or "rts", references.
         trained_on: the authors' training set.
         patch: side of the square training patches in pixels.
         patch_is_fixed: whether the networks work with that size alone.
@@ -60,6 +63,7 @@ class Recipe(ABC):
     """
 
     network: ClassVar[str]
+    supervision: ClassVar[str] = "original"
     trained_on: ClassVar[str]
     patch: int
     patch_is_fixed: ClassVar[bool] = False
@@ -100,6 +104,10 @@ class Recipe(ABC):
         """
         return 1.0
 
+    def initialise(self, networks: nn.ModuleDict, weights: Path) -> None:
+        """Start the fusing network from a safetensors file; adversaries keep their random weights."""
+        read_weights(networks["generator"], weights)
+
     def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
         """The state dict that is shipped."""
         return dict(networks["generator"].state_dict())
@@ -107,6 +115,7 @@ class Recipe(ABC):
     def facts(self) -> dict[str, Any]:
         """What is recorded with the weights about how they were trained."""
         return {
+            "supervision": self.supervision,
             "recipe": "published" if self.published else "corrected",
             "patch": self.patch,
             "batch": self.batch,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from fusion.training.losses import (
     swinfusion_loss,
 )
 from fusion.training.recipe import Recipe, Step, freeze_affine
+from fusion.weights import read_weights
 
 __all__ = ["RECIPES", "Recipe", "Step", "recipe_for"]
 
@@ -232,11 +234,20 @@ class SwinFusionRecipe(OneLoss):
     def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
         """One step down the loss, then the average follows."""
         losses = super().step(step, infrared, visible)
+        self.follow(step)
+        return losses
+
+    def follow(self, step: Step) -> None:
+        """Move the running average towards the weights as they are after a step."""
         average, network = step.networks["average"].parameters(), step.networks["generator"].parameters()
         decay = self.decay if self.published else min(self.decay, (1 + step.number) / (10 + step.number))
         for mean, new in zip(average, network, strict=True):
             mean.lerp_(new.detach(), 1 - decay)
-        return losses
+
+    def initialise(self, networks: nn.ModuleDict, weights: Path) -> None:
+        """Network and running average alike."""
+        for network in networks.values():
+            read_weights(network, weights)
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
         """The loss of the running average."""

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from datasets.files import write_atomic
+from datasets.files import sha256_file, write_atomic
 from datasets.pairs import PairDataset
 from fusion.method import FusionError
+from fusion.reference.supervision import References
 from fusion.training.patches import Patches, fixed_patches, training_split
 from fusion.training.recipe import Recipe, Step
 from fusion.weights.manifest import Manifest, write_weights
@@ -66,6 +67,8 @@ class Settings:
         half: weights are shipped in half precision, which halves their size.
         schedule: steps that the recipe's schedule is stretched or squeezed to; None: the published number.
         seed: of initial weights, patches and everything else random.
+        initial: weights that the fusing network starts from; None: its authors' random ones.
+        references: what recipes of references train on.
         validate_every, save_every: in steps and seconds.
         validation_patches: how many patches of held-out pairs the validation curve is of.
         validation_side: of these patches in pixels, if those trained on are not larger. Networks that normalise by
@@ -79,6 +82,8 @@ class Settings:
     half: bool = False
     schedule: int | None = None
     seed: int = 0
+    initial: Path | None = None
+    references: References | None = None
     validate_every: int = 100
     validation_patches: int = 4
     validation_side: int = 256
@@ -114,19 +119,25 @@ def _train(
 ) -> Manifest | None:
     seen, held_out = training_split(dataset)
     crop = recipe.crop if recipe.published else "anywhere"
-    patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride)
+    given = settings.references
+    if (given is not None) != (recipe.supervision == "rts"):
+        raise FusionError(f"supervision {recipe.supervision}: references go with rts, and only with it")
+    patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride, given)
     published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // type(recipe).batch)
     schedule = settings.schedule or published_steps
     limit = Budget.parse(budget, schedule)
-    fixed = fixed_patches(held_out, recipe.patch, settings.validation_side, settings.validation_patches)
+    fixed = fixed_patches(held_out, recipe.patch, settings.validation_side, settings.validation_patches, given)
     validation = tuple(image.to(settings.device) for image in fixed)
 
     torch.manual_seed(settings.seed)
-    networks = recipe.build().to(settings.device)
+    networks = recipe.build()
+    if settings.initial is not None:
+        recipe.initialise(networks, settings.initial)
+    networks = networks.to(settings.device)
     if settings.channels_last:
         networks = networks.to(memory_format=torch.channels_last)
     optimizers = recipe.optimizers(networks)
-    state = State(recipe, settings, networks, optimizers, seen.fingerprint(), schedule)
+    state = State(recipe, settings, networks, optimizers, _data(seen, given), schedule)
     state.restore()
 
     def descend(name: str, loss: Tensor) -> float:
@@ -162,6 +173,13 @@ def _train(
         state.log[-1].setdefault("validation", _validate(recipe, networks, validation))
     state.save()
     return _export(state, published_steps)
+
+
+def _data(seen: PairDataset, references: References | None) -> dict[str, str]:
+    """Hashes of what is trained on."""
+    split = {"split": seen.fingerprint()}
+    names = [pair.name for pair in seen]
+    return split if references is None else {**split, "references": references.fingerprint(names)}
 
 
 def _agreed(go_on: bool, world: int) -> bool:
@@ -211,15 +229,15 @@ class State:
         settings: Settings,
         networks: nn.ModuleDict,
         optimizers: dict[str, Optimizer],
-        split: str,
+        data: dict[str, str],
         schedule: int,
     ) -> None:
         self.recipe, self.settings, self.networks, self.optimizers = recipe, settings, networks, optimizers
         self.identity = {
             "network": recipe.network,
-            "supervision": "original",
             **recipe.facts(),
-            "split": split,
+            **data,
+            **({"initial": sha256_file(settings.initial)} if settings.initial else {}),
             "seed": settings.seed,
             "schedule": schedule,
         }
@@ -288,8 +306,13 @@ def _export(state: State, published_steps: int) -> Manifest:
         "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
     tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
-    path = settings.out / f"{recipe.network}.safetensors"
+    path = settings.out / f"{weights_name(recipe)}.safetensors"
     return write_weights(path, tensors, recipe.network, "Apache-2.0", recipe=record)
+
+
+def weights_name(recipe: Recipe) -> str:
+    """What the weights of a recipe are called: as the method that uses them."""
+    return recipe.network if recipe.supervision == "original" else f"{recipe.network}+{recipe.supervision}"
 
 
 def _pixels(recipe: Recipe) -> int:
