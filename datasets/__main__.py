@@ -1,4 +1,4 @@
-"""Data sets on the command line: list, show, download, verify, render."""
+"""Data sets on the command line: list, show, download, verify, compare, render."""
 
 from __future__ import annotations
 
@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=int, default=1, help="processes; -1 is one a core (default: 1)")
     command.add_argument("--limit", type=int, help="check the first so many pairs only")
     command.set_defaults(run=_verify)
+
+    command = commands.add_parser("compare", help="statistics of data sets side by side: the first against the others")
+    command.add_argument("names", nargs="+", metavar="NAME", help="synthetic, challenge, roadscene, vifb ...")
+    command.add_argument("--root", type=Path, help="folder that holds the published ones")
+    command.add_argument("--limit", type=int, default=40, help="pairs of each, evenly spaced (default: 40)")
+    command.set_defaults(run=_compare)
 
     command = commands.add_parser("render", help="write synthetic pairs and clips, with labels")
     command.add_argument("--condition", default="night", help="day, night, fog ..., or all (default: night)")
@@ -154,6 +160,25 @@ def _verify(options: argparse.Namespace) -> int:
     parts = (f"{counts[name]} {name}{'' if counts[name] == 1 else 's'}" for name in ("error", "warning", "note"))
     print(f"{dataset.name}: {len(dataset)} pairs, {', '.join(parts)}")
     return 1 if counts["error"] else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from datasets.statistics import compare, measure_pair, spread_out
+
+    sets = [load(name, None if _is_rendered(name) else options.root) for name in options.names]
+    sets = [spread_out(dataset, options.limit) for dataset in sets]
+    rows = []
+    for name, quantiles, inside in compare([[measure_pair(pair) for pair in dataset] for dataset in sets]):
+        cells = ["-" if low != low else f"{middle:.3g} [{low:.3g}, {high:.3g}]" for low, middle, high in quantiles]
+        rows.append((name, *cells, {True: "yes", False: "NO", None: ""}[inside]))
+    heads = ("", *(f"{dataset.name} ({len(dataset)})" for dataset in sets), "inside")
+    print(tabulate(rows, headers=heads, tablefmt="simple", disable_numparse=True))
+    print("median [10th, 90th percentile]; inside: the first one's median within the others' percentiles")
+    return 0
+
+
+def _is_rendered(name: str) -> bool:
+    return name.partition("/")[0] in ("synthetic", "challenge")
 
 
 def _render(options: argparse.Namespace) -> int:

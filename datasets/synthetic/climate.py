@@ -28,8 +28,8 @@ class Swing(NamedTuple):
 
 SWINGS = {
     "air": Swing(0.0, 1.0, 0.0),
-    "asphalt": Swing(3.4, 1.25, 2.0),
-    "pavement": Swing(2.2, 1.15, 1.5),
+    "asphalt": Swing(2.6, 1.25, 2.0),
+    "pavement": Swing(1.5, 1.15, 1.5),
     "soil": Swing(0.8, 1.2, 1.0),
     "grass": Swing(-1.9, 1.05, -0.5),
     "foliage": Swing(-0.6, 0.9, 0.0),
@@ -65,11 +65,11 @@ def temperatures(
         wave = np.cos(2 * np.pi * (hour - 15 - clear * course.lag) / 24)
         degrees[name] = float(mean + clear * course.offset + swing * factor * wave)
     air = degrees["air"]
-    skin = SKIN - 0.13 * max(0.0, 24 - air) + warmer
+    skin = SKIN - 0.24 * max(0.0, 24 - air) + warmer
     degrees |= {
         "sky": sky,
         "skin": skin,
-        "cloth": air + 0.55 * (skin - air) + warmer,
+        "cloth": air + 0.66 * (skin - air) + warmer,
         "heated": air + 0.5 * max(ROOM - air, 1.0),
         "engine": air + 23.0,
         "tyre": air + 12.0,

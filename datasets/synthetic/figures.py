@@ -62,7 +62,7 @@ class Clothes:
     def __init__(self, outfit: Outfit, condition: Condition) -> None:
         degrees = condition.temperatures
         skin, cloth, air = degrees["skin"], degrees["cloth"], degrees["air"]
-        jacket = cloth - outfit.insulation * 0.5 * (cloth - air)
+        jacket = cloth - outfit.insulation * 0.45 * (cloth - air)
 
         def worn(colour: Colour, celsius: float, emissivity: float = 0.95) -> Material:
             return Material(colour, celsius, emissivity, person=1.0)
@@ -73,7 +73,7 @@ class Clothes:
         self.shoes = worn(outfit.shoes, air + 0.40 * (cloth - air), 0.94)
         self.skin = worn(outfit.skin, skin - 1.5, 0.98)
         self.face = worn(outfit.skin, skin, 0.98)
-        self.hair = worn(outfit.hair, skin - 0.42 * (skin - air), 0.96)
+        self.hair = worn(outfit.hair, skin - 0.48 * (skin - air), 0.96)
         self.hood = worn(outfit.jacket, jacket + 1.0)
         self.hat = worn(outfit.hat or outfit.jacket, air + 0.55 * (cloth - air))
         self.backpack = worn(outfit.backpack or outfit.jacket, air + 0.25 * (cloth - air), 0.94)
@@ -117,11 +117,11 @@ class _Torso(Painter):
         pose, size, spine = self.pose, self.size, self.pose.spine
         hem, flare = (0.50, 1.22) if self.outfit.coat else (0.05, 1.0)
         rings = [
-            self._ring(pose.chest + 0.125 * size * spine, 0.070, 0.062),
-            self._ring(pose.chest + 0.070 * size * spine, 0.180, 0.092),
-            self._ring(pose.chest - 0.040 * size * spine, 0.188, 0.124),
-            self._ring(pose.pelvis + 0.16 * size * spine, 0.160, 0.112),
-            self._ring(pose.pelvis - 0.05 * size * spine, 0.176, 0.124),
+            self._ring(pose.chest + 0.125 * size * spine, 0.085, 0.075),
+            self._ring(pose.chest + 0.070 * size * spine, 0.186, 0.110),
+            self._ring(pose.chest - 0.040 * size * spine, 0.196, 0.142),
+            self._ring(pose.pelvis + 0.16 * size * spine, 0.176, 0.132),
+            self._ring(pose.pelvis - 0.05 * size * spine, 0.188, 0.138),
         ]
         if self.outfit.coat:
             rings.append(self._ring(pose.pelvis - hem * size * UP, 0.176 * flare, 0.124 * flare))
@@ -178,8 +178,8 @@ class _Head(Painter):
         rod = Capsule(
             head - point(0, 0.055 * size, 0) + self.pose.forward * 0.02,
             head + point(0, 0.055 * size, 0),
-            0.072 * size,
-            0.098 * size,
+            0.075 * size,
+            0.103 * size,
         )
         window, cover, normals = rod.coverage(camera)
         shape = (*window.shape, CHANNELS)
@@ -191,7 +191,7 @@ class _Head(Painter):
         height = np.clip((ends[0, 1] - rows) / max(float(ends[0, 1] - ends[1, 1]), 1e-6), -1, 2)
         looks = normals @ self.pose.forward.astype(np.float32)
         # Hair line: high on the forehead, down to the neck behind.
-        bald = looks - 0.45 if self.outfit.hood else 0.75 * looks + 0.75 - 0.75 * np.maximum(height, 0.2)
+        bald = looks - 0.45 if self.outfit.hood else 0.9 * looks + 0.55 - 0.85 * np.maximum(height, 0.2)
         share = np.clip(0.5 + 3 * bald, 0, 1)[..., None].astype(np.float32)
         values = face * share + hair * (1 - share)
         if self.outfit.hat and not self.outfit.hood:
@@ -236,9 +236,9 @@ def figure_parts(pose: Joints, size: float, girth: float, outfit: Outfit, condit
 def _leg(pose: Joints, side: int, size: float, girth: float, warm: Clothes) -> Part:
     hip, knee, ankle, toe = pose.hips[side], pose.knees[side], pose.ankles[side], pose.toes[side]
     rods = (
-        (Capsule(ankle - point(0, 0.02, 0), toe, 0.050 * size, 0.038 * size), warm.shoes),
-        (Capsule(hip, knee, 0.092 * size * girth, 0.064 * size), warm.trousers),
-        (Capsule(knee, ankle, 0.062 * size, 0.046 * size), warm.shank),
+        (Capsule(ankle - point(0, 0.02, 0), toe, 0.056 * size, 0.044 * size), warm.shoes),
+        (Capsule(hip, knee, 0.098 * size * girth, 0.074 * size), warm.trousers),
+        (Capsule(knee, ankle, 0.072 * size, 0.058 * size), warm.shank),
     )
     # The jacket hangs over the hips, so that legs come before the torso.
     return float(knee[2] + hip[2]) / 2 + 0.5, Rods(rods)
@@ -249,8 +249,8 @@ def _arm(pose: Joints, side: int, size: float, girth: float, warm: Clothes) -> P
     hand = wrist + (wrist - elbow) * 0.30
     rods = (
         (Capsule(wrist, hand, 0.036 * size, 0.034 * size), warm.skin),
-        (Capsule(shoulder, elbow, 0.064 * size * girth, 0.048 * size), warm.jacket),
-        (Capsule(elbow, wrist, 0.047 * size, 0.038 * size), warm.forearm),
+        (Capsule(shoulder, elbow, 0.072 * size * girth, 0.057 * size), warm.jacket),
+        (Capsule(elbow, wrist, 0.056 * size, 0.046 * size), warm.forearm),
     )
     middle = float(pose.pelvis[2])
     return float(shoulder[2] + elbow[2]) / 2 + 0.02 * np.sign(shoulder[2] - middle), Rods(rods)

@@ -14,7 +14,7 @@ from datasets.synthetic.noise import Field
 from datasets.synthetic.surface import ALPHA, EMISSIVITY, TEMPERATURE, Values
 from datasets.synthetic.take import Take
 
-OPTICS_BLUR = 0.0012
+OPTICS_BLUR = 0.0017
 """Standard deviation of the optics' blur, as a share of the picture's width."""
 
 DEGREE = 4 / 300

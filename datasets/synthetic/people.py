@@ -117,7 +117,7 @@ class Person:
         layer.tint(np.clip(1 + 0.15 * creases, 0.4, 1.6))
         towards = np.clip(-layer.values[..., NORMAL][..., 2], 0, 1)
         # Seen at a grazing angle, cloth shows the cooler air around it.
-        layer.warm((1.25 * patches - 2.6 * (1 - towards) ** 2).astype(np.float32))
+        layer.warm((1.6 * patches - 4.5 * (1 - towards) ** 1.6).astype(np.float32))
 
 
 def _ball(centre: Points, radius: float) -> Points:

@@ -94,8 +94,8 @@ def walking(
     return Joints(
         pelvis=pelvis,
         chest=upper + UP * TRUNK * size,
-        neck=upper + UP * 0.55 * size,
-        head=upper + UP * 0.70 * size + forward * 0.02,
+        neck=upper + UP * 0.54 * size,
+        head=upper + UP * 0.685 * size + forward * 0.02,
         hips=hips,
         knees=knees,
         ankles=ankles,

@@ -45,9 +45,9 @@ def draw_take(seed: int) -> Take:
         balance=(1 + warm, 1.0, 1 - warm + float(generator.normal(0, 0.02))),
         veil=float(generator.uniform(0.0, 0.12)),
         quality=int(generator.integers(84, 97)),
-        equalisation=float(generator.uniform(0.35, 0.85)),
-        headroom=float(generator.uniform(0.35, 1.0)),
-        detail=float(generator.uniform(0.3, 1.2)),
-        grain=float(generator.uniform(0.04, 0.11)),
+        equalisation=float(generator.uniform(0.1, 0.65)),
+        headroom=float(generator.uniform(0.3, 1.0)),
+        detail=float(generator.uniform(0.0, 0.35)),
+        grain=float(generator.uniform(0.03, 0.08)),
         vignette=float(generator.uniform(0.1, 0.8)),
     )
