@@ -15,8 +15,10 @@ from tabulate import tabulate
 
 from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
+from benchmark.downstream import Effort
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
+from benchmark.prediction import predictions, predictions_table
 from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, real_folder
 from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
@@ -28,6 +30,7 @@ from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
+from downstream.detector import default_weights
 from fusion import FusionError, load
 from fusion import names as method_names
 from fusion.method import resolve_device
@@ -66,8 +69,15 @@ def _run(options: argparse.Namespace) -> int:
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
     print(render(boards, "terminal"))
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
+    if summary.effort:
+        print(_effort(summary.effort, summary.seconds))
     _print_failures(summary)
     return EXIT_FAILURES if summary.failed else 0
+
+
+def _effort(effort: Effort, total: float) -> str:
+    looked = f"{effort.looked} pictures looked at now, {effort.reused} still valid from before"
+    return f"detector: {looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s"
 
 
 def _print_failures(summary: Summary) -> None:
@@ -145,6 +155,11 @@ def _transfer(options: argparse.Namespace) -> int:
     return 0
 
 
+def _predict(options: argparse.Namespace) -> int:
+    print(predictions_table(*predictions(options.run)))
+    return 0
+
+
 def _metrics_check(options: argparse.Namespace) -> int:
     folders = options.golden or [folder for folder in (STORED, real_folder()) if folder.is_dir()]
     references = [ReferenceValues(folder) for folder in folders]
@@ -217,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     moved.add_argument("first", type=Path, help="run directory")
     moved.add_argument("second", type=Path, help="run directory")
     moved.set_defaults(command=_transfer)
+    predict = commands.add_parser("predict", help="which metric ranks methods as detection and tracking do")
+    predict.add_argument("run", type=Path, help="run directory, made with --detect")
+    predict.set_defaults(command=_predict)
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
     folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
@@ -256,4 +274,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
     add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     add("--seed", type=int, help="of everything random (default: 0)")
+    group = parser.add_argument_group("people", "what fused images are good for; needs the extra 'downstream'")
+    add = group.add_argument
+    add("--detect", action="store_true", default=None, help="find people in the fused images of labelled pairs")
+    add("--track", action="store_true", default=None, help="and follow them through sequences; brings --detect in")
+    add("--detector", metavar="FILE", help=f"weights that ultralytics loads (default: {default_weights()})")
+    add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: 640)")
+    labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
+    add("--labels", metavar="PATH", help=labels)
     parser.set_defaults(command=_run)

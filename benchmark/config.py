@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from benchmark.metrics import MetricError, expand
+from downstream.pictures import CONTROLS
 from fusion import FusedFolder, FusionError
 from fusion.registry import default_names, names
 
@@ -43,6 +44,12 @@ class RunConfig:
         jobs: worker processes; 0: one a processor core.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of everything random.
+        labels: where the user's own pairs have labels, see `downstream.labels.with_labels`; a ``.txt`` file
+            (MOTChallenge) makes them frames of one sequence.
+        detect: whether people are detected in the fused images of labelled pairs, and in both sources.
+        track: whether they are followed through sequences; goes with `detect`, and brings it in.
+        detector: weights file or official name; None: `downstream.detector.default_weights`.
+        image_size: longer side in pixels that the detector sees.
     """
 
     out: Path
@@ -58,6 +65,11 @@ class RunConfig:
     jobs: int = 0
     device: str = "auto"
     seed: int = 0
+    labels: Path | None = None
+    detect: bool = False
+    track: bool = False
+    detector: str | None = None
+    image_size: int = 640
 
     def checked(self) -> RunConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
@@ -69,6 +81,10 @@ class RunConfig:
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
         if self.value_range and self.value_range[0] >= self.value_range[1]:
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
+        if self.labels and not self.infrared:
+            raise ConfigError("--labels go with --infrared and --visible; published data sets have their own")
+        if self.detector and not (self.detect or self.track):
+            raise ConfigError(f"--detector {self.detector} has nothing to do without --detect")
         try:
             metrics = expand(self.metrics)
             folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
@@ -81,11 +97,16 @@ class RunConfig:
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:
             raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
+        taken = sorted(set(CONTROLS) & set(entries)) if self.detect or self.track else []
+        if taken:
+            raise ConfigError(f"a method is called {taken[0]}, as one camera alone is in tables; give it another name")
         return replace(
             self,
             metrics=metrics,
             methods=methods,
             datasets=() if self.infrared else tuple(dict.fromkeys(self.datasets)) or ("synthetic",),
+            detect=self.detect or self.track,
+            detector=_absolute_file(self.detector),
             fused=tuple(f"{folder.name}={folder.pattern}" for folder in folders),
             **{key: path.absolute() for key in _PATHS if (path := getattr(self, key)) is not None},
         )
@@ -123,8 +144,16 @@ def read_config(path: Path) -> dict[str, Any]:
     return dict(content.get("config", content))
 
 
-_PATHS = ("out", "root", "infrared", "visible")
+_PATHS = ("out", "root", "infrared", "visible", "labels")
 _LISTS = ("datasets", "methods", "fused", "metrics")
+_FLAGS = ("detect", "track")
+_TEXTS = ("device", "detector")
+
+
+def _absolute_file(detector: str | None) -> str | None:
+    """A file from the root on, so that run.yaml can be given elsewhere; official names stay as they are."""
+    path = Path(detector).expanduser() if detector else None
+    return str(path.absolute()) if path and path.is_file() else detector
 
 
 def _typed(key: str, value: Any) -> Any:
@@ -135,7 +164,11 @@ def _typed(key: str, value: Any) -> Any:
     if key == "value_range":
         low, high = value
         return float(low), float(high)
-    return str(value) if key == "device" else int(value)
+    if key in _FLAGS:
+        if not isinstance(value, bool):
+            raise ValueError(f"{key}: expected true or false, found {value!r}")
+        return value
+    return str(value) if key in _TEXTS else int(value)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import yaml
 from filelock import FileLock, Timeout
@@ -22,19 +23,34 @@ from tqdm import tqdm
 
 import datasets
 from benchmark.config import ConfigError, RunConfig
+from benchmark.downstream import Effort, Observer, blank_boards, observe, prepare
 from benchmark.metrics import get
 from benchmark.provenance import made_by
 from benchmark.store import Row, Store, file_name
+from benchmark.tasks import read_boards, write_boards
 from benchmark.work import DISK_ERRORS, MethodTask, PairTask, do_pair
+from datasets.boxes import BoxesError
 from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_atomic
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
+from downstream import DownstreamError
+from downstream.labels import with_labels
+from downstream.pictures import as_sequence, pictures_of_pairs
 from fusion import FusedFolder, FusionError, load
 from fusion.method import resolve_device
 
 
 class RunError(RuntimeError):
     """A run that had to stop half way; the message says why and what to do. Everything finished is kept."""
+
+
+class Failure(NamedTuple):
+    """A value that is missing: why, and of what; `name` is that of a pair or a sequence."""
+
+    reason: str
+    dataset: str
+    method: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -44,14 +60,18 @@ class Summary:
     Attributes:
         done: fused images worked on now.
         kept: fused images whose scores were still valid.
-        failed: rows of this run without a number.
+        failed: rows of this run without a number, and pictures and sequences that could not be scored.
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
+        seconds: the whole run's.
+        effort: what the detector had to do, if there was one.
     """
 
     done: int
     kept: int
     failed: int
     reasons: list[tuple[str, int, str]]
+    seconds: float
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True)
@@ -67,21 +87,31 @@ def run(config: RunConfig) -> Summary:
     """Run a checked configuration; safe to interrupt and to give again.
 
     Raises:
-        ConfigError: data set, method or device that is not there, or a run directory another process works in.
-        RunError: the disk is full or read-only, or a worker process died.
+        ConfigError: data set, method, device or detector that is not there, or a run directory another process works
+            in.
+        RunError: the disk is full or read-only, a worker process died, or the detector failed.
         StoreError: scores of an earlier run are damaged.
     """
+    start = perf_counter()
     device = _device(config.device)
     sets = load_datasets(config)
     entrants = [*map(_bundled, config.methods), *map(_from_folder, config.fused)]
+    observer = prepare(config, sets, device) if config.detect else None
     try:
         config.out.mkdir(parents=True, exist_ok=True)
         with FileLock(config.out / ".lock", timeout=0):
             store = Store(config.out)
             _remove_unfinished(config.out)
             store.compact()
-            made_by = _write_description(config, sets, entrants, device)
-            return _run_locked(config, device, made_by, sets, entrants, store)
+            made_by = _write_description(config, sets, entrants, device, observer)
+            if observer:
+                write_boards(config.out, blank_boards(observer, sets))  # scores of before are not of what comes now
+            done, kept, failures = _run_locked(config, device, made_by, sets, entrants, store)
+            effort = None
+            if observer:
+                effort, more = _observe(config.out, observer, sets, entrants)
+                failures += more
+            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort)
     except Timeout as error:
         raise ConfigError(
             f"{config.out}: another run is working in this directory; wait or give another --out"
@@ -90,6 +120,10 @@ def run(config: RunConfig) -> Summary:
         raise RunError(
             "a worker process died, most likely for lack of memory; give the same command again with fewer --jobs: "
             "everything finished so far is kept"
+        ) from error
+    except (DownstreamError, BoxesError) as error:
+        raise RunError(
+            f"{error}; mend that and give the same command again: everything finished so far is kept"
         ) from error
     except OSError as error:
         remedy = "make room or choose another --out, and" if error.errno in DISK_ERRORS else "mend that and"
@@ -101,7 +135,10 @@ def run(config: RunConfig) -> Summary:
 
 def _remove_unfinished(out: Path) -> None:
     """Delete temporary files of a run that was killed while writing."""
-    for path in (*out.glob(".*.part"), *(out / "fused").rglob(".*.part"), *(out / "scores").rglob(".*.part")):
+    for folder in ("fused", "scores", "detections", "tracks"):
+        for path in (out / folder).rglob(".*.part"):
+            path.unlink(missing_ok=True)
+    for path in out.glob(".*.part"):
         path.unlink(missing_ok=True)
 
 
@@ -112,7 +149,8 @@ def _run_locked(
     sets: Sequence[PairDataset],
     entrants: Sequence[Entrant],
     store: Store,
-) -> Summary:
+) -> tuple[int, int, list[Failure]]:
+    """Fuse and measure; images worked on, images kept, and the values that are missing."""
     jobs = config.jobs or (1 if device.startswith("cuda") else cpu_count())
     threads = max(1, cpu_count() // jobs)
     plan = _plan(config, sets, entrants, store.rows())
@@ -126,7 +164,21 @@ def _run_locked(
     keys = {(data.name, pair.name) for data in sets for pair in data}
     relevant = (row for row in store.rows() if row.method in names and (row.dataset, row.pair) in keys)
     failures = [row for row in relevant if row.status == "failed" and row.metric in config.metrics]
-    return Summary(count, wanted - count, len(failures), _reasons(failures))
+    return count, wanted - count, [Failure(row.reason, row.dataset, row.method, row.pair) for row in failures]
+
+
+def _observe(
+    out: Path, observer: Observer, sets: Sequence[PairDataset], entrants: Sequence[Entrant]
+) -> tuple[Effort, list[Failure]]:
+    """Look at what has been fused; what that took, and where it failed."""
+    effort = observe(observer, out, sets, {entrant.name: entrant.folder for entrant in entrants})
+    failures = [
+        Failure(reason, dataset, method, name)
+        for dataset, board in read_boards(out).items()
+        for method, scores in board.scores.items()
+        for name, reason in (scores.failures | scores.lost).items()
+    ]
+    return effort, failures
 
 
 def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> None:
@@ -233,7 +285,7 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     try:
         if config.infrared and config.visible:
             name = config.infrared.resolve().parent.name or "folders"
-            sets = [pair_folders(config.infrared, config.visible, name)]
+            sets = [_own_pairs(config.infrared, config.visible, name, config.labels)]
         else:
             sets = [_load_dataset(name, config) for name in config.datasets]
     except ValueError as error:
@@ -242,6 +294,22 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
         for path, reason in data.unmatched:
             print(f"left out: {path}: {reason}", file=sys.stderr)
     return [data[: config.limit].with_range(config.value_range) for data in sets]
+
+
+def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) -> PairDataset:
+    """The pairs of two folders with the labels that are given; MOTChallenge text makes them one sequence."""
+    data = pair_folders(infrared, visible, name)
+    if labels is None:
+        return data
+    pictures = pictures_of_pairs(data, "visible")
+    pictures = as_sequence(pictures, name) if labels.suffix.lower() == ".txt" else pictures
+    known = {picture.name: picture for picture in with_labels(pictures, labels)}
+    pairs = (
+        replace(pair, boxes=own.boxes, sequence=own.sequence, frame=own.frame)
+        for pair in data
+        for own in (known[pair.name],)
+    )
+    return replace(data, pairs=tuple(pairs))
 
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:
@@ -257,7 +325,13 @@ def _device(name: str) -> str:
         raise ConfigError(str(error)) from error
 
 
-def _write_description(config: RunConfig, sets: Sequence[PairDataset], entrants: Sequence[Entrant], device: str) -> str:
+def _write_description(
+    config: RunConfig,
+    sets: Sequence[PairDataset],
+    entrants: Sequence[Entrant],
+    device: str,
+    observer: Observer | None,
+) -> str:
     """run.yaml: the configuration, and what is needed to tell later where every number came from.
 
     Returns:
@@ -278,6 +352,8 @@ def _write_description(config: RunConfig, sets: Sequence[PairDataset], entrants:
         "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
         "made_by": _earlier_makers(path) | {key: maker},
     }
+    if observer:
+        content["downstream"] = observer.facts
     write_atomic(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
     return key
 
@@ -290,9 +366,11 @@ def _earlier_makers(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _reasons(failures: Sequence[Row]) -> list[tuple[str, int, str]]:
-    groups: dict[str, list[Row]] = {}
-    for row in failures:
-        groups.setdefault(row.reason.replace(row.pair, "*"), []).append(row)
-    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-    return [(rows[0].reason, len(rows), f"{rows[0].dataset}/{rows[0].method}/{rows[0].pair}") for _, rows in ordered]
+def _reasons(failures: Sequence[Failure]) -> list[tuple[str, int, str]]:
+    groups: dict[str, list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault(failure.reason.replace(failure.name, "*"), []).append(failure)
+    ordered = sorted(groups.values(), key=lambda alike: -len(alike))
+    return [
+        (one.reason, len(alike), f"{one.dataset}/{one.method}/{one.name}") for alike in ordered for one in alike[:1]
+    ]

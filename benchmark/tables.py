@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from tabulate import tabulate
 from benchmark.config import ConfigError, RunConfig
 from benchmark.metrics import Metric, get
 from benchmark.store import Row, Store
+from benchmark.tasks import TASKS, Task, TaskBoard, TaskScores, read_boards
 
 Format = Literal["terminal", "md", "tex", "csv"]
 FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
@@ -23,7 +24,10 @@ FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
 
 @dataclass(frozen=True)
 class Cell:
-    """The mean of one metric over the images that have a value, and how many of them there are."""
+    """The mean of one metric over the images that have a value, and how many of them there are.
+
+    For a task: its score over the images or sequences that could be used, and their number.
+    """
 
     mean: float | None
     count: int
@@ -37,8 +41,9 @@ class Line:
         method: its name.
         cells: one a metric.
         rank: mean over the metrics of the method's rank among all methods (1 is best), None if a mean is missing.
-        failed: images without a value in at least one metric.
+        failed: images without a value in at least one metric, or that the detector could not look at.
         flagged: images with a value by convention in at least one metric.
+        tasks: one a task.
     """
 
     method: str
@@ -46,16 +51,32 @@ class Line:
     rank: float | None
     failed: int
     flagged: int
+    tasks: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All methods of a run on one data set, best mean rank first."""
+    """All methods of a run on one data set, best mean rank first.
+
+    Attributes:
+        dataset: its name.
+        images: how many pairs it has.
+        metrics: the quality metrics; ranks are made of them alone.
+        lines: one a method.
+        tasks: what detection and tracking are scored by, if the run did any here.
+        totals: how many images or sequences each of `tasks` is to be taken over.
+        controls: the cameras alone, which have scores of tasks and no metrics.
+        detector: its name.
+    """
 
     dataset: str
     images: int
     metrics: tuple[Metric, ...]
     lines: tuple[Line, ...]
+    tasks: tuple[Task, ...] = ()
+    totals: tuple[int, ...] = ()
+    controls: tuple[Line, ...] = ()
+    detector: str = ""
 
 
 def leaderboards(run: Path) -> list[Leaderboard]:
@@ -63,14 +84,18 @@ def leaderboards(run: Path) -> list[Leaderboard]:
 
     Raises:
         ConfigError: no run directory.
+        StoreError: scores in it are damaged.
     """
     config, description = read_description(run)
     rows = Store(Path(run)).rows()
     methods = list(description["methods"])
-    return [
-        _leaderboard(name, facts["pairs"], [row for row in rows if row.dataset == name], methods, config.metrics)
-        for name, facts in description["datasets"].items()
-    ]
+    judged = read_boards(run) if config.detect else {}
+    boards = []
+    for name, facts in description["datasets"].items():
+        own = [row for row in rows if row.dataset == name]
+        board = _leaderboard(name, facts["pairs"], own, methods, config.metrics, judged.get(name, TaskBoard(0, 0)))
+        boards.append(replace(board, detector=description["downstream"]["detector"]["name"]) if board.tasks else board)
+    return boards
 
 
 def read_description(run: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -85,9 +110,15 @@ def read_description(run: Path) -> tuple[RunConfig, dict[str, Any]]:
 
 
 def _leaderboard(
-    dataset: str, pairs: Sequence[str], rows: Sequence[Row], methods: Sequence[str], keys: Sequence[str]
+    dataset: str,
+    pairs: Sequence[str],
+    rows: Sequence[Row],
+    methods: Sequence[str],
+    keys: Sequence[str],
+    judged: TaskBoard,
 ) -> Leaderboard:
     metrics = tuple(get(key) for key in keys)
+    tasks = tuple(task for task in TASKS if judged.total(task))
     table: dict[tuple[str, str], list[Row]] = {(method, key): [] for method in methods for key in keys}
     known = set(pairs)
     for row in rows:
@@ -100,17 +131,29 @@ def _leaderboard(
         own = [ranks[key][method] for key in keys]
         complete = [rank for rank in own if rank is not None]
         mine = [row for key in keys for row in table[method, key]]
+        scores = judged.scores.get(method, TaskScores())
         lines.append(
             Line(
                 method,
                 tuple(cells[method, key] for key in keys),
                 sum(complete) / len(complete) if complete and len(complete) == len(own) else None,
-                len(pairs) - _images_with_all(mine, len(keys)),
+                len(known - (_images_with_all(mine, len(keys)) - scores.failures.keys())),
                 len({row.pair for row in mine if row.status == "flagged"}),
+                _task_cells(scores, tasks),
             )
         )
     lines.sort(key=lambda line: (line.rank is None, line.rank or 0, line.method))
-    return Leaderboard(dataset, len(pairs), metrics, tuple(lines))
+    controls = tuple(
+        Line(name, (Cell(None, 0),) * len(keys), None, len(scores.failures), 0, _task_cells(scores, tasks))
+        for name, scores in judged.scores.items()
+        if name not in methods
+    )
+    totals = tuple(judged.total(task) for task in tasks)
+    return Leaderboard(dataset, len(pairs), metrics, tuple(lines), tasks, totals, controls)
+
+
+def _task_cells(scores: TaskScores, tasks: Sequence[Task]) -> tuple[Cell, ...]:
+    return tuple(Cell(scores.value(task), getattr(scores, task.counted)) for task in tasks)
 
 
 def _cell(rows: Sequence[Row]) -> Cell:
@@ -119,11 +162,11 @@ def _cell(rows: Sequence[Row]) -> Cell:
     return Cell(total / len(values) if values else None, len(values))
 
 
-def _images_with_all(rows: Sequence[Row], metrics: int) -> int:
+def _images_with_all(rows: Sequence[Row], metrics: int) -> set[str]:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.pair] = counts.get(row.pair, 0) + (row.value is not None)
-    return sum(count == metrics for count in counts.values())
+    return {pair for pair, count in counts.items() if count == metrics}
 
 
 def _ranks(metric: Metric, means: dict[str, float | None]) -> dict[str, float | None]:
@@ -138,30 +181,71 @@ def _ranks(metric: Metric, means: dict[str, float | None]) -> dict[str, float | 
     return ranks
 
 
+def method_means(boards: Sequence[Leaderboard], column: Metric | Task) -> dict[str, float]:
+    """Mean of a metric or task by method, each data set weighing the same; NaN where a data set has none."""
+    found: dict[str, list[float]] = {}
+    for board in boards:
+        for line in board.lines:
+            columns = zip((*board.metrics, *board.tasks), (*line.cells, *line.tasks), strict=True)
+            mean = next(cell.mean for own, cell in columns if own is column)
+            found.setdefault(line.method, []).append(math.nan if mean is None else mean)
+    return {method: sum(values) / len(values) for method, values in found.items()}
+
+
 def render(boards: Sequence[Leaderboard], form: Format) -> str:
     """Leaderboards as text; `form` is one of `FORMATS`."""
     return _render_csv(boards) if form == "csv" else "\n".join(_render_one(board, form) for board in boards)
 
 
-def _render_one(board: Leaderboard, form: Format) -> str:
-    head = [
-        "method",
-        *(f"{metric.label} {metric.arrow}" for metric in board.metrics),
-        "rank",
-        "failed",
-        "flagged",
+@dataclass(frozen=True)
+class _Column:
+    """A metric or task of a leaderboard: its cells, those of the controls last, and how many images it is over."""
+
+    head: str
+    higher: bool
+    total: int
+    cells: tuple[Cell, ...]
+
+    def texts(self, form: Format) -> list[str]:
+        means = sorted({cell.mean for cell in self.cells if cell.mean is not None}, reverse=self.higher)
+        best, second, *_ = (*means, None, None)
+        return [_emphasis(_number(cell, self.total), cell.mean, best, second, form) for cell in self.cells]
+
+
+def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
+    """Of the metrics and of the tasks."""
+    lines = (*board.lines, *board.controls)
+    metrics = [
+        _Column(
+            f"{metric.label} {metric.arrow}",
+            metric.better == "higher",
+            board.images,
+            tuple(line.cells[place] for line in lines),
+        )
+        for place, metric in enumerate(board.metrics)
     ]
-    best = [_nth_best(board, index, 0) for index in range(len(board.metrics))]
-    second = [_nth_best(board, index, 1) for index in range(len(board.metrics))]
-    body = []
-    for line in board.lines:
-        cells = []
-        for index, cell in enumerate(line.cells):
-            text = _number(cell, board.images)
-            cells.append(_emphasis(text, cell.mean, best[index], second[index], form))
-        rank = "" if line.rank is None else f"{line.rank:.2f}"
-        cells += [rank, str(line.failed), str(line.flagged)]
-        body.append([_escape(line.method, form), *cells])
+    tasks = [
+        _Column(
+            f"{task.label} {task.arrow}", task.better == "higher", total, tuple(line.tasks[place] for line in lines)
+        )
+        for place, (task, total) in enumerate(zip(board.tasks, board.totals, strict=True))
+    ]
+    return metrics, tasks
+
+
+def _render_one(board: Leaderboard, form: Format) -> str:
+    metrics, tasks = _columns(board)
+    lines = (*board.lines, *board.controls)
+    head = ["method", *(own.head for own in metrics), "rank", *(own.head for own in tasks), "failed", "flagged"]
+    columns = [
+        [_escape(line.method, form) for line in lines],
+        *(own.texts(form) for own in metrics),
+        ["" if line.rank is None else f"{line.rank:.2f}" for line in lines],
+        *(own.texts(form) for own in tasks),
+        [str(line.failed) for line in lines],
+        [str(line.flagged) for line in lines],
+    ]
+    body = list(zip(*columns, strict=True))
     if form == "tex":
         head = [text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$") for text in head]
     align = ["left", *["right"] * (len(head) - 1)]
@@ -173,13 +257,14 @@ def _render_one(board: Leaderboard, form: Format) -> str:
     title = f"{board.dataset}: mean over {board.images} images, sorted by mean rank"
     title = {"terminal": title, "md": f"### {title}\n", "tex": f"% {title}"}[form]
     note = {"terminal": "best *, second best '", "md": "\nBest in bold, second best in italics.", "tex": ""}[form]
-    return "\n".join(part for part in (title, table, note) if part) + "\n"
+    about = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form].format(_about_tasks(board)) if board.tasks else ""
+    return "\n".join(part for part in (title, table, note, about) if part) + "\n"
 
 
-def _nth_best(board: Leaderboard, index: int, place: int) -> float | None:
-    means = {line.cells[index].mean for line in board.lines} - {None}
-    ordered = sorted(means, reverse=board.metrics[index].better == "higher")  # type: ignore[type-var]
-    return ordered[place] if len(ordered) > place else None
+def _about_tasks(board: Leaderboard) -> str:
+    counts = {task.counted: total for task, total in zip(board.tasks, board.totals, strict=True)}
+    over = " and ".join(f"{total} {'labelled ' * (what == 'images')}{what}" for what, total in counts.items())
+    return f"People found by {board.detector} on {over}, no part of the rank; infrared, visible: one camera alone."
 
 
 def _number(cell: Cell, images: int) -> str:
@@ -213,14 +298,20 @@ _LATEX = {letter: f"\\{letter}" for letter in "_&%$#{}"} | {
 
 
 def _render_csv(boards: Sequence[Leaderboard]) -> str:
-    """Full precision, one row a data set and method; each metric with the number of images behind its mean."""
+    """Full precision, one row a data set and method; each number with how many images or sequences are behind it."""
     keys = [metric.key for metric in boards[0].metrics] if boards else []
+    tasks = [task for task in TASKS if any(task in board.tasks for board in boards)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = [column for key in keys for column in (key, f"{key}_images")]
-    writer.writerow(["dataset", "method", *columns, "rank", "failed", "flagged"])
+    more = [column for task in tasks for column in (task.key, f"{task.key}_{task.counted}")]
+    writer.writerow(["dataset", "method", *columns, "rank", *more, "failed", "flagged"])
     for board in boards:
-        for line in board.lines:
-            cells = [value for cell in line.cells for value in (cell.mean, cell.count)]
-            writer.writerow([board.dataset, line.method, *cells, line.rank, line.failed, line.flagged])
+        for line in (*board.lines, *board.controls):
+            own = dict(zip(board.tasks, line.tasks, strict=True))
+            judged = [own.get(task, Cell(None, 0)) for task in tasks]
+            cells, further = (
+                [value for cell in part for value in (cell.mean, cell.count)] for part in (line.cells, judged)
+            )
+            writer.writerow([board.dataset, line.method, *cells, line.rank, *further, line.failed, line.flagged])
     return text.getvalue()

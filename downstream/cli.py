@@ -20,7 +20,7 @@ from datasets.files import write_atomic
 from datasets.images import ImageError, write_png
 from datasets.pairs import PairError
 from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, detection_scores
-from downstream.detector import DEFAULT_WEIGHTS, YoloDetector
+from downstream.detector import DEFAULT_WEIGHTS, YoloDetector, default_weights
 from downstream.drawing import annotated, write_video
 from downstream.errors import DownstreamError
 from downstream.findings import Findings, complete_sequence, find, read_detections
@@ -337,11 +337,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_detector_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("detector")
+    weights = default_weights()
     group.add_argument(
         "--weights",
-        default=DEFAULT_WEIGHTS,
+        default=weights,
         metavar="FILE",
-        help=f"anything ultralytics loads; {{method}} becomes the method's name (default: {DEFAULT_WEIGHTS})",
+        help=f"anything ultralytics loads; {{method}} becomes the method's name (default: {weights})",
     )
     group.add_argument(
         "--score", type=float, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"

@@ -22,11 +22,20 @@ from datasets.files import cache_root, sha256_bytes, sha256_file
 from downstream.errors import DownstreamError, require
 
 DEFAULT_WEIGHTS = "yolov8n.pt"
-"""The detector of a run that names none: YOLOv8 nano, trained on COCO, fetched by ultralytics on first use."""
+"""YOLOv8 nano, trained on COCO, fetched by ultralytics on first use."""
+
+SHIPPED = ("pedestrian.pt", "pedestrian.onnx")
+"""Detectors that may lie in the folder ``weights`` beside this module, the preferred one first."""
 
 PILLOW_OPEN = Image.open
 """How Pillow opens files. ultralytics puts another function in its place, for the whole process, that asks for one more
 library at each file that is no picture; `load_ultralytics` puts this one back."""
+
+
+def default_weights() -> str:
+    """The detector of whoever names none: the one shipped with this package, else `DEFAULT_WEIGHTS`."""
+    shipped = (Path(__file__).with_name("weights") / name for name in SHIPPED)
+    return next((str(path) for path in shipped if path.is_file()), DEFAULT_WEIGHTS)
 
 
 class Detector(Protocol):
@@ -92,7 +101,7 @@ class YoloDetector:
     Pictures are scaled to `image_size` and padded as ultralytics does; the default values are its own for validation.
 
     Args:
-        weights: a file, or the name of an official model.
+        weights: a file, or the name of an official model; None: `default_weights`.
         image_size: longer side in pixels that the network sees; exports with a fixed size take that one only.
         min_score: boxes below are dropped; 0.001, as average precision needs the long tail.
         overlap: of two boxes with a larger intersection over union the one with the lower score is dropped.
@@ -106,7 +115,7 @@ class YoloDetector:
 
     def __init__(
         self,
-        weights: Path | str = DEFAULT_WEIGHTS,
+        weights: Path | str | None = None,
         *,
         image_size: int = 640,
         min_score: float = 0.001,
@@ -115,7 +124,7 @@ class YoloDetector:
         label: str = "person",
         device: str = "auto",
     ) -> None:
-        self.weights = find_weights(weights)
+        self.weights = find_weights(weights or default_weights())
         self.name = self.weights.stem
         self.label = label
         self._settings: dict[str, Any] = {"imgsz": image_size, "conf": min_score, "iou": overlap, "max_det": limit}

@@ -1,0 +1,63 @@
+"""Rank agreement: how far two scores put the same methods in the same order, and how sure one can be.
+
+Kendall: A new measure of rank correlation. Biometrika 30, 1938; ties as in tau-b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+RESAMPLES = 2000
+"""Bootstrap samples of the methods behind an interval."""
+
+
+@dataclass(frozen=True)
+class RankAgreement:
+    """Kendall's tau-b between two scores of the same methods; NaN where one of them is the same for all.
+
+    Attributes:
+        tau: 1 the same order, 0 none in common, -1 reversed.
+        low, high: 95 % interval over resampled methods.
+        methods: how many methods have both scores.
+    """
+
+    tau: float
+    low: float
+    high: float
+    methods: int
+
+
+def rank_agreement(first: NDArray[np.float64], second: NDArray[np.float64], seed: int = 0) -> RankAgreement:
+    """Agreement of two scores, ``float64 [N]`` each, one a method; methods without both (NaN) are left out."""
+    known = np.isfinite(first) & np.isfinite(second)
+    first, second = first[known], second[known]
+    count = len(first)
+    if count < 2:
+        return RankAgreement(float("nan"), float("nan"), float("nan"), count)
+    samples = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    taus = _resampled(first, second, samples)
+    taus = taus[np.isfinite(taus)]
+    low, high = np.quantile(taus, (0.025, 0.975)) if taus.size else (np.nan, np.nan)
+    return RankAgreement(float(kendalltau(first, second).statistic), float(low), float(high), count)
+
+
+def _resampled(
+    first: NDArray[np.float64], second: NDArray[np.float64], samples: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Tau-b of each sample of indices, ``[R, N]`` to ``[R]``; NaN where a sample has one score alone.
+
+    What a couple of methods adds to tau depends on the couple alone, so that a sample needs nothing but how often it
+    holds each of the two.
+    """
+    orders = [np.sign(scores[:, None] - scores) for scores in (first, second)]
+    times = (samples[:, :, None] == np.arange(len(first))).sum(axis=1).astype(np.float64)
+    common, *apart = (
+        np.einsum("ri,ij,rj->r", times, couples, times, optimize=True)
+        for couples in (orders[0] * orders[1], *(np.square(order) for order in orders))
+    )
+    total = np.sqrt(apart[0] * apart[1])
+    return np.divide(common, total, out=np.full_like(total, np.nan), where=total > 0)

@@ -1,0 +1,122 @@
+"""Tasks: how well people are found and followed in fused images, as a run directory keeps it.
+
+One file, ``downstream.json``, holds every score with what it could not be taken from. It is written anew by each run
+that detects; what was found lies beside it in ``detections`` and ``tracks``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.store import StoreError
+from datasets.files import write_atomic
+
+FILE = "downstream.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A score of detection or tracking.
+
+    Attributes:
+        key: its name in files.
+        label: its name in tables, and in what the package `downstream` gives.
+        better: which way is better.
+        counted: what it is a score over: labelled images, or sequences whose labels have identities.
+    """
+
+    key: str
+    label: str
+    better: Literal["higher", "lower"]
+    counted: Literal["images", "sequences"]
+
+    @property
+    def arrow(self) -> str:
+        """The direction as a sign."""
+        return "↑" if self.better == "higher" else "↓"
+
+
+TASKS = (
+    Task("ap50", "AP50", "higher", "images"),
+    Task("map", "mAP", "higher", "images"),
+    Task("lamr", "LAMR", "lower", "images"),
+    Task("hota", "HOTA", "higher", "sequences"),
+    Task("mota", "MOTA", "higher", "sequences"),
+    Task("idf1", "IDF1", "higher", "sequences"),
+)
+"""AP at IoU 0.5, mean AP over IoU, log-average miss rate: `downstream.detection`; the others: `downstream.tracking`."""
+
+
+@dataclass
+class TaskScores:
+    """What one method's images, or one camera's, are good for on one data set.
+
+    Attributes:
+        detection, tracking: scores by the labels of `downstream`, more than `TASKS` has; None where there is none.
+        images, sequences: how many were scored.
+        by_sequence: tracking scores of each sequence.
+        failures: pictures that could not be looked at or compared, with the reason.
+        lost: sequences that could not be followed, with the reason.
+    """
+
+    detection: dict[str, float | None] = field(default_factory=dict)
+    tracking: dict[str, float | None] = field(default_factory=dict)
+    images: int = 0
+    sequences: int = 0
+    by_sequence: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+
+    def value(self, task: Task) -> float | None:
+        """The score of a task, None where there is none."""
+        return (self.detection if task.counted == "images" else self.tracking).get(task.label)
+
+
+@dataclass
+class TaskBoard:
+    """The scores on one data set.
+
+    Attributes:
+        images: labelled images.
+        sequences: sequences whose labels have identities, if they are followed.
+        scores: by method; ``infrared`` and ``visible`` are the cameras alone.
+    """
+
+    images: int
+    sequences: int
+    scores: dict[str, TaskScores] = field(default_factory=dict)
+
+    def total(self, task: Task) -> int:
+        """How many images or sequences a complete score is over."""
+        return self.images if task.counted == "images" else self.sequences
+
+
+def write_boards(run: Path, boards: Mapping[str, TaskBoard]) -> None:
+    """Replace the file in the run directory."""
+    content = {name: asdict(board) for name, board in boards.items()}
+    write_atomic(Path(run) / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_boards(run: Path) -> dict[str, TaskBoard]:
+    """The scores by data set, none where nothing was detected; raises `StoreError` for a damaged file."""
+    path = Path(run) / FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: TaskBoard(**{**facts, "scores": {key: TaskScores(**own) for key, own in facts["scores"].items()}})
+            for name, facts in content.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged; give the same run again to make it anew") from error
+
+
+def plain(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Scores as JSON can hold them: what is no number becomes None."""
+    return {key: float(value) if math.isfinite(value) else None for key, value in scores.items()}
