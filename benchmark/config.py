@@ -81,6 +81,8 @@ class RunConfig:
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
         if self.value_range and self.value_range[0] >= self.value_range[1]:
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
+        if self.image_size < 32:
+            raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
         if self.labels and not self.infrared:
             raise ConfigError("--labels go with --infrared and --visible; published data sets have their own")
         if self.detector and not (self.detect or self.track):

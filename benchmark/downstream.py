@@ -75,7 +75,7 @@ def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Obse
     labelled = [data for data in map(_labelled, sets) if data]
     if not labelled:
         names = ", ".join(data.name for data in sets)
-        raise ConfigError(f"no pair of {names} has labels to compare detections with: leave --detect out, or --labels")
+        raise ConfigError(f"no pair of {names} has labels to compare detections with; own pairs get them by --labels")
     if config.track and not any(_sequences(data) for data in labelled):
         names = ", ".join(data.name for data in labelled)
         raise ConfigError(f"no labels of {names} tell who is who in a sequence: leave --track out")
@@ -154,7 +154,8 @@ def observe(
     """
     boards, effort = blank_boards(observer, sets), Effort()
     total = sum(board.images for board in boards.values()) * (len(CONTROLS) + len(methods))
-    with tqdm(total=total, unit="picture", desc="detecting", disable=not sys.stderr.isatty()) as bar:
+    quiet = 0.1 if sys.stderr.isatty() else 30
+    with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
         for data in map(_labelled, sets):
             sizes: dict[str, tuple[int, int]] = {}
             for name in (*CONTROLS, *methods) if data else ():

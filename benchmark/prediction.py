@@ -21,6 +21,9 @@ PREDICTED = tuple(task for task in TASKS if task.key in ("ap50", "map", "mota"))
 FEWEST = 3
 """Methods that an order needs."""
 
+ENOUGH = 10
+"""Methods below which the table warns."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -56,7 +59,7 @@ def predictions(run: Path, seed: int = 0) -> tuple[list[str], list[Prediction]]:
         raise ConfigError(f"{run} has no scores of detection; run again into it with --detect")
     methods = sorted(line.method for line in boards[0].lines)
     if len(methods) < FEWEST:
-        raise ConfigError(f"{run} has {len(methods)} methods; an order to predict needs {FEWEST}, better ten or more")
+        raise ConfigError(f"{run} has {len(methods)} methods; an order to predict needs {FEWEST} or more")
     found = []
     for metric in boards[0].metrics:
         for task in tasks:
@@ -81,6 +84,8 @@ def predictions_table(methods: Sequence[str], found: Sequence[Prediction]) -> st
     head = ["metric", *(text for one in ordered[0][1] for text in (one.task.label, "95 %"))]
     table = tabulate(body, head, disable_numparse=True, colalign=["left", *["right"] * (len(head) - 1)])
     note = "Kendall's tau of the methods' orders by metric and by task, better with better; 95 % of resampled methods."
+    if len(methods) < ENOUGH:
+        note += f"\nWith {len(methods)} methods neither tau nor its interval says much: take {ENOUGH} or more."
     return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}\n\n{note}"
 
 

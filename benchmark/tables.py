@@ -263,7 +263,8 @@ def _render_one(board: Leaderboard, form: Format) -> str:
 
 def _about_tasks(board: Leaderboard) -> str:
     counts = {task.counted: total for task, total in zip(board.tasks, board.totals, strict=True)}
-    over = " and ".join(f"{total} {'labelled ' * (what == 'images')}{what}" for what, total in counts.items())
+    nouns = {"images": "labelled image", "sequences": "sequence"}
+    over = " and ".join(f"{total} {nouns[what]}{'s' * (total != 1)}" for what, total in counts.items())
     return f"People found by {board.detector} on {over}, no part of the rank; infrared, visible: one camera alone."
 
 

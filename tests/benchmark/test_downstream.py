@@ -1,0 +1,464 @@
+"""People found and followed by a run: bright squares walk through dark infrared frames, visible shows nobody."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from scipy.stats import kendalltau
+from torch import Tensor
+
+import benchmark.downstream
+import benchmark.runner
+from benchmark.cli import main
+from benchmark.config import ConfigError, RunConfig
+from benchmark.prediction import predictions
+from benchmark.rank_agreement import _resampled, rank_agreement
+from benchmark.store import Row, Store, StoreError
+from benchmark.tables import leaderboards, render
+from benchmark.tasks import TaskBoard, TaskScores, read_boards, write_boards
+from datasets.boxes import Boxes
+from datasets.images import write_png
+from downstream import DownstreamError, detector
+
+FRAMES = 6
+WIDTH, HEIGHT = 96, 64
+
+
+class BrightSpots:
+    """A detector: every bright region is a person."""
+
+    seen: ClassVar[list[tuple[int, ...]]] = []
+    """Shape of every picture that any of them was shown, and the sum of its values."""
+
+    def __init__(self, weights: Path, **settings: object) -> None:
+        self.name, self.weights = "spots", weights
+
+    def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
+        self.seen.extend((*image.shape, int(image.sum())) for image in images)
+        return [self._spots(image) for image in images]
+
+    def _spots(self, image: Tensor) -> Boxes:
+        count, _, regions, _ = cv2.connectedComponentsWithStats((image.amax(0) > 200).to(torch.uint8).numpy())
+        left, top, width, height = regions[1:, :4].T.astype(np.float64)
+        corners = np.stack((left, top, left + width, top + height), axis=1)
+        return Boxes(corners, scores=np.full(count - 1, 0.9))
+
+    def fingerprint(self) -> str:
+        return f"spots-{self.weights.read_text()}"
+
+
+def walkers(frame: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Left, top corners of two people: one walks right, one left."""
+    return (4 + 3 * frame, 6), (70 - 3 * frame, 40)
+
+
+def picture(*corners: tuple[int, int], width: int = WIDTH) -> Tensor:
+    image = torch.full((1, HEIGHT, width), 30, dtype=torch.uint8)
+    image[:, 0, 0] = 31  # a constant picture has no correlation with anything
+    for left, top in corners:
+        image[:, top : top + 12, left : left + 12] = 250
+    return image
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Path:
+    """``infrared``, ``visible`` and ``mine`` (as good as infrared); ``gt.txt`` (MOT) and ``yolo`` tell who is where."""
+    rows = []
+    for frame in range(FRAMES):
+        name, lines = f"{frame + 1:06d}", []
+        write_png(tmp_path / "infrared" / f"{name}.png", picture(*walkers(frame)))
+        write_png(tmp_path / "visible" / f"{name}.png", picture())
+        write_png(tmp_path / "mine" / f"{name}.png", picture(*walkers(frame)))
+        for identity, (left, top) in enumerate(walkers(frame), start=1):
+            rows.append(f"{frame + 1},{identity},{left},{top},12,12,1,1,1\n")
+            shares = (left + 6) / WIDTH, (top + 6) / HEIGHT, 12 / WIDTH, 12 / HEIGHT
+            lines.append(f"0 {' '.join(f'{share:.8f}' for share in shares)}\n")
+        (tmp_path / "yolo").mkdir(exist_ok=True)
+        (tmp_path / "yolo" / f"{name}.txt").write_text("".join(lines))
+    (tmp_path / "gt.txt").write_text("".join(rows))
+    (tmp_path / "spots.pt").write_text("first")
+    return tmp_path
+
+
+@pytest.fixture
+def run(walk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """``run("--detect")`` runs in ``run``, with maximum (shows people) and average (they are too faint to be found)."""
+    monkeypatch.setattr(benchmark.downstream, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(BrightSpots, "seen", [])
+
+    def call(*more: object, labels: str = "yolo") -> int:
+        words = ["run", "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run"]
+        words += ["--method", "maximum", "--method", "average", "--metrics", "en", "--metrics", "sd", "--jobs", "1"]
+        words += ["--labels", walk / labels, "--detector", walk / "spots.pt"]
+        return main([*map(str, words), *map(str, more)])
+
+    return call
+
+
+def table(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of the leaderboard by method."""
+    rows = csv.DictReader(io.StringIO(render(leaderboards(folder / "run"), "csv")))
+    return {row["method"]: row for row in rows}
+
+
+def test_people_found_stand_beside_the_metrics(walk: Path, run: Callable[..., int]) -> None:
+    assert run("--detect") == 0
+    rows = table(walk)
+    assert list(rows)[2:] == ["infrared", "visible"]
+    for method, found in {"infrared": 1, "maximum": 1, "visible": 0, "average": 0}.items():
+        assert float(rows[method]["ap50"]) == float(rows[method]["map"]) == found
+        assert float(rows[method]["lamr"]) == pytest.approx(1 - found, abs=1e-6)
+        assert (rows[method]["ap50_images"], rows[method]["failed"]) == ("6", "0")
+    assert rows["infrared"]["sd"] == rows["infrared"]["rank"] == ""
+    assert "mota" not in rows["maximum"]
+    assert len(BrightSpots.seen) == 4 * FRAMES
+
+
+def test_ranks_are_those_of_a_run_without_detection(walk: Path, run: Callable[..., int]) -> None:
+    run("--detect")
+    judged = {method: row["rank"] for method, row in table(walk).items() if row["rank"]}
+    plain = ["run", "--config", str(walk / "run" / "run.yaml"), "--out", str(walk / "plain" / "run")]
+    content = yaml.safe_load((walk / "run" / "run.yaml").read_text())["config"]
+    (walk / "plain.yaml").write_text(yaml.safe_dump(content | {"detect": False, "detector": None}))
+    assert main([*plain[:2], str(walk / "plain.yaml"), *plain[3:]]) == 0
+    assert {method: row["rank"] for method, row in table(walk / "plain").items()} == judged
+    assert "ap50" not in table(walk / "plain")["maximum"]
+
+
+def test_people_are_followed_through_a_sequence(walk: Path, run: Callable[..., int]) -> None:
+    """A track is reported from its third detection on: of 12 boxes 4 are missed and 8 keep one identity each.
+
+    MOTA = 1 - 4 / 12; IDF1 = 2 * 8 / (2 * 8 + 4); at overlaps that count, DetA = 8 / 12 and AssA = 4 / 6.
+    """
+    assert run("--track", labels="gt.txt") == 0
+    rows = table(walk)
+    for method in ("infrared", "maximum"):
+        assert float(rows[method]["mota"]) == pytest.approx(2 / 3)
+        assert float(rows[method]["idf1"]) == pytest.approx(0.8)
+        assert 0.4 < float(rows[method]["hota"]) <= 2 / 3
+        assert (rows[method]["mota_sequences"], float(rows[method]["ap50"])) == ("1", 1)
+    for method in ("visible", "average"):
+        assert float(rows[method]["mota"]) == float(rows[method]["idf1"]) == float(rows[method]["hota"]) == 0
+    name = walk.name
+    tracks = np.loadtxt(walk / "run" / "tracks" / name / "maximum" / f"{name}.txt", delimiter=",")
+    assert tracks[:, 0].tolist() == [3, 3, 4, 4, 5, 5, 6, 6]
+    assert (walk / "run" / "detections" / name / "maximum" / f"{name}.txt").is_file()
+
+
+def test_sequences_without_identities_are_not_scored(walk: Path, run: Callable[..., int], capsys) -> None:
+    text = (walk / "gt.txt").read_text().splitlines()
+    rows = [",".join([row.split(",")[0], "-1", *row.split(",")[2:]]) for row in text]
+    (walk / "gt.txt").write_text("\n".join(rows))
+    assert run("--track", labels="gt.txt") == 2
+    assert "tell who is who" in capsys.readouterr().err
+    assert run("--detect", labels="gt.txt") == 0
+    assert "mota" not in table(walk)["maximum"] and table(walk)["maximum"]["ap50"] == "1.0"
+
+
+def test_every_format_has_the_columns(walk: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    run("--track", labels="gt.txt")
+    printed = capsys.readouterr().out
+    assert "detector: 24 pictures looked at now, 0 still valid from before" in printed and "% of the run's" in printed
+    board = leaderboards(walk / "run")
+    head = next(line for line in render(board, "terminal").splitlines() if line.startswith("method"))
+    columns = ["method", "EN ↑", "SD ↑", "rank", "AP50 ↑", "mAP ↑", "LAMR ↓", "HOTA ↑", "MOTA ↑", "IDF1 ↑", "failed"]
+    assert [column.strip() for column in head.split("  ") if column.strip()] == [*columns, "flagged"]
+    cells = next(line.split() for line in render(board, "terminal").splitlines() if line.startswith("infrared"))
+    assert cells[:4] == ["infrared", "-", "-", "1.0000*"]  # the rank is empty
+    markdown, latex = render(board, "md"), render(board, "tex")
+    assert " AP50 ↑ |" in markdown and "**1.0000**" in markdown and "*0.0000*" in markdown
+    assert r"LAMR $\downarrow$" in latex and r"MOTA $\uparrow$" in latex and r"\textbf{0.6667}" in latex
+    for text in (render(board, "terminal"), markdown, latex):
+        assert "found by spots on 6 labelled images and 1 sequence, no part of the rank" in text
+    assert list(table(walk)["visible"])[:2] == ["dataset", "method"] and table(walk)["visible"]["idf1"] == "0.0"
+
+
+def test_a_second_run_looks_at_nothing(walk: Path, run: Callable[..., int]) -> None:
+    run("--track", labels="gt.txt")
+    before = table(walk)
+    BrightSpots.seen.clear()
+    assert run("--track", labels="gt.txt") == 0
+    assert BrightSpots.seen == [] and table(walk) == before
+    (walk / "spots.pt").write_text("second")
+    run("--track", labels="gt.txt")
+    assert len(BrightSpots.seen) == 4 * FRAMES
+
+
+def test_only_changed_pictures_are_looked_at_again(walk: Path, run: Callable[..., int]) -> None:
+    fused = ("--detect", "--fused", f"mine={walk / 'mine'}")
+    run(*fused)
+    assert table(walk)["mine"]["ap50"] == "1.0"
+    BrightSpots.seen.clear()
+    changed = picture()
+    write_png(walk / "mine" / "000002.png", changed)
+    run(*fused)
+    assert BrightSpots.seen == [(1, HEIGHT, WIDTH, int(changed.sum()))]
+    assert 0.8 < float(table(walk)["mine"]["ap50"]) < 1  # 10 of 12 are found
+    BrightSpots.seen.clear()
+    write_png(walk / "infrared" / "000002.png", changed)
+    run(*fused)
+    assert len(BrightSpots.seen) == 3  # infrared, maximum and average, made anew of it
+
+
+def test_pictures_that_cannot_be_used_are_failures_and_the_rest_goes_on(
+    walk: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (walk / "mine" / "000003.png").unlink()
+    write_png(walk / "mine" / "000004.png", picture(*walkers(3), width=100))
+    (walk / "yolo" / "000005.txt").write_text("0 1.5 0.5 0.1 0.1\n")
+    assert run("--detect", "--fused", f"mine={walk / 'mine'}") == 1
+    printed = capsys.readouterr().out
+    # two metrics and one detection of each bad picture of mine, the impossible label once for each of five
+    assert f"{2 * 3 + 5} values are missing" in printed and "labels lie outside" in printed
+    rows = table(walk)
+    assert [rows[name]["ap50_images"] for name in ("mine", "maximum", "infrared")] == ["3", "5", "5"]
+    assert [rows[name]["failed"] for name in ("mine", "maximum", "infrared")] == ["3", "1", "1"]
+    assert "1.0000 (3/6)" in printed and rows["mine"]["ap50"] == "1.0"
+    reasons = read_boards(walk / "run")[walk.name].scores["mine"].failures
+    assert "no fused image" in reasons["000003"] and "sizes differ: 100x64 and 96x64" in reasons["000004"]
+
+
+def test_a_sequence_with_a_hole_is_lost_and_told(walk: Path, run: Callable[..., int], capsys) -> None:
+    fused = ("--track", "--fused", f"mine={walk / 'mine'}")
+    assert run(*fused, labels="gt.txt") == 0
+    tracks = walk / "run" / "tracks" / walk.name / "mine" / f"{walk.name}.txt"
+    assert tracks.is_file()
+    (walk / "mine" / "000003.png").unlink()
+    assert run(*fused, labels="gt.txt") == 1
+    assert "1 of 6 frames are missing" in capsys.readouterr().out
+    rows = table(walk)
+    assert (rows["mine"]["mota"], rows["mine"]["mota_sequences"], rows["mine"]["ap50_images"]) == ("", "0", "5")
+    assert rows["maximum"]["mota_sequences"] == "1" and not tracks.exists()
+
+
+def test_the_leaderboard_needs_the_scores_alone(walk: Path, run: Callable[..., int]) -> None:
+    run("--detect")
+    before = table(walk)
+    for path in (walk / "run" / "detections").rglob("*.txt"):
+        path.unlink()
+    for path in (walk / "yolo").iterdir():
+        path.unlink()
+    assert table(walk) == before
+    (walk / "run" / "downstream.json").write_text("{")
+    with pytest.raises(StoreError, match=r"downstream.json is damaged; give the same run again"):
+        leaderboards(walk / "run")
+
+
+def test_old_scores_are_gone_until_new_ones_are_there(walk: Path, run: Callable[..., int], monkeypatch) -> None:
+    run("--detect")
+    write_png(walk / "infrared" / "000002.png", picture())
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(benchmark.runner, "do_pair", interrupted)
+        assert run("--detect") == 2
+    assert table(walk)["maximum"]["ap50"] == ""
+    assert run("--detect") == 0
+    assert 0.8 < float(table(walk)["maximum"]["ap50"]) < 1
+
+
+def test_a_detector_that_breaks_stops_the_run_and_nothing_is_lost(
+    walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(self: BrightSpots, images: Sequence[Tensor]) -> list[Boxes]:
+        raise DownstreamError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BrightSpots, "detect", broken)
+        assert run("--detect") == 2
+    printed = capsys.readouterr().err
+    assert "error: out of memory" in printed and "everything finished so far is kept" in printed
+    assert len(Store(walk / "run").rows()) == 2 * FRAMES * 2
+    assert run("--detect") == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "labels", "message"),
+    [
+        (["--track"], "yolo", "tell who is who in a sequence: leave --track out"),
+        (["--detect", "--detector", "no/such.pt"], "yolo", "no such file"),
+        ([], "yolo", "has nothing to do without --detect"),
+        (["--detect", "--fused", "visible={walk}/mine"], "yolo", "a method is called visible"),
+        (["--detect"], "mine", "has labels of none of the 6 pictures"),
+        (["--detect", "--dataset", "llvip"], "yolo", "a run takes one kind"),
+    ],
+)
+def test_mistakes_are_one_line_before_anything_is_fused(
+    walk: Path, run: Callable[..., int], more: list[str], labels: str, message: str, capsys
+) -> None:
+    assert run(*(word.replace("{walk}", str(walk)) for word in more), labels=labels) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ") and message in printed and printed.count("\n") == 1
+    assert not (walk / "run" / "fused").exists()
+
+
+def test_pairs_without_labels_are_told_before_anything_is_fused(walk: Path, capsys) -> None:
+    words = ["run", "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run", "--detect"]
+    assert main([*map(str, words)]) == 2
+    printed = capsys.readouterr().err
+    assert "has labels to compare detections with" in printed and printed.count("\n") == 1
+    assert not (walk / "run").exists()
+
+
+@pytest.mark.parametrize("library", ["ultralytics", "pycocotools", "motmetrics", "lap"])
+def test_libraries_that_are_missing_are_named_before_anything_is_fused(
+    walk: Path, library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    words = ["run", "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run", "--track"]
+    assert main([*map(str, words), "--labels", str(walk / "gt.txt"), "--detector", str(walk / "spots.pt")]) == 2
+    printed = capsys.readouterr().err
+    assert f"{library} cannot be imported" in printed and "pip install 'ivif-bench[downstream]'" in printed
+    assert not (walk / "run").exists()
+
+
+def test_a_file_that_is_no_detector_is_refused(walk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ultralytics", reason="needs ultralytics (the extra downstream)")
+    words = ["run", "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run", "--detect"]
+    assert main([*map(str, words), "--labels", str(walk / "yolo"), "--detector", str(walk / "spots.pt")]) == 2
+    assert "not a detector that ultralytics can load" in capsys.readouterr().err
+    assert not (walk / "run").exists()
+
+
+def test_the_description_tells_who_looked(walk: Path, run: Callable[..., int]) -> None:
+    run("--track", labels="gt.txt")
+    content = yaml.safe_load((walk / "run" / "run.yaml").read_text())
+    config = RunConfig.from_dict(content["config"])
+    assert config.checked() == config and config.detect and config.track
+    assert (config.detector, config.labels) == (str(walk / "spots.pt"), walk / "gt.txt")
+    told = content["downstream"]
+    # SHA-256 of "first", by sha256sum
+    assert told["detector"]["sha256"] == "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e"
+    assert (told["detector"]["image_size"], told["detector"]["min_score"]) == (640, 0.001)
+    assert told["sort"] == {"max_age": 1, "min_hits": 3, "iou_threshold": 0.3, "min_score": 0.25}
+    BrightSpots.seen.clear()
+    assert main(["run", "--config", str(walk / "run" / "run.yaml")]) == 0
+    assert BrightSpots.seen == []
+
+
+def test_flags_in_a_file_are_true_or_false() -> None:
+    with pytest.raises(ConfigError, match="detect: expected true or false"):
+        RunConfig.from_dict({"out": "run", "detect": "perhaps"})
+
+
+def a_run(folder: Path, metrics: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Path:
+    """A run directory with one pair: values by method and metric, and by method and task."""
+    keys = list(next(iter(metrics.values())))
+    description = {
+        "config": {"out": str(folder), "metrics": keys, "detect": True},
+        "methods": {name: {} for name in metrics},
+        "datasets": {"toy": {"pairs": ["one"]}},
+        "downstream": {"detector": {"name": "spots"}},
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(description))
+    Store(folder).append(
+        Row("toy", method, "one", key, value, "ok") for method, own in metrics.items() for key, value in own.items()
+    )
+    scores = {
+        name: TaskScores({"AP50": own["AP50"], "mAP": own["mAP"]}, {"MOTA": own["MOTA"]}, 1, 1)
+        for name, own in found.items()
+    }
+    write_boards(folder, {"toy": TaskBoard(1, 1, scores)})
+    return folder
+
+
+METRICS = {
+    "a": {"sd": 1.0, "nabf": 0.4},
+    "b": {"sd": 2.0, "nabf": 0.3},
+    "c": {"sd": 3.0, "nabf": 0.2},
+    "d": {"sd": 4.0, "nabf": 0.1},
+}
+FOUND = {
+    "a": {"AP50": 0.1, "mAP": 0.4, "MOTA": 0.3},
+    "b": {"AP50": 0.2, "mAP": 0.3, "MOTA": 0.2},
+    "c": {"AP50": 0.3, "mAP": 0.2, "MOTA": 0.6},
+    "d": {"AP50": 0.4, "mAP": 0.1, "MOTA": 0.7},
+    "infrared": {"AP50": 0.9, "mAP": 0.9, "MOTA": 0.9},
+}
+
+
+def test_metrics_predict_better_with_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Less Nabf is better: its order is that of SD. MOTA turns one couple of six round: (5 - 1) / 6."""
+    run = a_run(tmp_path, METRICS, FOUND)
+    methods, found = predictions(run)
+    assert methods == ["a", "b", "c", "d"]
+    taus = {(one.metric.key, one.task.label): one.agreement.tau for one in found}
+    for key in ("sd", "nabf"):
+        assert [taus[key, task] for task in ("AP50", "mAP", "MOTA")] == pytest.approx([1, -1, 4 / 6])
+    assert main(["predict", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("4 methods: a, b, c, d") and "-1.00 .. -1.00" in printed and "0.67" in printed
+
+
+def test_a_method_without_a_score_is_left_out_of_that_comparison(tmp_path: Path) -> None:
+    run = a_run(tmp_path, METRICS, FOUND)
+    content = json.loads((run / "downstream.json").read_text())
+    content["toy"]["scores"]["a"]["tracking"]["MOTA"] = None
+    (run / "downstream.json").write_text(json.dumps(content))
+    agreements = {one.task.label: one.agreement for one in predictions(run)[1]}
+    assert (agreements["MOTA"].methods, agreements["MOTA"].tau) == (3, 1)
+    assert agreements["AP50"].methods == 4
+
+
+def test_nothing_to_predict_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = a_run(tmp_path, {name: METRICS[name] for name in "ab"}, FOUND)
+    assert main(["predict", str(run)]) == 2
+    assert "2 methods" in capsys.readouterr().err
+    (run / "downstream.json").unlink()
+    assert main(["predict", str(run)]) == 2
+    assert "run again into it with --detect" in capsys.readouterr().err
+
+
+def test_resampled_taus_are_those_of_scipy() -> None:
+    random = np.random.default_rng(1)
+    first, second = random.integers(0, 4, size=(2, 7)).astype(float)  # with ties
+    samples = random.integers(7, size=(200, 7))
+    expected = [kendalltau(first[sample], second[sample]).statistic for sample in samples]
+    assert np.isfinite(expected).any()
+    np.testing.assert_allclose(_resampled(first, second, samples), expected, atol=1e-12)
+
+
+def test_agreement_of_scores_without_an_order_is_no_number() -> None:
+    found = rank_agreement(np.array([1.0, 2.0, 3.0, np.nan]), np.array([5.0, 5.0, 5.0, 1.0]))
+    assert np.isnan([found.tau, found.low, found.high]).all() and found.methods == 3
+
+
+def test_a_shipped_detector_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "__file__", str(tmp_path / "detector.py"))
+    assert detector.default_weights() == detector.DEFAULT_WEIGHTS
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "pedestrian.json").write_text("{}")
+    assert detector.default_weights() == detector.DEFAULT_WEIGHTS
+    (tmp_path / "weights" / "pedestrian.onnx").write_bytes(b"")
+    assert detector.default_weights() == str(tmp_path / "weights" / "pedestrian.onnx")
+
+
+@pytest.mark.real
+def test_llvip_from_pairs_to_table(real_folder: Callable[[str], Path], data_root: Path, tmp_path: Path) -> None:
+    """The same network, decoded by another code on 14 pairs of which 9 are here: AP50 .75, .74 and .91."""
+    pytest.importorskip("ultralytics", reason="needs ultralytics (the extra downstream)")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    weights = data_root / "detectors" / "yolov8n_int8_640.onnx"
+    if not weights.is_file():
+        pytest.skip(f"needs {weights}")
+    words = ["run", "--dataset", "llvip", "--root", str(real_folder("LLVIP")), "--method", "average", "--metrics", "en"]
+    assert main([*words, "--detect", "--detector", str(weights), "--out", str(tmp_path / "run"), "--jobs", "1"]) == 0
+    rows = table(tmp_path)
+    for method, independent in {"infrared": 0.75, "visible": 0.74, "average": 0.91}.items():
+        assert float(rows[method]["ap50"]) == pytest.approx(independent, abs=0.08)
+        assert rows[method]["ap50_images"] == "9"
