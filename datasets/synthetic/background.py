@@ -17,7 +17,7 @@ from datasets.synthetic.light import Light, ambient_reflected, contact_shade, gr
 from datasets.synthetic.noise import Field, Noise
 from datasets.synthetic.plants import Tree, Treeline
 from datasets.synthetic.shadows import Landing, ShadowMap, land
-from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, EMISSIVITY, TEMPERATURE, Layer, Values
+from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, EMISSIVITY, NORMAL, TEMPERATURE, Layer, Values
 from datasets.synthetic.vehicles import Vehicle
 from datasets.synthetic.wet import Standing, mirror_share, mirrored
 from datasets.synthetic.world import Thing, World
@@ -145,6 +145,8 @@ class Background:
         shade = 1 - (1 - shade) * self.ground
         total = ambient_reflected(layer, condition.ambient) * shade[..., None] + visible.emitted(layer)
         self.lit: list[Lit] = []
+        # Everything is covered here, so that the channels need no division; copies of their own are read faster.
+        normal, albedo = layer.values[..., NORMAL].copy(), layer.values[..., ALBEDO].copy()
         for light in self._lights():
             window = light.window(camera)
             if window.empty:
@@ -153,12 +155,11 @@ class Background:
             landing = land(light, camera, window, self.depth[area])
             shadows = ShadowMap(light, camera, self._casts(light))
             kept = shadows.blocked(landing, self.shading[area], camera.width / 640)
-            values = layer.values[area]
-            arriving = light.irradiance(values, window, camera) * (1 - kept)
+            arriving = light.irradiance(normal[area], self.depth[area], window, camera) * (1 - kept)
             if light.position is None and condition.solar:
-                self._warm(values, arriving, area)
+                self._warm(layer.values[area], arriving, area)
             arriving *= 0.5 + 0.5 * shade[area]
-            part = values[..., ALBEDO] * (arriving[..., None] * light.colour.astype(np.float32))
+            part = albedo[area] * (arriving[..., None] * light.colour.astype(np.float32))
             self.lit.append(Lit(light, window, landing, shadows, part))
             total[area] += part
         self.glow = self._glow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,6 +28,9 @@ from datasets.synthetic.surface import (
 
 LIT = np.array(((1.0, 0.78, 0.45), (1.0, 0.88, 0.66), (0.80, 0.90, 1.0), (1.0, 0.70, 0.35)), np.float32)
 """Colours of lit rooms."""
+
+SHOP_HEIGHT = 3.2
+"""Metres up to which a ground floor has shops."""
 
 FRAME, DOOR_FRAME, GLASS, INK = (0.41, 0.395, 0.37), (0.25, 0.24, 0.23), (0.05, 0.055, 0.06), (0.75, 0.74, 0.68)
 
@@ -114,27 +118,31 @@ class Wall:
             facade.lay_masonry()
             facade.add_windows()
             if self.style.shops:
-                facade.add_shops()
+                facade.below(SHOP_HEIGHT).add_shops()
             layer.values[...] = facade.values()
         return layer
 
 
 class _Facade:
-    """A wall in the making: coordinates (s along, t up, metres) of each pixel, its extents there, its channels."""
+    """A wall in the making: coordinates (s along, t up, metres) of each pixel, its extents there, its channels.
+
+    What is the same along a column or a row has the shape ``[1, columns]`` or ``[rows, 1]``.
+    """
 
     def __init__(self, wall: Wall, camera: Camera, window: Window, condition: Condition, noise: Noise) -> None:
         self.wall, self.style, self.degrees = wall, wall.style, condition.temperatures
         self.condition, self.noise = condition, noise
-        slope, drop = camera.rays(window)
+        slope, drop = camera.axes(window)
+        focal = np.float32(camera.focal)
         if wall.side:
-            aside = wall.place - camera.x
+            aside = np.float32(wall.place - camera.x)
             same = slope * np.sign(aside) > 1e-4
             self.z = np.where(same, aside / np.where(same, slope, 1), 1e4).astype(np.float32)
-            place, self.ds = self.z, self.z**2 / np.float32(camera.focal * abs(aside))
+            place, self.ds = self.z, self.z**2 / (focal * abs(aside))
         else:
-            self.z = np.full(window.shape, wall.place, np.float32)
-            place, self.ds = slope * self.z + np.float32(camera.x), self.z / np.float32(camera.focal)
-        self.dt = self.z / np.float32(camera.focal)
+            self.z = np.full((1, 1), wall.place, np.float32)
+            place, self.ds = slope * self.z + np.float32(camera.x), self.z / focal
+        self.dt = self.z / focal
         self.t: Field = np.float32(camera.elevation) - drop * self.z
         self.cover = band(place, wall.start, wall.end, self.ds) * band(self.t, 0, wall.height, self.dt)
         self.s: Field = place - np.float32(wall.start - wall.style.phase)
@@ -143,9 +151,19 @@ class _Facade:
         self.temperature, self.emissivity = np.zeros(shape, np.float32), np.full(shape, 0.94, np.float32)
         self.rooms = _rooms(wall)
 
+    def below(self, height: float) -> _Facade:
+        """The rows of the picture that show anything below a height: what is painted there is painted here."""
+        rows = np.flatnonzero((self.t < height).any(1))
+        part = copy(self)
+        for name in ("t", "z", "s", "ds", "dt", "cover", "albedo", "emission", "temperature", "emissivity"):
+            values = getattr(self, name)
+            if len(values) > 1:
+                setattr(part, name, values[rows[0] : rows[-1] + 1] if len(rows) else values[:0])
+        return part
+
     def values(self) -> Values:
         """All channels, multiplied by coverage."""
-        values = np.zeros((*self.z.shape, CHANNELS), np.float32)
+        values = np.zeros((*self.cover.shape, CHANNELS), np.float32)
         values[..., ALBEDO], values[..., EMISSION] = self.albedo, self.emission
         values[..., TEMPERATURE], values[..., EMISSIVITY] = self.temperature, self.emissivity
         values[..., DEPTH] = self.z
@@ -279,5 +297,8 @@ def _letters(text: str, s: Field, t: Field) -> Field:
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, 1.5, 3)
     cv2.putText(canvas, text, ((512 - width) // 2, 48), cv2.FONT_HERSHEY_DUPLEX, 1.5, 255, 3, cv2.LINE_AA)
     canvas = cv2.GaussianBlur(canvas, (0, 0), 1.0)
-    column, row = (s * 511).astype(np.float32), ((1 - t) * 63).astype(np.float32)
+    shape = np.broadcast_shapes(s.shape, t.shape)
+    if 0 in shape:
+        return np.zeros(shape, np.float32)
+    column, row = (np.broadcast_to(place, shape).astype(np.float32) for place in (s * 511, (1 - t) * 63))
     return cv2.remap(canvas, column, row, cv2.INTER_LINEAR, borderValue=0).astype(np.float32) / 255

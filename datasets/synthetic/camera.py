@@ -83,18 +83,22 @@ class Camera:
             (self.column + self.focal * (x - self.x) / z, self.horizon + self.focal * (self.elevation - y) / z), axis=1
         )
 
-    def rays(self, window: Window) -> tuple[Field, Field]:
-        """(rightward, downward) slope of the ray through each pixel's centre, as shares of the depth z."""
+    def axes(self, window: Window) -> tuple[Field, Field]:
+        """(rightward, downward) slope of the ray through each column's and row's centre, as shares of the depth z.
+
+        Shapes are ``[1, columns]`` and ``[rows, 1]``, so that what depends on one of them stays small.
+        """
         columns = (np.arange(window.left, window.right, dtype=np.float32) + 0.5 - self.column) / self.focal
         rows = (np.arange(window.top, window.bottom, dtype=np.float32) + 0.5 - self.horizon) / self.focal
-        shape = window.shape
-        return (
-            np.broadcast_to(columns[None, :], shape).astype(np.float32),
-            np.broadcast_to(rows[:, None], shape).astype(np.float32),
-        )
+        return columns[None, :].astype(np.float32), rows[:, None].astype(np.float32)
+
+    def rays(self, window: Window) -> tuple[Field, Field]:
+        """`axes` of each pixel of `window`, ``[rows, columns]``."""
+        slope, drop = self.axes(window)
+        return np.broadcast_to(slope, window.shape).copy(), np.broadcast_to(drop, window.shape).copy()
 
     def places(self, window: Window, z: Field | float) -> tuple[Field, Field]:
-        """(x, y) in the world of what each pixel of `window` sees at depth `z`."""
-        slope, drop = self.rays(window)
-        depth = np.asarray(z, np.float32)
+        """(x, y) in the world of what each pixel of `window` sees at depth `z`, ``[rows, columns]``."""
+        slope, drop = self.axes(window)
+        depth = np.broadcast_to(np.asarray(z, np.float32), window.shape)
         return slope * depth + np.float32(self.x), np.float32(self.elevation) - drop * depth

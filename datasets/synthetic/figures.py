@@ -23,7 +23,7 @@ from datasets.synthetic.surface import (
     polygon_coverage,
 )
 
-SUMMERY = 20.0
+SUMMERY = 23.0
 """Air temperature from which sleeves and trousers may be short, in degrees Celsius."""
 
 
@@ -130,7 +130,7 @@ class _Torso(Painter):
             self._fill(layer, camera, np.concatenate(skirt), self.warm.trousers)
         for upper, lower in pairwise(rings):
             self._fill(layer, camera, np.concatenate((upper, lower)), self.warm.jacket)
-        low, high = pose.chest + 0.09 * size * spine, pose.neck + 0.06 * size * UP
+        low, high = pose.neck - 0.01 * size * spine, pose.neck + 0.06 * size * UP
         Capsule(low, high, 0.060 * size * self.girth, 0.052 * size).paint(layer, camera, self.warm.skin)
         throat, half = pose.neck - 0.025 * size * spine, 0.045 * size * pose.left
         Capsule(throat - half, throat + half, 0.042, 0.042).paint(layer, camera, self.warm.jacket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -94,16 +95,39 @@ class Ground:
     covers: tuple[Cover, ...] = field(default_factory=tuple)
 
 
+Area = tuple[slice, slice]
+"""Rows and columns of a patch."""
+
+
+def _around(mask: Field) -> Area | None:
+    """The smallest area that holds everything a mask is true for; None if that is nothing."""
+    lines, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(lines):
+        return None
+    return slice(lines[0], lines[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 class _Patch:
-    """Points of the ground seen by the pixels below the horizon, and the pixels' extents there."""
+    """Points of the ground seen by the pixels below the horizon, and the pixels' extents there.
+
+    What is the same along a row has the shape ``[rows, 1]``.
+    """
 
     def __init__(self, camera: Camera, window: Window) -> None:
-        slope, drop = camera.rays(window)
+        slope, drop = camera.axes(window)
         self.z = np.minimum(camera.elevation / np.maximum(drop, 1e-5), FAR).astype(np.float32)
         self.x = (slope * self.z + camera.x).astype(np.float32)
         self.side = self.z / np.float32(camera.focal)
         self.length = self.z**2 / np.float32(camera.focal * camera.elevation)
         self.footprint = np.sqrt(self.side * self.length)
+
+    def within(self, area: Area) -> _Patch:
+        """The same for some of its pixels."""
+        part = copy(self)
+        for name, field_ in vars(self).items():
+            rows, columns = area
+            setattr(part, name, field_[rows, columns if field_.shape[1] > 1 else slice(None)])
+        return part
 
     def across(self, strip: Strip) -> Field:
         """Extent of a pixel across a strip."""
@@ -118,8 +142,8 @@ def paint_ground(ground: Ground, camera: Camera, condition: Condition, noise: No
     """Sky and ground of the whole picture: the layer everything else is painted on."""
     layer = Layer.blank(camera.window)
     layer.values[..., ALPHA] = 1
-    _paint_sky(layer.values, camera, condition, noise)
     top = min(max(int(np.ceil(camera.horizon)), 0), camera.height)
+    _paint_sky(layer.values[:top], camera, condition, noise)
     window = Window(0, top, camera.width, camera.height)
     if not window.empty:
         _paint_below(layer.part(window), _Patch(camera, window), ground, condition, noise)
@@ -127,16 +151,17 @@ def paint_ground(ground: Ground, camera: Camera, condition: Condition, noise: No
 
 
 def _paint_sky(values: Values, camera: Camera, condition: Condition, noise: Noise) -> None:
-    slope, drop = camera.rays(camera.window)
-    height = np.clip(-drop / 0.45, 0, 1)
-    blend = (height**0.6)[..., None]
-    colour = np.array(condition.skyline) * (1 - blend) + np.array(condition.zenith) * blend
+    slope, drop = camera.axes(Window(0, 0, values.shape[1], values.shape[0]))
+    skyline, zenith = np.array(condition.skyline, np.float32), np.array(condition.zenith, np.float32)
+    height = np.clip(-drop / np.float32(0.45), 0, 1)
+    blend = np.power(height, np.float32(0.6))[..., None]
+    colour = skyline * (1 - blend) + zenith * blend
     # Clouds on a flat layer: the further down, the denser.
-    stretch = 1 / np.maximum(-drop + 0.10, 0.05)
-    cloud = noise.fractal(slope * stretch, stretch, (2.6, 1.3, 0.6, 0.3, 0.15), stretch * 0.01)
+    stretch = 1 / np.maximum(-drop + np.float32(0.10), np.float32(0.05))
+    cloud = noise.fractal(slope * stretch, stretch, (2.6, 1.3, 0.6, 0.3, 0.15), stretch * np.float32(0.01))
     cover = smooth_step(0.9 - 1.2 * condition.clouds, 1.6 - 0.6 * condition.clouds, cloud)
-    white = 0.35 * np.array(condition.skyline) + 1.25 * float(np.mean(condition.skyline))
-    colour = colour * (1 - 0.75 * cover[..., None]) + 0.75 * cover[..., None] * white * 0.72
+    white = 0.35 * skyline + np.float32(1.25 * np.mean(condition.skyline))
+    colour = colour + np.float32(0.75) * cover[..., None] * (0.72 * white - colour)
     values[..., EMISSION] = colour
     sky = condition.temperatures["sky"]
     values[..., TEMPERATURE] = sky + 12 * (1 - height) + 6 * condition.clouds * cover
@@ -228,21 +253,30 @@ def _paint_markings(
     if not strip.markings:
         return
     along, across = strip.coordinates(patch.x, patch.z)
-    wear = smooth_step(-1.9, -0.5, noise.fractal(patch.x, patch.z, (1.1, 0.3, 0.1, 0.05), patch.footprint))
-    # Paint lies cooler than the road: it takes less of the sun and shows more of the sky.
-    cooler = temperature + np.float32(condition.temperatures["paint"] - condition.temperatures["asphalt"])
+    width, length = patch.across(strip), patch.along(strip)
     for marking in strip.markings:
-        cover = band(across, *marking.across, patch.across(strip)) * band(along, *marking.along, patch.along(strip))
+        cover = band(across, *marking.across, width) * band(along, *marking.along, length)
+        area = _around(cover > 0)
+        if area is None:
+            continue
+        part, near = cover[area], patch.within(area)
         if marking.painted and marking.bars_across:
-            start = marking.across[0]
-            cover *= repeated_band(across - start, 0, marking.painted, marking.period, patch.across(strip))
+            start = np.float32(marking.across[0])
+            part = part * repeated_band(across[area] - start, 0, marking.painted, marking.period, near.across(strip))
         elif marking.painted:
-            cover *= repeated_band(along, 0, marking.painted, marking.period, patch.along(strip))
+            part = part * repeated_band(along[area], 0, marking.painted, marking.period, near.along(strip))
+        wear = smooth_step(-1.9, -0.5, noise.fractal(near.x, near.z, (1.1, 0.3, 0.1, 0.05), near.footprint))
+        cooler = temperature[area] - np.float32(condition.temperatures["asphalt"] - condition.temperatures["paint"])
         paint = np.array(ALBEDOS["paint"], np.float32)
-        _blend(albedo, temperature, cover * (0.25 + 0.7 * wear), paint, cooler)
+        # Paint lies cooler than the road: it takes less of the sun and shows more of the sky.
+        _blend(albedo[area], temperature[area], part * (0.25 + 0.7 * wear), paint, cooler)
 
 
 def _paint_manhole(albedo: Values, temperature: Field, cover: Cover, patch: _Patch, noise: Noise) -> None:
+    area = _around((np.abs(patch.x - cover.x) < cover.radius + 0.1) & (np.abs(patch.z - cover.z) < cover.radius + 0.3))
+    if area is None:
+        return
+    albedo, temperature, patch = albedo[area], temperature[area], patch.within(area)
     distance = np.hypot(patch.x - cover.x, patch.z - cover.z)
     disc = band(distance, -1, cover.radius, patch.length)
     ring = band(distance, cover.radius * 0.86, cover.radius, patch.length)

@@ -8,7 +8,7 @@ import numpy as np
 
 from datasets.synthetic.camera import Camera, Points, Window
 from datasets.synthetic.noise import Field, smooth_step
-from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, GROUND, NORMAL, Layer, Values
+from datasets.synthetic.surface import ALBEDO, DEPTH, GROUND, NORMAL, Layer, Values
 
 LONGEST = 60.0
 """Longest shadow in metres."""
@@ -48,46 +48,44 @@ class Light:
     def towards(self, x: Field, y: Field, z: Field) -> tuple[Field, Field, Field]:
         """The way from places to a point source, metres."""
         assert self.position is not None, "parallel light has no place"
-        return self.position[0] - x, self.position[1] - y, self.position[2] - z
+        right, up, away = self.position.tolist()
+        return right - x, up - y, away - z
 
-    def irradiance(self, values: Values, window: Window, camera: Camera) -> Field:
+    def irradiance(self, normal: Values, depth: Field, window: Window, camera: Camera) -> Field:
         """Light that arrives at each pixel's surface, before its colour: ``[rows, columns]``.
 
         Args:
-            values: the channels of the pixels of `window`.
+            normal: off the surfaces seen by the pixels of `window`, ``[rows, columns, 3]``.
+            depth: their distance, ``[rows, columns]``.
             window: where they lie.
             camera: the view.
         """
-        share = 1 / np.maximum(values[..., ALPHA], 1e-3)
-        normal = values[..., NORMAL]
         if self.direction is not None:
-            return _wrapped((normal @ self.direction.astype(np.float32)) * share)
-        z = values[..., DEPTH] * share
-        x, y = camera.places(window, z)
-        way = [part.astype(np.float32, copy=False) for part in self.towards(x, y, z)]
+            return _wrapped(normal @ self.direction.astype(np.float32))
+        x, y = camera.places(window, depth)
+        way = self.towards(x, y, depth)
         square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
         inverse = 1 / np.sqrt(np.maximum(square, 0.05))
         facing = normal[..., 0] * way[0] + normal[..., 1] * way[1] + normal[..., 2] * way[2]
-        light = _wrapped(facing * (inverse * share)) / np.maximum(square, 0.6)
+        light = _wrapped(facing * inverse) / np.maximum(square, 0.6)
         if np.isfinite(self.reach):
-            light *= np.clip(1.25 * (1 - square / np.float32(self.reach**2)), 0, 1)
+            light *= np.clip(1.25 - np.float32(1.25 / self.reach**2) * square, 0, 1)
         if self.axis is not None:
-            cosine = -inverse * sum(part * np.float32(self.axis[axis]) for axis, part in enumerate(way))
-            light *= smooth_step(*self.spread, cosine)
-        return light.astype(np.float32, copy=False)
+            right, up, away = self.axis.tolist()
+            light *= smooth_step(*self.spread, -inverse * (right * way[0] + up * way[1] + away * way[2]))
+        return light
 
     def landing(self, x: Field, y: Field, z: Field) -> tuple[Field, Field]:
         """(x, z) where the ray that passes a place meets the ground behind it."""
         if self.direction is not None:
-            rise = max(float(self.direction[1]), 0.05)
-            reach = np.minimum(y / rise, LONGEST / max(float(np.hypot(*self.direction[::2])), 1e-3))
-            return x - reach * self.direction[0], z - reach * self.direction[2]
+            right, up, away = self.direction.tolist()
+            reach = np.minimum(y / max(up, 0.05), LONGEST / max(float(np.hypot(right, away)), 1e-3))
+            return x - reach * right, z - reach * away
         assert self.position is not None, "a light has a direction or a position"
         # Places at or above the lamp would land behind it; they are taken just below.
-        height = self.position[1]
+        right, height, away = self.position.tolist()
         share = height / (height - np.minimum(y, 0.93 * height))
-        aside, away = (x - self.position[0]) * share, (z - self.position[2]) * share
-        return self.position[0] + aside, self.position[2] + away
+        return right + (x - right) * share, away + (z - away) * share
 
 
 def _wrapped(facing: Field) -> Field:
@@ -97,7 +95,9 @@ def _wrapped(facing: Field) -> Field:
 
 def reflected(layer: Layer, light: Light, camera: Camera) -> Values:
     """What a layer sends to the camera of one light: ``[rows, columns, 3]``, multiplied by coverage."""
-    arriving = light.irradiance(layer.values, layer.window, camera)
+    share = 1 / np.maximum(layer.alpha, 1e-3)
+    normal, depth = layer.values[..., NORMAL] * share[..., None], layer.values[..., DEPTH] * share
+    arriving = light.irradiance(normal, depth, layer.window, camera)
     return layer.values[..., ALBEDO] * (arriving[..., None] * light.colour.astype(np.float32))
 
 

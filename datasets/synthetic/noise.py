@@ -27,18 +27,22 @@ class Noise:
         self.tile: Field = (tile - tile.mean()) / tile.std()
 
     def at(self, x: Field, y: Field, wavelength: float, aspect: float = 1.0) -> Field:
-        """The field of one wavelength, zero mean and unit variance; `aspect` stretches it along y."""
-        if not np.size(x):
-            return np.zeros(np.shape(x), np.float32)
-        column = _folded(x * np.float32(2 / wavelength))
-        row = _folded(y * np.float32(2 / (wavelength * aspect)))
+        """The field of one wavelength, zero mean and unit variance; `aspect` stretches it along y.
+
+        `x` and `y` may be a row and a column, which make a field together.
+        """
+        shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+        if 0 in shape:
+            return np.zeros(shape, np.float32)
+        places = (_folded(x * np.float32(2 / wavelength)), _folded(y * np.float32(2 / (wavelength * aspect))))
+        column, row = (np.ascontiguousarray(np.broadcast_to(place, shape)) for place in places)
         return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
     def fractal(
         self, x: Field, y: Field, wavelengths: Sequence[float], footprint: Field | float = 0.0, aspect: float = 1.0
     ) -> Field:
         """Sum over `wavelengths`, each fading out where a pixel (`footprint`, same unit) is too coarse to show it."""
-        total = np.zeros(np.shape(x), np.float32)
+        total = np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), np.float32)
         for number, wavelength in enumerate(wavelengths):
             weight = np.clip(1.6 - 2 * np.asarray(footprint, np.float32) / wavelength, 0, 1)
             if np.any(weight > 0):
@@ -60,16 +64,16 @@ def smooth_step(low: float, high: float, value: Field) -> Field:
 
 def band(value: Field, start: float | Field, end: float | Field, footprint: Field | float) -> Field:
     """Share of a pixel of size `footprint` around `value` that lies inside [start, end]: an anti-aliased interval."""
-    width = np.maximum(footprint, 1e-6)
-    upper = np.minimum(end, value + width / 2)
-    lower = np.maximum(start, value - width / 2)
-    return np.clip((upper - lower) / width, 0, 1).astype(np.float32)
+    half = np.maximum(np.asarray(footprint, np.float32), np.float32(1e-6)) * np.float32(0.5)
+    covered = (np.minimum(end, value + half) - np.maximum(start, value - half)) / (2 * half)
+    return np.clip(covered, 0, 1).astype(np.float32, copy=False)
 
 
 def repeated_band(value: Field, start: float, end: float, period: float, footprint: Field | float) -> Field:
     """`band` repeated every `period`; fades to its mean where a pixel spans periods."""
     centre = (start + end) / 2
-    folded = np.mod(value - centre + period / 2, period) - period / 2
+    shifted = (value - np.float32(centre - period / 2)) * np.float32(1 / period)
+    folded = (shifted - np.floor(shifted)) * np.float32(period) - np.float32(period / 2)
     sharp = band(folded, start - centre, end - centre, footprint)
-    blend = np.clip(2 * np.asarray(footprint) / period - 0.5, 0, 1)
-    return (sharp * (1 - blend) + (end - start) / period * blend).astype(np.float32)
+    blend = np.clip(np.asarray(footprint, np.float32) * np.float32(2 / period) - np.float32(0.5), 0, 1)
+    return (sharp + blend * (np.float32((end - start) / period) - sharp)).astype(np.float32, copy=False)

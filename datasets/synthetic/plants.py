@@ -104,19 +104,20 @@ def _paint_clump(
     layer: Layer, row: Points, x: Field, y: Field, leaves: Field, pixel: float, tree: Tree, condition: Condition
 ) -> None:
     """A ball of leaves: ragged outline, lit from above, dark below and inside."""
-    reach = row[3] * 1.5
-    columns = np.flatnonzero(np.abs(x[0] - row[0]) < reach)
-    rows = np.flatnonzero(np.abs(y[:, 0] - row[1]) < reach)
+    place, middle, depth, radius = row.tolist()
+    reach = radius * 1.5
+    columns = np.flatnonzero(np.abs(x[0] - place) < reach)
+    rows = np.flatnonzero(np.abs(y[:, 0] - middle) < reach)
     if not (len(columns) and len(rows)):
         return
     area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    right, up = (x[area] - row[0]) / row[3], (y[area] - row[1]) / row[3]
+    right, up = (x[area] - place) / radius, (y[area] - middle) / radius
     outline = 1 - right * right - up * up + 0.42 * leaves[area]
-    soft = min(0.9, 0.25 + 1.5 * pixel / row[3])
+    soft = min(0.9, 0.25 + 1.5 * pixel / radius)
     cover = smooth_step(0.02, soft, outline)
     values = layer.values[area]
-    depth_in_crown = np.clip((row[2] - tree.z) / tree.spread, -1, 1)
-    height = (row[1] - tree.trunk) / tree.rise
+    depth_in_crown = float(np.clip((depth - tree.z) / tree.spread, -1, 1))
+    height = (middle - tree.trunk) / tree.rise
     light = np.clip(0.62 + 0.30 * up + 0.30 * leaves[area] + 0.25 * height - 0.12 * depth_in_crown, 0.10, 1.7)
     new = np.zeros_like(values)
     new[..., ALBEDO] = np.array(tree.green, np.float32) * light[..., None]

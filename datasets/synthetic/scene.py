@@ -14,7 +14,7 @@ from torch import Tensor
 from datasets.boxes import Boxes
 from datasets.synthetic import infrared, visible
 from datasets.synthetic.air import Air, streaks
-from datasets.synthetic.background import Background, contacts, darken, in_reach
+from datasets.synthetic.background import Background, contacts, in_reach
 from datasets.synthetic.camera import Camera, Window
 from datasets.synthetic.conditions import find_condition, under_roof
 from datasets.synthetic.ground import FAR
@@ -209,11 +209,12 @@ class Scene:
                 area = lit.window.within(self.camera.window)
                 kept = shadows.blocked(lit.landing, 0.02, soft)
                 light[area] -= lit.part * kept[..., None]
-        open_ = np.ones(light.shape[:2], np.float32)
         for mover in movers:
             for spot in contacts(mover):
-                darken(open_, contact_shade(spot, self.camera))
-        light *= 1 - 0.75 * ((1 - open_) * still.ground)[..., None]
+                shade = contact_shade(spot, self.camera)
+                if shade is not None:
+                    area = shade[0].within(self.camera.window)
+                    light[area] *= 1 - 0.75 * (shade[1] * still.ground[area])[..., None]
 
     def _add(self, frame: Frame, mover: Mover, headlights: list[Light], air: Air) -> None:
         """Put `mover` into both pictures, in front of what was there, behind what stands nearer."""

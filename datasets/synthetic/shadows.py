@@ -26,7 +26,7 @@ LIT = -1.0
 class Landing(NamedTuple):
     """Where the rays to the pixels of a window land in the map's picture, and how high these pixels' surfaces are.
 
-    `grain` is the height that one row of the map stands for there.
+    `grain` is the height that two rows of the map stand for there.
     """
 
     columns: Field
@@ -44,9 +44,9 @@ def land(light: Light, camera: Camera, window: Window, depth: Field | float) -> 
     z = np.where(before, ground_z, 1)
     columns = np.where(before, camera.column + camera.focal * (ground_x - camera.x) / z, -1e6)
     rows = camera.horizon + camera.focal * camera.elevation / z
-    steep = 1.0 if light.direction is None else light.direction[1] / np.hypot(*light.direction[::2])
+    steep = 1.0 if light.direction is None else float(light.direction[1] / np.hypot(*light.direction[::2]))
     # Only what is off the ground can be taken for its own shadow.
-    grain = np.where(y > 0.05, np.minimum(steep * z * z / (camera.focal * camera.elevation), 3.0), 0)
+    grain = np.where(y > 0.05, np.minimum(2 * steep * z * z / (camera.focal * camera.elevation), 4.0), 0)
     return Landing(columns.astype(np.float32), rows.astype(np.float32), y, grain.astype(np.float32))
 
 

@@ -152,12 +152,13 @@ class Capsule:
         window = Window.around(ends, float(radii.max()) + 1).clip(_far_around(camera.window))
         columns = (np.arange(window.left, window.right, dtype=np.float32) + 0.5)[None, :]
         rows = (np.arange(window.top, window.bottom, dtype=np.float32) + 0.5)[:, None]
-        axis = ends[1] - ends[0]
-        along = (columns - ends[0, 0]) * axis[0] + (rows - ends[0, 1]) * axis[1]
-        share = np.clip(along / max(float(axis @ axis), 1e-9), 0, 1)
-        radius = radii[0] + share * (radii[1] - radii[0])
-        right = columns - (ends[0, 0] + share * axis[0])
-        down = rows - (ends[0, 1] + share * axis[1])
+        (left, top), (end_left, end_top) = ends.tolist()
+        across, down = end_left - left, end_top - top
+        along = (columns - left) * across + (rows - top) * down
+        share = np.clip(along / max(across * across + down * down, 1e-9), 0, 1)
+        radius = float(radii[0]) + share * float(radii[1] - radii[0])
+        right = columns - (left + share * across)
+        down = rows - (top + share * down)
         distance = np.sqrt(right * right + down * down)
         # A rod thinner than a pixel covers a share of it rather than nothing.
         cover = np.clip(radius + 0.5 - distance, 0, 1) * np.minimum(1, 2 * radius)
