@@ -16,7 +16,7 @@ from datasets.synthetic.ground import FAR, greenness, paint_ground
 from datasets.synthetic.light import Light, ambient_reflected, contact_shade, ground_share
 from datasets.synthetic.noise import Field, Noise
 from datasets.synthetic.plants import Tree, Treeline
-from datasets.synthetic.shadows import Landing, ShadowMap, land
+from datasets.synthetic.shadows import Landing, ShadowMap, Sheet, land
 from datasets.synthetic.surface import ALBEDO, ALPHA, DEPTH, EMISSIVITY, NORMAL, TEMPERATURE, Layer, Values
 from datasets.synthetic.vehicles import Vehicle
 from datasets.synthetic.wet import Standing, mirror_share, mirrored
@@ -28,7 +28,7 @@ LAMP_POWER = 15.0
 LAMP_REACH = 17.0
 """Metres at which a street lamp's light is lost."""
 
-SELF_SHADING = {Wall: 0.35, Tree: 1.3, Vehicle: 0.7}
+SELF_SHADING = {Tree: 1.3, Vehicle: 0.7}
 """Metres that something must be above a surface of such a thing to shade it; by default `LEAST_SHADING`."""
 
 LEAST_SHADING = 0.12
@@ -153,7 +153,7 @@ class Background:
                 continue
             area = window.within(camera.window)
             landing = land(light, camera, window, self.depth[area])
-            shadows = ShadowMap(light, camera, self._casts(light))
+            shadows = ShadowMap(light, camera, self._casts(light), self._sheets(light))
             kept = shadows.blocked(landing, self.shading[area], camera.width / 640)
             arriving = light.irradiance(normal[area], self.depth[area], window, camera) * (1 - kept)
             if light.position is None and condition.solar:
@@ -170,6 +170,10 @@ class Background:
     def _casts(self, light: Light) -> list[np.ndarray]:
         """Point groups of everything still that may stand in a light."""
         return [group for thing in self.world.things if in_reach(thing, light) for group in thing.casts()]
+
+    def _sheets(self, light: Light) -> list[Sheet]:
+        """Walls that may stand in a light."""
+        return [thing.sheet() for thing in self.world.things if isinstance(thing, Wall) and in_reach(thing, light)]
 
     def _warm(self, values: Values, arriving: Field, area: tuple[slice, slice]) -> None:
         """Dark and dry surfaces in the sun grow warm, slowly enough for shadows to blur; leaves and grass sweat."""

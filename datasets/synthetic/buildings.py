@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.camera import Camera, Points, Window, point
+from datasets.synthetic.camera import Camera, Points, Window
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.noise import Field, Noise, band, repeated_band, smooth_step
+from datasets.synthetic.shadows import Sheet
 from datasets.synthetic.surface import (
     ALBEDO,
     ALPHA,
@@ -105,10 +105,12 @@ class Wall:
         return np.clip(z, self.start, self.end)
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows: level strips."""
-        feet = self.corners()[:2]
-        levels = np.linspace(0, self.height, int(2 * self.height) + 1)
-        return [np.concatenate([feet + point(0, level, 0) for level in pair]) for pair in pairwise(levels)]
+        """Nothing but its `sheet` throws a shadow."""
+        return []
+
+    def sheet(self) -> Sheet:
+        """What throws its shadow."""
+        return Sheet(self.corners(), 0 if self.side else 2)
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
         """Its layer."""

@@ -7,7 +7,7 @@ place is in shadow if the map holds more than its own height where its ray lands
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,6 +21,13 @@ from datasets.synthetic.surface import hull
 
 LIT = -1.0
 """Height in the map where nothing stands in the way."""
+
+
+class Sheet(NamedTuple):
+    """A flat upright thing, such as a wall: its corners, and which coordinate is the same all over it (0: x, 2: z)."""
+
+    corners: Points
+    axis: int
 
 
 class Landing(NamedTuple):
@@ -58,13 +65,16 @@ class ShadowMap:
         camera: the view.
         groups: world points ``[n, 3]`` whose hulls stand in the light; each counts as being at its mean height, so
             that tall things come in pieces.
+        sheets: walls, whose heights are known at every place.
     """
 
-    def __init__(self, light: Light, camera: Camera, groups: Iterable[Points]) -> None:
+    def __init__(self, light: Light, camera: Camera, groups: Iterable[Points], sheets: Sequence[Sheet] = ()) -> None:
         pieces = self._cast(light, camera, list(groups))
+        walls = [(sheet, outline) for sheet in sheets for _, outline in self._cast(light, camera, [sheet.corners])]
         limit = Window(-camera.width // 2, int(camera.horizon), camera.width * 3 // 2, camera.height * 3 // 2)
         windows = [Window.around(outline, 1).clip(limit) for _, outline in pieces]
         pieces = [piece for piece, window in zip(pieces, windows, strict=True) if not window.empty]
+        windows += [Window.around(outline, 1).clip(limit) for _, outline in walls]
         windows = [window for window in windows if not window.empty]
         self.window = Window(
             min((window.left for window in windows), default=0),
@@ -77,6 +87,30 @@ class ShadowMap:
         for height, outline in sorted(pieces, key=lambda piece: piece[0]):
             fixed = np.round((np.clip(outline - corner, -4000, 4000) - 0.5) * 16).astype(np.int32)
             cv2.fillConvexPoly(self.heights, fixed, height, cv2.LINE_8, shift=4)
+        for sheet, outline in walls:
+            self._raise(light, camera, sheet, outline)
+
+    def _raise(self, light: Light, camera: Camera, sheet: Sheet, outline: Points) -> None:
+        """Enter a wall: the height at which the ray to each place on the ground meets its plane."""
+        window = Window.around(outline, 1).clip(self.window)
+        if window.empty:
+            return
+        mask = np.zeros(window.shape, np.uint8)
+        fixed = np.round((np.clip(outline - (window.left, window.top), -4000, 4000) - 0.5) * 16).astype(np.int32)
+        cv2.fillConvexPoly(mask, fixed, 1, cv2.LINE_8, shift=4)
+        slope, drop = camera.axes(window)
+        z = camera.elevation / np.maximum(drop, 1e-3)
+        place = z if sheet.axis == 2 else slope * z + np.float32(camera.x)
+        if light.direction is not None:
+            sideways: Field = np.full_like(place, light.direction[sheet.axis])
+            rise = float(light.direction[1])
+        else:
+            assert light.position is not None, "a light has a direction or a position"
+            sideways, rise = float(light.position[sheet.axis]) - place, float(light.position[1])
+        sideways[np.abs(sideways) < 1e-3] = 1e-3
+        heights = (float(sheet.corners[0, sheet.axis]) - place) / sideways * np.float32(rise)
+        target = self.heights[window.within(self.window)]
+        np.maximum(target, np.where(mask > 0, heights, LIT).astype(np.float32), out=target)
 
     @staticmethod
     def _cast(light: Light, camera: Camera, groups: list[Points]) -> list[tuple[float, Points]]:

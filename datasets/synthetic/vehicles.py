@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,8 +11,8 @@ import numpy as np
 
 from datasets.synthetic.camera import Camera, Points, Window
 from datasets.synthetic.conditions import Condition
-from datasets.synthetic.noise import Noise
-from datasets.synthetic.surface import Layer, Material, hull
+from datasets.synthetic.noise import Noise, smooth_step
+from datasets.synthetic.surface import EMISSION, NORMAL, Layer, Material, hull, polygon_coverage
 
 
 class Shape(NamedTuple):
@@ -67,6 +67,16 @@ SHAPES = {
 
 COMFORTABLE = 2.5
 """Deceleration of a driver who sees the halt coming, metres a second squared."""
+
+
+def rounded(outline: Sequence[tuple[float, ...]], share: float) -> list[tuple[float, ...]]:
+    """An open outline with its corners cut by a share of each edge (Chaikin's rule); ends stay."""
+    points = np.array(outline)
+    starts, ends = points[:-1], points[1:]
+    cut = np.stack((starts + share * (ends - starts), ends - share * (ends - starts)), axis=1).reshape(
+        -1, points.shape[1]
+    )
+    return [tuple(point) for point in np.concatenate((points[:1], cut[1:-1], points[-1:])).tolist()]
 
 
 class Face(NamedTuple):
@@ -156,6 +166,7 @@ class Vehicle:
         self._draw_wheels(layer, camera, condition, eye, near=True)
         for face in self._visible(self._trim(), eye, sort=False):
             self._paint(layer, camera, condition, face)
+        self._draw_seams(layer, camera, condition, eye)
         for face in self._visible(self._cabin(), eye):
             self._paint(layer, camera, condition, face)
         for face in self._visible(self._panes(), eye, sort=False):
@@ -168,7 +179,7 @@ class Vehicle:
         seen = [face for face in faces if face.normal @ (eye - face.points.mean(0)) > 0]
         return sorted(seen, key=lambda face: -face.points[:, 2].mean()) if sort else seen
 
-    def _face(self, points: list[tuple[float, float, float]], outward: tuple[float, float, float], kind: str) -> Face:
+    def _face(self, points: Sequence[tuple[float, ...]], outward: tuple[float, float, float], kind: str) -> Face:
         """A face from own coordinates; `outward` (own coordinates) only decides the normal's sign."""
         corners = self.place(np.array(points))
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
@@ -178,7 +189,7 @@ class Vehicle:
 
     def _body(self) -> Iterator[Face]:
         model = SHAPES[self.shape]
-        outline, half = model.body, model.half
+        outline, half = rounded(rounded(model.body, 0.25), 0.25), model.half
         for start, end in pairwise(outline):
             quad = [(*start, -half), (*start, half), (*end, half), (*end, -half)]
             outward = (start[1] - end[1], end[0] - start[0], 0.0)
@@ -205,24 +216,26 @@ class Vehicle:
         grille = [(nose, nose_up - 0.06, -0.42), (nose, nose_up - 0.06, 0.42), (nose, nose_up + 0.08, 0.42)]
         yield self._face([*grille, (nose, nose_up + 0.08, -0.42)], (1, 0, 0), "grille")
 
-    def _cabin(self) -> Iterator[Face]:
+    def _cabin(self, smooth: bool = True) -> Iterator[Face]:
         model = SHAPES[self.shape]
         foot, top = model.half - 0.05, model.roof_half
         widths = (foot, top, top, foot)
-        corners = [(point, width) for point, width in zip(model.cabin, widths, strict=True)]
-        for (start, near), (end, far) in pairwise(corners):
-            quad = [(*start, -near), (*start, near), (*end, far), (*end, -far)]
+        corners: list[tuple[float, ...]] = [(*point, width) for point, width in zip(model.cabin, widths, strict=True)]
+        if smooth:
+            corners = rounded(corners, 0.14)
+        for start, end in pairwise(corners):
+            quad = [(*start[:2], -start[2]), start, end, (*end[:2], -end[2])]
             yield self._face(quad, (start[1] - end[1], end[0] - start[0], 0.0), "roof")
         for side in (-1.0, 1.0):
-            yield self._face([(*point, side * width) for point, width in corners], (0.0, 0.0, side), "roof")
+            yield self._face([(ahead, up, side * width) for ahead, up, width in corners], (0.0, 0.0, side), "roof")
 
     def _panes(self) -> Iterator[Face]:
         """Glass, inset in the cabin's faces."""
-        for face in self._cabin():
+        for face in self._cabin(smooth=False):
             if abs(face.normal[1]) > 0.95:
                 continue
             middle = face.points.mean(0)
-            inset = middle + (face.points - middle) * 0.86 + face.normal * 0.004
+            inset = middle + (face.points - middle) * 0.84 + face.normal * 0.004
             is_side = abs(self._own_side(face.normal)) > 0.5
             if not is_side:
                 yield Face(inset, face.normal, "glass")
@@ -266,11 +279,52 @@ class Vehicle:
             solid = hull(camera.project(np.concatenate(rings[:2])))
             layer.polygon(solid, tyre.values(depth, tuple(towards)))
             if near:
+                arch = np.stack(
+                    (axle + 1.2 * model.wheel * np.cos(angles), model.wheel + 1.2 * model.wheel * np.sin(angles))
+                )
+                arch[1] = np.maximum(arch[1], 0.33)
+                hollow = self.place(np.stack((*arch, np.full(24, side * (model.half + 0.003))), axis=1))
+                layer.polygon(camera.project(hollow), tyre.values(depth, tuple(towards)))
+                layer.polygon(solid, tyre.values(depth, tuple(towards)))
                 layer.polygon(camera.project(rings[2]), rim.values(depth, tuple(towards)))
 
+    def _draw_seams(self, layer: Layer, camera: Camera, condition: Condition, eye: Points) -> None:
+        """Gaps around the doors, handles and a mirror, on the side that is seen."""
+        model = SHAPES[self.shape]
+        left = np.array((-np.sin(self.heading), 0.0, np.cos(self.heading)))
+        side = 1.0 if left @ (eye - self.place(np.zeros(3))[0]) > 0 else -1.0
+        (rear, foot), (front, _) = model.cabin[0], model.cabin[3]
+        middle, unit = rear + 0.5 * (front - rear), camera.focal / self.z
+        degrees = condition.temperatures["body"]
+        dark = Material((0.012, 0.012, 0.013), degrees - 0.5).values(self.z, tuple(side * left))
+        for ahead in (front - 0.12, middle, rear + 0.35):
+            ends = np.array([(ahead, up, side * (model.half + 0.005)) for up in (foot, 0.40)])
+            layer.stroke(camera.project(self.place(ends)), 0.016 * unit, dark)
+        for ahead in (middle + 0.16, rear + 0.52):
+            ends = np.array([(ahead + reach, foot - 0.12, side * (model.half + 0.01)) for reach in (0.0, 0.16)])
+            layer.stroke(camera.project(self.place(ends)), 0.035 * unit, dark)
+        shell = self._material("side", condition).values(self.z, tuple(side * left))
+        ends = np.array([(front - 0.42, foot + 0.10, side * (model.half + reach)) for reach in (0.04, 0.17)])
+        layer.stroke(camera.project(self.place(ends)), 0.13 * unit, shell)
+
     def _paint(self, layer: Layer, camera: Camera, condition: Condition, face: Face) -> None:
-        material = self._material(face.kind, condition)
-        layer.polygon(camera.project(face.points), material.values(self.z, tuple(face.normal)))
+        values = self._material(face.kind, condition).values(self.z, tuple(face.normal))
+        image = camera.project(face.points)
+        if face.kind not in ("side", "glass"):
+            layer.polygon(image, values)
+            return
+        window = Window.around(image, 2).clip(layer.window)
+        if window.empty:
+            return
+        _, up = camera.places(window, self.z)
+        bent = np.broadcast_to(values, (*window.shape, len(values))).copy()
+        if face.kind == "side":
+            # Flanks bulge: they look down below the door handles and up above.
+            bent[..., NORMAL] += np.clip(0.9 * (up - 0.62), -0.35, 0.55)[..., None] * np.array((0, 1, 0), np.float32)
+        else:
+            # Panes mirror the sky above, and let one look inside below.
+            bent[..., EMISSION] *= np.clip(1.5 * (up - 0.95) / 0.5, 0.25, 1.6)[..., None]
+        layer.paint(window, polygon_coverage(image, window), bent)
 
     def _material(self, kind: str, condition: Condition) -> Material:
         degrees = condition.temperatures
@@ -279,7 +333,7 @@ class Vehicle:
         shine = np.array(condition.skyline) * float(np.mean(condition.ambient))
         lit = self.lights and condition.headlights
         if kind == "glass":
-            return Material((0.03, 0.035, 0.04), degrees["window"] - 1.5 + 3 * self.warmth, 0.85, tuple(shine * 0.55))
+            return Material((0.03, 0.035, 0.04), degrees["window"] - 1.5 + 3 * self.warmth, 0.85, tuple(shine * 0.30))
         if kind == "headlight":
             beam = (26.0, 25.0, 22.0) if lit else (0.0, 0.0, 0.0)
             return Material((0.55, 0.56, 0.58), body + 0.35 * hot, 0.88, beam)
@@ -296,5 +350,6 @@ class Vehicle:
         """Dirt below, reflections of the street on the flanks; heat that fades from the engine backwards."""
         x, height = camera.places(layer.window, self.z)
         waves = noise.fractal(x - np.float32(self.x), height, (1.6, 0.5, 0.2), self.z / camera.focal, aspect=0.35)
-        layer.tint(np.clip(0.72 + 0.35 * np.clip(height, 0, 1.2) + 0.10 * waves, 0.3, 1.5))
+        sill = 0.45 + 0.55 * smooth_step(0.34, 0.46, height)
+        layer.tint(np.clip(0.72 + 0.35 * np.clip(height, 0, 1.2) + 0.10 * waves, 0.3, 1.5) * sill)
         layer.warm((0.5 * waves + 0.8 * np.exp(-np.clip(height, 0, 2) / 0.3) * self.warmth * 4).astype(np.float32))
