@@ -22,6 +22,7 @@ import benchmark.downstream
 import benchmark.runner
 from benchmark.cli import main
 from benchmark.config import ConfigError, RunConfig
+from benchmark.downstream import Observer, observe
 from benchmark.prediction import predictions
 from benchmark.rank_agreement import _resampled, rank_agreement
 from benchmark.store import Row, Store, StoreError
@@ -29,7 +30,10 @@ from benchmark.tables import leaderboards, render
 from benchmark.tasks import TaskBoard, TaskScores, read_boards, write_boards
 from datasets.boxes import Boxes
 from datasets.images import write_png
+from datasets.pairs import ImageFile, Pair, PairDataset
 from downstream import DownstreamError, detector
+from downstream.labels import read_sequence_labels
+from fusion import FusedFolder
 
 FRAMES = 6
 WIDTH, HEIGHT = 96, 64
@@ -240,6 +244,35 @@ def test_a_sequence_with_a_hole_is_lost_and_told(walk: Path, run: Callable[..., 
     rows = table(walk)
     assert (rows["mine"]["mota"], rows["mine"]["mota_sequences"], rows["mine"]["ap50_images"]) == ("", "0", "5")
     assert rows["maximum"]["mota_sequences"] == "1" and not tracks.exists()
+
+
+def test_sequences_keep_apart_and_count_together(walk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames 0-5 of one sequence and 0-2 of another: 8 of 12 and 2 of 6 boxes are tracked, MOTA = 1 - 8 / 18."""
+    monkeypatch.setattr(BrightSpots, "seen", [])
+    truth = read_sequence_labels(walk / "gt.txt")
+    pairs = []
+    for clip, length in (("long", 6), ("short", 3)):
+        for frame in range(length):
+            sources = (ImageFile(walk / role / f"{frame + 1:06d}.png") for role in ("infrared", "visible"))
+            write_png(walk / "both" / f"{clip}-{frame}.png", picture(*walkers(frame)))
+            pairs.append(Pair(f"{clip}-{frame}", *sources, truth[frame], sequence=clip, frame=frame))
+    data = PairDataset("clips", tuple(pairs))
+    spots = Observer(BrightSpots(walk / "spots.pt"), {"min_hits": 3}, {})
+    methods = {"mine": FusedFolder("mine", str(walk / "both"))}
+    effort = observe(spots, walk / "run", [data], methods)
+    assert (effort.looked, effort.reused) == (3 * 9, 0)
+    board = read_boards(walk / "run")["clips"]
+    scores = board.scores["mine"]
+    assert (board.images, board.sequences, scores.images, scores.sequences) == (9, 2, 9, 2)
+    assert scores.tracking["MOTA"] == pytest.approx(1 - 8 / 18)
+    found = [scores.by_sequence[clip]["MOTA"] for clip in ("long", "short")]
+    assert found == pytest.approx([1 - 4 / 12, 1 - 4 / 6])
+    (walk / "both" / "short-1.png").unlink()
+    effort = observe(spots, walk / "run", [data], methods)
+    assert (effort.looked, effort.reused) == (0, 3 * 9 - 1)
+    scores = read_boards(walk / "run")["clips"].scores["mine"]
+    assert (scores.images, scores.sequences, list(scores.lost)) == (8, 1, ["short"])
+    assert scores.tracking["MOTA"] == pytest.approx(1 - 4 / 12)
 
 
 def test_the_leaderboard_needs_the_scores_alone(walk: Path, run: Callable[..., int]) -> None:
