@@ -143,10 +143,10 @@ class Background:
             for spot in contacts(thing):
                 darken(shade, contact_shade(spot, camera))
         shade = 1 - (1 - shade) * self.ground
-        total = ambient_reflected(layer, condition.ambient) * shade[..., None] + visible.emitted(layer)
         self.lit: list[Lit] = []
-        # Everything is covered here, so that the channels need no division; copies of their own are read faster.
+        # Copies of their own are read faster than channels among others.
         normal, albedo = layer.values[..., NORMAL].copy(), layer.values[..., ALBEDO].copy()
+        total = ambient_reflected(albedo, normal, condition.ambient) * shade[..., None] + visible.emitted(layer)
         for light in self._lights():
             window = light.window(camera)
             if window.empty:

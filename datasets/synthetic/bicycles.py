@@ -36,17 +36,17 @@ class _Frame(Painter):
         for ahead, up in (BICYCLE.rear, BICYCLE.front):
             ring = self._at([(ahead + BICYCLE.radius * np.cos(a), up + BICYCLE.radius * np.sin(a)) for a in angles])
             image = camera.project(ring)
-            for spoke in range(0, 28, 4):
-                layer.stroke(np.stack((image[spoke], image[(spoke + 14) % 28])), 0.004 * unit, spokes)
+            pairs = [np.stack((image[spoke], image[(spoke + 14) % 28])) for spoke in range(0, 28, 4)]
+            layer.stroke(pairs, 0.004 * unit, spokes)
             layer.stroke(image, 0.045 * unit, tyre, closed=True)
         saddle, bar, crank = BICYCLE.saddle, BICYCLE.bar, BICYCLE.crank
         head = (bar[0] + 0.04, bar[1] - 0.16)
-        for tubes in (
+        tubes = (
             [BICYCLE.rear, crank, head, (saddle[0] + 0.05, saddle[1] - 0.14), crank],
             [BICYCLE.rear, (saddle[0] + 0.05, saddle[1] - 0.14)],
             [BICYCLE.front, head, bar],
-        ):
-            layer.stroke(camera.project(self._at(tubes)), 0.034 * unit, tube)
+        )
+        layer.stroke([camera.project(self._at(spots)) for spots in tubes], 0.034 * unit, tube)
         seat = Material(TYRE, metal + 4.0).values(depth, normal)
         layer.stroke(
             camera.project(self._at([(saddle[0] - 0.12, saddle[1]), (saddle[0] + 0.13, saddle[1])])), 0.06 * unit, seat

@@ -86,7 +86,7 @@ def compose_hall(generator: np.random.Generator) -> Plan:
     colour = stock.pick(generator, ((0.55, 0.54, 0.50), (0.30, 0.31, 0.33), (0.42, 0.36, 0.28)))
     for side in (-1, 1):
         x = side * (half - 2.6)
-        things += [Post(x, z, tall, 0.26, colour, False, 0.3) for z in steps(generator, (9.0, 11.0), back - 2, 6.0)]
+        things += [Crate(x, z, 0.5, 0.5, tall, 0.0, colour, 0.3) for z in steps(generator, (9.0, 11.0), back - 2, 6.0)]
     for z in steps(generator, (10, 13), back - 4, 5.5):
         if generator.random() < 0.6:
             things.append(stock.bench(stock.pick(generator, (-1, 1)) * (half - 1.2), z, AWAY))

@@ -277,11 +277,13 @@ class Fence:
         feet = self._posts()
         tops = feet + point(0, self.height, 0)
         layer = _blank_around(camera, np.concatenate((feet, tops)), 4)
-        metal = Material(self.colour, condition.temperatures["metal"] + 0.6, 0.9)
-        for foot, top in zip(feet, tops, strict=True):
-            Capsule(foot, top, 0.014, 0.014).paint(layer, camera, metal)
-        for share in (0.15, 1.0):
-            rail = feet + point(0, self.height * share, 0)
-            for left, right in pairwise(rail):
-                Capsule(left, right, 0.022, 0.022).paint(layer, camera, metal)
+        if not len(feet):
+            return layer
+        depth = float(feet[:, 2].mean())
+        unit = camera.focal / depth
+        metal = Material(self.colour, condition.temperatures["metal"] + 0.6, 0.9).values(depth)
+        posts = [camera.project(np.stack(ends)) for ends in zip(feet, tops, strict=True)]
+        rails = [camera.project(feet + point(0, self.height * share, 0)) for share in (0.15, 1.0)]
+        layer.stroke(posts, 0.03 * unit, metal)
+        layer.stroke(rails, 0.045 * unit, metal)
         return layer

@@ -101,11 +101,10 @@ def reflected(layer: Layer, light: Light, camera: Camera) -> Values:
     return layer.values[..., ALBEDO] * (arriving[..., None] * light.colour.astype(np.float32))
 
 
-def ambient_reflected(layer: Layer, ambient: tuple[float, float, float]) -> Values:
-    """What a layer sends back of the whole sky's light; surfaces that look up get more."""
-    share = 1 / np.maximum(layer.alpha, 1e-3)
-    facing = (0.72 + 0.28 * layer.values[..., NORMAL][..., 1] * share)[..., None]
-    return layer.values[..., ALBEDO] * facing * np.array(ambient, np.float32)
+def ambient_reflected(albedo: Values, normal: Values, ambient: tuple[float, float, float]) -> Values:
+    """What surfaces send back of the whole sky's light, ``[rows, columns, 3]``; those that look up get more."""
+    facing = np.float32(0.72) + np.float32(0.28) * normal[..., 1]
+    return albedo * (facing[..., None] * np.array(ambient, np.float32))
 
 
 def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tuple[Window, Field] | None:

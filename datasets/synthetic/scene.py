@@ -24,7 +24,7 @@ from datasets.synthetic.misalignment import Misalignment, draw_misalignment
 from datasets.synthetic.noise import Field, Noise
 from datasets.synthetic.people import Person
 from datasets.synthetic.shadows import ShadowMap, land
-from datasets.synthetic.surface import PERSON, Layer, Values
+from datasets.synthetic.surface import ALBEDO, NORMAL, PERSON, Layer, Values
 from datasets.synthetic.take import draw_take
 from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
 from datasets.synthetic.vehicles import Vehicle
@@ -243,7 +243,10 @@ class Scene:
 
     def _lit(self, crop: Layer, mover: Mover, headlights: list[Light]) -> Values:
         """Light that a mover sends to the camera, in the shadow of what stands still."""
-        radiance: Values = ambient_reflected(crop, self.condition.ambient) + visible.emitted(crop)
+        values = crop.values
+        normal = values[..., NORMAL] / np.maximum(crop.alpha, 1e-3)[..., None]
+        radiance: Values = ambient_reflected(values[..., ALBEDO], normal, self.condition.ambient)
+        radiance += visible.emitted(crop)
         for lit in self.background.lit:
             shared = crop.window.clip(lit.window)
             if shared.empty:

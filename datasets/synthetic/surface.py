@@ -97,14 +97,16 @@ class Layer:
         if not window.empty:
             self.paint(window, polygon_coverage(points, window), values)
 
-    def stroke(self, points: Points, width: float, values: Values, closed: bool = False) -> None:
-        """Paint a line through image points, `width` pixels wide; a thinner line covers a share of its pixels."""
-        window = Window.around(points, width + 2).clip(self.window)
+    def stroke(self, lines: Points | list[Points], width: float, values: Values, closed: bool = False) -> None:
+        """Paint lines through image points, `width` pixels wide; a thinner line covers a share of its pixels."""
+        lines = [lines] if isinstance(lines, np.ndarray) else lines
+        window = Window.around(np.concatenate(lines), width + 2).clip(self.window)
         if window.empty:
             return
         mask = np.zeros(window.shape, np.uint8)
-        fixed = np.round((np.clip(points - (window.left, window.top), -4000, 4000) - 0.5) * 16).astype(np.int32)
-        cv2.polylines(mask, [fixed], closed, 255, max(1, round(width)), cv2.LINE_AA, shift=4)
+        corner = (window.left, window.top)
+        fixed = [np.round((np.clip(line - corner, -4000, 4000) - 0.5) * 16).astype(np.int32) for line in lines]
+        cv2.polylines(mask, fixed, closed, 255, max(1, round(width)), cv2.LINE_AA, shift=4)
         self.paint(window, mask.astype(np.float32) * np.float32(min(1.0, width) / 255), values)
 
     def tint(self, factor: Field) -> None:
