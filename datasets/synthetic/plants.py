@@ -119,16 +119,16 @@ def _paint_clump(
     depth_in_crown = float(np.clip((depth - tree.z) / tree.spread, -1, 1))
     height = (middle - tree.trunk) / tree.rise
     light = np.clip(0.62 + 0.30 * up + 0.30 * leaves[area] + 0.25 * height - 0.12 * depth_in_crown, 0.10, 1.7)
-    new = np.zeros_like(values)
-    new[..., ALBEDO] = np.array(tree.green, np.float32) * light[..., None]
-    new[..., TEMPERATURE] = condition.temperatures["foliage"] + 0.45 * leaves[area] + 0.5 * (1 - height) - 0.3 * up
-    new[..., EMISSIVITY] = 0.97
-    new[..., DEPTH] = tree.z
+    degrees = condition.temperatures["foliage"] + 0.45 * leaves[area] + 0.5 * (1 - height) - 0.3 * up
     towards = np.sqrt(np.clip(1 - right * right - up * up, 0.15, 1))
-    new[..., NORMAL] = np.stack((0.7 * right, 0.45 + 0.5 * up, -towards), axis=-1)
-    new[..., ALPHA] = 1
     values *= 1 - cover[..., None]
-    values += cover[..., None] * new
+    values[..., ALBEDO] += (cover * light)[..., None] * np.array(tree.green, np.float32)
+    values[..., TEMPERATURE] += cover * degrees
+    values[..., EMISSIVITY] += np.float32(0.97) * cover
+    values[..., DEPTH] += np.float32(tree.z) * cover
+    for axis, part in enumerate((0.7 * right, 0.45 + 0.5 * up, -towards)):
+        values[..., NORMAL.start + axis] += cover * part
+    values[..., ALPHA] += cover
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class Vehicle:
 
     def _body(self) -> Iterator[Face]:
         model = SHAPES[self.shape]
-        outline, half = rounded(rounded(model.body, 0.25), 0.25), model.half
+        outline, half = rounded(model.body, 0.25), model.half
         for start, end in pairwise(outline):
             quad = [(*start, -half), (*start, half), (*end, half), (*end, -half)]
             outward = (start[1] - end[1], end[0] - start[0], 0.0)
