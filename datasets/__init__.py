@@ -25,7 +25,7 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
     "synthetic" are a few rendered scenes, "challenge" (or "challenge/v1") the whole suite they are taken from.
 
     Args:
-        name: one of `names`, or "challenge".
+        name: one of `names`.
         root: its folder, or a folder that holds it. None looks below ``IVIF_DATA``, then among the downloads.
             For "synthetic" and "challenge": where rendered scenes are kept.
         **options: what the data set's function in `datasets.layouts` (or `synthetic_dataset`, `challenge_dataset` in
@@ -34,12 +34,10 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
     Raises:
         PairError: unknown name or option, or nothing found; the message says which commands mend it.
     """
-    suite, _, version = name.partition("/")
-    if suite == "challenge":
-        return _challenge(root, options | ({"version": version} if version else {}))
-    entry = find(name)
-    if entry.key == "synthetic":
-        return _synthetic(root, options)
+    key, _, version = name.partition("/")
+    entry = find(key)
+    if entry.rendered:
+        return _rendered(entry.key, root, options | ({"version": version} if version else {}))
     _check_options(entry.key, LAYOUTS[entry.key], options)
     folder = locate(entry, Path(root).expanduser() if root is not None else None)
     if folder is None:
@@ -48,19 +46,11 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
     return LAYOUTS[entry.key](folder, **options)
 
 
-def _synthetic(root: Path | str | None, options: dict[str, Any]) -> PairDataset:
-    from datasets.synthetic import synthetic_dataset
+def _rendered(key: str, root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    from datasets.synthetic import challenge_dataset, synthetic_dataset
 
-    return _rendered("synthetic", synthetic_dataset, root, options)
-
-
-def _challenge(root: Path | str | None, options: dict[str, Any]) -> PairDataset:
-    from datasets.synthetic import challenge_dataset
-
-    return _rendered("challenge", challenge_dataset, root, options)
-
-
-def _rendered(key: str, function: Any, root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    functions: dict[str, Any] = {"synthetic": synthetic_dataset, "challenge": challenge_dataset}
+    function = functions[key]
     _check_options(key, function, options)
     if root is not None:
         options = {**options, "cache": Path(root).expanduser()}

@@ -97,11 +97,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _count(entry: CatalogEntry) -> str:
-    return "any" if entry.key == "synthetic" else "varies" if entry.pairs is None else str(entry.pairs)
+    return str(entry.pairs) if entry.pairs is not None else "any" if entry.rendered else "varies"
 
 
 def _where(entry: CatalogEntry) -> str:
-    if entry.key == "synthetic":
+    if entry.rendered:
         return "rendered on demand"
     folder = locate(entry)
     return (
@@ -178,7 +178,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _is_rendered(name: str) -> bool:
-    return name.partition("/")[0] in ("synthetic", "challenge")
+    return any(entry.rendered and entry.key == name.partition("/")[0] for entry in ENTRIES)
 
 
 def _render(options: argparse.Namespace) -> int:

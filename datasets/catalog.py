@@ -57,6 +57,7 @@ class CatalogEntry:
         tree: the folders that `datasets.layouts` expects.
         files: archives that can be fetched without a browser; empty where there are none.
         manual: how to get it by hand.
+        rendered: whether it is made by this project, on first use.
     """
 
     key: str
@@ -69,6 +70,7 @@ class CatalogEntry:
     tree: str
     files: tuple[RemoteFile, ...] = ()
     manual: str = ""
+    rendered: bool = False
 
     @property
     def automatic(self) -> bool:
@@ -87,10 +89,23 @@ ENTRIES: tuple[CatalogEntry, ...] = (
         homepage="",
         licence="Apache-2.0 (rendered by this project)",
         citation=Citation("ivif-bench", "rendered infrared-visible scenes", "this software", 2025),
-        description="scenes rendered in both spectra from one world, exact boxes and tracks, named conditions; "
-        "'challenge' is the whole suite that they are taken from",
+        description="scenes rendered in both spectra from one world, exact boxes and tracks, twelve conditions: a "
+        "small excerpt of 'challenge' at 400x300",
         pairs=None,
         tree="rendered on demand: python -m datasets render --out DIR",
+        rendered=True,
+    ),
+    CatalogEntry(
+        key="challenge",
+        title="Challenge v1",
+        homepage="",
+        licence="Apache-2.0 (rendered by this project)",
+        citation=Citation("ivif-bench", "rendered infrared-visible scenes", "this software", 2025),
+        description="the whole suite of rendered scenes, 640x480: eight scenes and a sequence of each condition (day, "
+        "dusk, night, glare, fog, smoke, rain, crossover, overexposed, crowd, distractors, misregistered)",
+        pairs=384,
+        tree="rendered on first use",
+        rendered=True,
     ),
     CatalogEntry(
         key="tno",
