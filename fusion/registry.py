@@ -88,9 +88,10 @@ VARIANTS = {"rts": "RtS", "published": "published"}
 
 
 def _bundled() -> dict[str, type[FusionMethod]]:
+    """Classical methods, then networks, whichever of the two was imported first."""
     for family in ("fusion.classical", "fusion.networks"):
         importlib.import_module(family)
-    return _METHODS
+    return dict(sorted(_METHODS.items(), key=lambda item: _is_network(item[1])))
 
 
 def _is_network(cls: type[FusionMethod]) -> bool:

@@ -322,7 +322,6 @@ def test_a_detector_that_breaks_stops_the_run_and_nothing_is_lost(
     ("more", "labels", "message"),
     [
         (["--track"], "yolo", "tell who is who in a sequence: leave --track out"),
-        (["--detect", "--detector", "no/such.pt"], "yolo", "no such file"),
         ([], "yolo", "has nothing to do without --detect"),
         (["--detect", "--fused", "visible={walk}/mine"], "yolo", "a method is called visible"),
         (["--detect"], "mine", "has labels of none of the 6 pictures"),
@@ -335,6 +334,16 @@ def test_mistakes_are_one_line_before_anything_is_fused(
     assert run(*(word.replace("{walk}", str(walk)) for word in more), labels=labels) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: ") and message in printed and printed.count("\n") == 1
+    assert not (walk / "run" / "fused").exists()
+
+
+def test_a_detector_that_is_not_there_is_told_before_anything_is_fused(
+    walk: Path, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ultralytics", reason="needs ultralytics (the extra downstream)")
+    assert run("--detect", "--detector", "no/such.pt") == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ") and "no such file" in printed and printed.count("\n") == 1
     assert not (walk / "run" / "fused").exists()
 
 
