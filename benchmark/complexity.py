@@ -26,6 +26,9 @@ from fusion.registry import network_class, network_names
 ENOUGH = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""
 
+EVERYTHING = 2**31
+"""Rows, windows or pixels: more than any picture has; its product with a width still fits 64 bits."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -101,7 +104,7 @@ def _make_plain(name: str) -> NetworkMethod:
     for setting in ("flash", "mem_efficient", "cudnn"):
         getattr(torch.backends.cuda, f"enable_{setting}_sdp")(False)
     for module, constant in ((swinfusion, "WINDOWS_AT_ONCE"), (mgt, "ROWS_AT_ONCE"), (mgt, "KEPT_PIXELS")):
-        setattr(module, constant, sys.maxsize)
+        setattr(module, constant, EVERYTHING)
     return network_class(name).untrained(plain=True)
 
 

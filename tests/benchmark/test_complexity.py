@@ -21,6 +21,13 @@ def test_table_of_classical_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["complexity", "--method", "nope"]) == 2
 
 
+@pytest.mark.parametrize("network", ["swinfusion", "mgt"])
+def test_plain_attention_networks_run(network: str) -> None:
+    optimised, plain = measure_costs([network], (64, 48), repeats=1, plain=True)
+    assert plain.parameters == optimised.parameters
+    assert plain.method == f"{network} (plain)" and plain.seconds > 0 and plain.gmac > 0
+
+
 def test_a_plain_network_costs_the_same_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["complexity", "--method", "didfuse", "--method", "average", "--size", "64x48", "--plain"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[-3:]]
