@@ -17,7 +17,7 @@ from benchmark.metrics import Picture, get
 from datasets.images import to_float, to_uint8
 from fusion.method import FusionError
 from fusion.reference.exposure import exposure, is_night
-from fusion.reference.filter import Judged, judge
+from fusion.reference.filter import judge
 
 KINDS = ("none", "published", "adaptive")
 """Enhancements by name."""
@@ -140,14 +140,15 @@ def _best(infrared: Tensor, visible: Tensor, reference: Tensor) -> Enhanced:
     sources = to_float(infrared)[None], to_float(visible)[None]
     night = is_night(visible)
     exponent = tone_exponent(exposure(reference).median / 255, night)
-    tried = {
-        strength: to_uint8(adapted(*sources, to_float(reference)[None], exponent, strength))[0]
-        for strength in STRENGTHS
-    }
     names = {str(number): strength for number, strength in enumerate(STRENGTHS)}
-    judged = {found.method: found for found in judge(infrared, visible, {n: tried[s] for n, s in names.items()})}
-    guards = {name: _guard(infrared, visible, reference, tried[names[name]], judged) for name in names}
-    allowed = [name for name, broken in guards.items() if not broken and judged[name].score is not None]
+    tried = {
+        name: to_uint8(adapted(*sources, to_float(reference)[None], exponent, strength))[0]
+        for name, strength in names.items()
+    }
+    judged = {found.method: found for found in judge(infrared, visible, tried)}
+    guard = Guard(infrared, visible, reference)
+    refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
+    allowed = [name for name in tried if name not in refused and judged[name].score is not None]
     best = max(allowed, key=lambda name: judged[name].score or 0.0, default="0")
     record = {
         "kind": "adaptive",
@@ -155,30 +156,41 @@ def _best(infrared: Tensor, visible: Tensor, reference: Tensor) -> Enhanced:
         "exponent": round(exponent, 3),
         "chosen": asdict(names[best]),
         "scores": [judged[name].score for name in names],
-        "refused": {name: broken for name, broken in guards.items() if broken},
+        "refused": refused,
     }
-    return Enhanced(tried[names[best]], record)
+    return Enhanced(tried[best], record)
 
 
-def _guard(infrared: Tensor, visible: Tensor, reference: Tensor, image: Tensor, judged: dict[str, Judged]) -> str:
-    """Why an enhanced reference may not be used; "" if it may."""
-    if torch.equal(reference, image):
+class Guard:
+    """Tells whether an enhanced reference is still the reference, with no more artefacts and noise; see `_best`."""
+
+    def __init__(self, infrared: Tensor, visible: Tensor, reference: Tensor) -> None:
+        self.reference = Picture(reference[None])
+        self.sources = Picture(infrared[None]), Picture(visible[None])
+        self.floats = to_float(infrared)[None], to_float(visible)[None]
+        self.artifacts, self.noise = self._artifacts(self.reference), self._noise(reference)
+
+    def __call__(self, image: Tensor) -> str:
+        """Why ``uint8 [1, H, W]`` may not be used; "" if it may."""
+        picture = Picture(image[None])
+        if torch.equal(picture.levels, self.reference.levels):
+            return ""
+        if min(picture.size) >= get("ssim").min_side:
+            similarity = get("ssim")(self.reference, self.reference, picture).values.item() / 2
+            if similarity < LEAST_SIMILARITY:
+                return f"structure: similarity {similarity:.2f}"
+        artifacts, noise = self._artifacts(picture), self._noise(image)
+        if artifacts > self.artifacts + ARTIFACTS_ALLOWED:
+            return f"artefacts: Nabf {self.artifacts:.3f} to {artifacts:.3f}"
+        if noise > NOISE_ALLOWED * self.noise + 0.2 / 255:
+            return f"noise: {255 * self.noise:.2f} to {255 * noise:.2f} grey levels in flat areas"
         return ""
-    before, after = Picture(reference[None]), Picture(image[None])
-    similarity = get("ssim")(before, before, after).values.item() / 2 if min(image.shape[-2:]) >= 11 else 1.0
-    if similarity < LEAST_SIMILARITY:
-        return f"structure: similarity {similarity:.2f}"
-    sources = Picture(infrared[None]), Picture(visible[None])
-    artifacts = [get("nabf")(*sources, picture).values.item() for picture in (before, after)]
-    if artifacts[1] > artifacts[0] + ARTIFACTS_ALLOWED:
-        return f"artefacts: Nabf {artifacts[0]:.3f} to {artifacts[1]:.3f}"
-    noise = [
-        noise_level(to_float(infrared)[None], to_float(visible)[None], to_float(one)[None])
-        for one in (reference, image)
-    ]
-    if noise[1] > NOISE_ALLOWED * noise[0] + 0.2 / 255:
-        return f"noise: {255 * noise[0]:.2f} to {255 * noise[1]:.2f} grey levels in flat areas"
-    return ""
+
+    def _artifacts(self, picture: Picture) -> float:
+        return get("nabf")(*self.sources, picture).values.item()
+
+    def _noise(self, image: Tensor) -> float:
+        return noise_level(*self.floats, to_float(image)[None])
 
 
 def tone_exponent(median: float, night: bool) -> float:

@@ -10,6 +10,7 @@ from datasets.images import to_float
 from fusion.method import FusionError
 from fusion.reference.enhance import (
     STRENGTHS,
+    Guard,
     Strength,
     adapted,
     box_mean,
@@ -123,6 +124,20 @@ def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
     (found,) = enhance("adaptive", levels(infrared), levels(visible), [levels(faded)])
     assert found.record["chosen"] != {"brightness": 0.0, "detail": 0.0, "targets": 0.0}
     assert float(to_float(found.image).std()) > float(faded.std())
+
+
+def test_guards_name_what_an_enhancement_spoiled() -> None:
+    visible, infrared = levels(constant(0.5)), levels(constant(0.3))
+    reference = levels(constant(0.4))
+    guard = Guard(infrared, visible, reference)
+    assert guard(reference) == ""
+    assert "structure" in guard(levels(stripes(0.3)))
+    random = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    # where no source has an edge every edge is an artefact; beside strong edges that are kept it is noise
+    assert "artefacts" in guard(levels(constant(0.4) + 0.006 * random))
+    half = torch.where(torch.arange(64) < 32, stripes(0.2), constant(0.5))
+    rough = torch.where(torch.arange(64) < 32, half, half + 0.006 * random)
+    assert "noise" in Guard(infrared, levels(half), levels(half))(levels(rough))
 
 
 def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:
