@@ -13,6 +13,7 @@ from typing import Any
 from joblib import cpu_count
 from tabulate import tabulate
 
+from benchmark.comparison import comparison_text, comparisons, couples
 from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
 from benchmark.downstream import Effort
@@ -155,6 +156,12 @@ def _transfer(options: argparse.Namespace) -> int:
     return 0
 
 
+def _compare(options: argparse.Namespace) -> int:
+    for board, found in comparisons(options.run, couples(options.run, options.methods)):
+        print(comparison_text(board, found))
+    return 0
+
+
 def _predict(options: argparse.Namespace) -> int:
     print(predictions_table(*predictions(options.run)))
     return 0
@@ -232,6 +239,11 @@ def _parser() -> argparse.ArgumentParser:
     moved.add_argument("first", type=Path, help="run directory")
     moved.add_argument("second", type=Path, help="run directory")
     moved.set_defaults(command=_transfer)
+    versus = commands.add_parser("compare", help="methods against a baseline: paired tests, metric by metric")
+    versus.add_argument("run", type=Path, help="run directory")
+    named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
+    versus.add_argument("methods", nargs="*", metavar="METHOD", help=named)
+    versus.set_defaults(command=_compare)
     predict = commands.add_parser("predict", help="which metric ranks methods as detection and tracking do")
     predict.add_argument("run", type=Path, help="run directory, made with --detect")
     predict.set_defaults(command=_predict)

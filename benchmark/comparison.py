@@ -1,0 +1,141 @@
+"""Comparison: methods of a run against their baselines, metric by metric, with a paired test on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from benchmark.config import ConfigError
+from benchmark.metrics import Metric
+from benchmark.statistics import Paired, holm, paired
+from benchmark.store import Store
+from benchmark.tables import Leaderboard, Line, leaderboards, read_description
+
+RETRAINED = "+rts"
+"""How the name of a network ends that was trained with references."""
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One method against its baseline on one data set.
+
+    Attributes:
+        baseline, method: their names.
+        tests: one a metric of the leaderboard.
+        adjusted: p-values, corrected for all tests on this data set.
+        lines: both methods' lines of the leaderboard, for their ranks and scores of tasks.
+    """
+
+    baseline: str
+    method: str
+    tests: tuple[Paired, ...]
+    adjusted: tuple[float, ...]
+    lines: tuple[Line, Line]
+
+    def verdicts(self) -> list[int]:
+        """1, -1 or 0 a metric: significantly better, worse, or neither."""
+        return [
+            int(np.sign(test.gain)) if p < SIGNIFICANT else 0 for test, p in zip(self.tests, self.adjusted, strict=True)
+        ]
+
+
+def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Baselines with the methods to compare with them.
+
+    Args:
+        run: run directory.
+        methods: the first is the baseline of all others; none: every network with its ``+rts`` counterpart.
+
+    Raises:
+        ConfigError: a method that the run lacks, or nothing to compare.
+    """
+    names = list(read_description(run)[1]["methods"])
+    if unknown := sorted(set(methods) - set(names)):
+        raise ConfigError(f"{run} has no method {unknown[0]}; it has {', '.join(names)}")
+    if methods:
+        found = [(methods[0], name) for name in methods[1:]]
+    else:
+        found = [(name, name + RETRAINED) for name in names if name + RETRAINED in names]
+    if not found:
+        raise ConfigError(
+            f"nothing to compare in {run}: name two methods, or run a network NAME beside NAME{RETRAINED}"
+        )
+    return found
+
+
+def comparisons(run: Path, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
+    """Methods against baselines on every data set of a run, see `couples`."""
+    values: dict[tuple[str, str, str], dict[str, float]] = {}
+    for row in Store(run).rows():
+        if row.value is not None:
+            values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
+    return [(board, _on_one(board, values, pairs)) for board in leaderboards(run)]
+
+
+def _on_one(
+    board: Leaderboard, values: Mapping[tuple[str, str, str], Mapping[str, float]], pairs: Sequence[tuple[str, str]]
+) -> list[Compared]:
+    tests = [[_test(values, board.dataset, couple, metric) for metric in board.metrics] for couple in pairs]
+    adjusted = holm(np.array([[test.p for test in own] for own in tests]).ravel()).reshape(len(pairs), -1)
+    lines = {line.method: line for line in board.lines}
+    return [
+        Compared(baseline, method, tuple(own), tuple(row.tolist()), (lines[baseline], lines[method]))
+        for (baseline, method), own, row in zip(pairs, tests, adjusted, strict=True)
+    ]
+
+
+def _test(
+    values: Mapping[tuple[str, str, str], Mapping[str, float]], dataset: str, couple: tuple[str, str], metric: Metric
+) -> Paired:
+    sides = [values.get((dataset, name, metric.key), {}) for name in couple]
+    common = sorted(set(sides[0]) & set(sides[1]))
+    before, after = (np.array([side[pair] for pair in common], dtype=np.float64) for side in sides)
+    return paired(before, after, metric.better == "higher")
+
+
+def comparison_text(board: Leaderboard, found: Sequence[Compared]) -> str:
+    """A table of every metric, and one of what that comes to, for a terminal."""
+    rows = [
+        [
+            f"{one.baseline} > {one.method}" if not number else "",
+            f"{metric.key} {metric.arrow}",
+            test.before,
+            test.after,
+            f"{test.wins}:{test.losses}",
+            p,
+            _word(verdict),
+        ]
+        for one in found
+        for number, (metric, test, p, verdict) in enumerate(
+            zip(board.metrics, one.tests, one.adjusted, one.verdicts(), strict=True)
+        )
+    ]
+    head = ["", "metric", "before", "after", "pairs won:lost", "p (Holm)", ""]
+    table = tabulate(rows, head, floatfmt=("", "", ".4g", ".4g", "", ".2g", ""))
+    note = "p: Wilcoxon signed-rank, two-sided, corrected by Holm for all tests of this table."
+    return f"{board.dataset}, {board.images} pairs\n\n{table}\n\n{note}\n\n{_summary(board, found)}"
+
+
+def _summary(board: Leaderboard, found: Sequence[Compared]) -> str:
+    rows: list[list[object]] = []
+    for one in found:
+        verdicts = one.verdicts()
+        tasks = [_change(line.tasks[n].mean for line in one.lines) for n in range(len(board.tasks))]
+        counts = [verdicts.count(value) for value in (1, 0, -1)]
+        rows.append([one.method, _change(line.rank for line in one.lines), *counts, *tasks])
+    head = ["against its baseline", "mean rank", "metrics better", "alike", "worse"]
+    return tabulate(rows, [*head, *(f"{task.label} {task.arrow}" for task in board.tasks)], disable_numparse=True)
+
+
+def _change(values: Iterable[float | None]) -> str:
+    return " > ".join("-" if value is None else f"{value:.3g}" for value in values)
+
+
+def _word(verdict: int) -> str:
+    return {1: "better", -1: "worse", 0: ""}[verdict]

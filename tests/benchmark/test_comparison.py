@@ -1,0 +1,84 @@
+"""Comparison with a baseline: tests and corrections worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmark.cli import main
+from benchmark.comparison import comparisons, couples
+from benchmark.config import ConfigError
+from benchmark.statistics import holm, paired
+from benchmark.store import Row, Store
+
+
+def test_six_pairs_that_all_gain() -> None:
+    """Of the 2^6 signs of six differences, all plus and all minus are as extreme: p = 2 / 64."""
+    before = np.arange(6.0)
+    found = paired(before, before + np.array([1, 2, 3, 4, 5, 6]))
+    assert (found.pairs, found.wins, found.losses) == (6, 6, 0)
+    assert (found.before, found.after, found.gain) == (2.5, 6, 3.5)
+    assert found.p == pytest.approx(2 / 64)
+
+
+def test_lower_is_better_turns_the_gain() -> None:
+    found = paired(np.array([3.0, 3.0, 3.0]), np.array([2.0, 1.0, 5.5]), higher_is_better=False)
+    assert (found.wins, found.losses) == (2, 1)
+    assert found.gain == pytest.approx(0.5 / 3)
+    # ranks 1, 2 against 3: a sum of 3 is the middle of 0..6
+    assert found.p == 1
+
+
+def test_pairs_without_both_values_are_left_out() -> None:
+    found = paired(np.array([1.0, np.nan, 2.0]), np.array([1.0, 5.0, np.nan]))
+    assert (found.pairs, found.wins, found.losses, found.p) == (1, 0, 0, 1)
+    assert np.isnan(paired(np.array([np.nan]), np.array([1.0])).before)
+
+
+def test_holm_by_hand() -> None:
+    """Sorted .01 .03 .04 times 3 2 1 gives .03 .06 .04; no later one below an earlier one."""
+    assert holm(np.array([0.04, 0.01, 0.03])) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm(np.array([0.9, 0.8])) == pytest.approx([1, 1])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Ten pairs; a+rts gains in sd everywhere and in nabf (lower is better) nowhere."""
+    names = ["a", "a+rts", "b"]
+    pairs = [f"pair{number}" for number in range(10)]
+    config = {"out": str(tmp_path), "methods": ["average"], "metrics": ["sd", "nabf"]}
+    description = {"config": config, "methods": {name: {} for name in names}, "datasets": {"toy": {"pairs": pairs}}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(description))
+    levels = {"a": (10.0, 0.1), "a+rts": (20.0, 0.1), "b": (5.0, 0.3)}
+    Store(tmp_path).append(
+        Row("toy", name, pair, key, value + (number * 0.01 if key == "sd" else 0), "ok")
+        for name in names
+        for number, pair in enumerate(pairs)
+        for key, value in zip(("sd", "nabf"), levels[name], strict=True)
+    )
+    return tmp_path
+
+
+def test_networks_meet_their_retrained_counterparts(run: Path) -> None:
+    assert couples(run) == [("a", "a+rts")]
+    ((_, (found,)),) = comparisons(run, couples(run))
+    deviation, artifacts = found.tests
+    assert (deviation.wins, artifacts.wins, artifacts.losses) == (10, 0, 0)
+    assert found.adjusted[0] == pytest.approx(2 * 2 / 2**10)
+    assert found.verdicts() == [1, 0]
+    assert [line.rank for line in found.lines] == [1.75, 1.25]  # sd 2 and 1 of 3, nabf 1.5 each
+
+
+def test_the_table_says_who_won(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(run), "a", "a+rts", "b"]) == 0
+    printed = capsys.readouterr().out
+    assert "a > a+rts" in printed and "10:0" in printed and "0:10" in printed
+    assert "1.75 > 1.25" in printed
+
+
+def test_what_cannot_be_compared(run: Path) -> None:
+    with pytest.raises(ConfigError, match="has no method c; it has a, a\\+rts, b"):
+        couples(run, ["a", "c"])
+    with pytest.raises(ConfigError, match="name two methods"):
+        couples(run, ["a"])
