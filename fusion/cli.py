@@ -15,6 +15,7 @@ from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.reference.cli import add_parser as add_references_parser
 from fusion.registry import load
+from fusion.training.cli import add_ablate_parser
 from fusion.training.cli import add_parser as add_train_parser
 from fusion.weights.cli import add_parser as add_weights_parser
 
@@ -101,4 +102,5 @@ def _parser() -> argparse.ArgumentParser:
     add_weights_parser(commands)
     add_references_parser(commands)
     add_train_parser(commands)
+    add_ablate_parser(commands)
     return parser

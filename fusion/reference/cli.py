@@ -20,6 +20,13 @@ from fusion.registry import default_names
 def add_parser(commands: Any) -> None:
     """Add ``references`` to the subparsers of ``python -m fusion``."""
     parser = commands.add_parser("references", help="the best of what many methods made of each pair, to train on")
+    add_reference_options(parser)
+    parser.add_argument("--preview", action="store_true", help="a contact sheet for every pair")
+    parser.set_defaults(command=_references)
+
+
+def add_reference_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which pairs, and how references are made of them; see `reference_plan`."""
     add = parser.add_argument
     add("--dataset", default="roadscene", metavar="NAME")
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
@@ -37,20 +44,23 @@ def add_parser(commands: Any) -> None:
     add("--temperature", type=float, default=Rule.temperature, help="of the weights; inf: all alike")
     add("--diversity", type=float, default=Rule.diversity, help="what near copies of a chosen one lose")
     add("--enhance", choices=KINDS, default=Plan.enhancement)
-    add("--preview", action="store_true", help="a contact sheet for every pair")
     add("--limit", type=int, metavar="N", help="the first N pairs")
     add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
     add("--device", default="auto", metavar="NAME")
     add("--seed", type=int, default=0)
-    parser.set_defaults(command=_references)
 
 
-def _references(options: argparse.Namespace) -> int:
+def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
+    """How references are made, by the options of `add_reference_options`."""
     folders = tuple(FusedFolder.parse(text) for text in options.candidates)
     methods = tuple(options.methods or default_names())
     pool = Pool(options.out / "pool", methods, folders, resolve_device(options.device))
     rule = Rule(options.filter, options.k, options.temperature, options.diversity, options.seed)
-    plan = Plan(options.out, pool, rule, options.enhance, options.preview)
+    return Plan(options.out, pool, rule, options.enhance, preview)
+
+
+def _references(options: argparse.Namespace) -> int:
+    plan = reference_plan(options, options.preview)
     results = build_references(datasets.load(options.dataset, root=options.root)[: options.limit], plan, options.jobs)
     counts = Counter(result if result in ("made", "kept") else "failed" for result in results.values())
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,11 +185,11 @@ def judge(
         reasons[name] = _unlike(infrared, image) or _broken(sources, Picture(image[None]), image)
         if not reasons[name]:
             pictures[name] = Picture(image[None])
-    artifacts = {name: _value("nabf", *sources, picture) for name, picture in pictures.items()}
+    artifacts = {name: value_of("nabf", *sources, picture) for name, picture in pictures.items()}
     for name, reason in _artificial(artifacts).items():
         reasons[name] = reason
         del pictures[name]
-    values = {name: {key: _value(key, *sources, picture) for key in keys} for name, picture in pictures.items()}
+    values = {name: {key: value_of(key, *sources, picture) for key in keys} for name, picture in pictures.items()}
     ranks = _ranks(values, list(keys))
     return [
         Judged(name, rejected=reasons[name])
@@ -204,11 +204,28 @@ def consensus(ranks: Mapping[str, float]) -> float:
     return float(np.mean([np.mean([ranks[key] for key in family]) for family in FAMILIES.values()]))
 
 
-def _value(key: str, infrared: Picture, visible: Picture, fused: Picture) -> float:
+def consensus_among(value: Callable[[str], float], pool: Sequence[Mapping[str, float]]) -> float:
+    """Consensus score of a picture that is not in the pool: the share of candidates that it beats, family by family.
+
+    Args:
+        value: gives the picture's value by key.
+        pool: values of the candidates by key.
+    """
+    shares = {}
+    for key in (key for family in FAMILIES.values() for key in family):
+        others, own = np.array([found[key] for found in pool]), value(key)
+        shares[key] = float(((others < own) + (others == own) / 2).mean())
+    return consensus(shares)
+
+
+def value_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> float:
+    """A metric, or "exposedness", of one picture; NaN where the picture is too small for it."""
     with torch.inference_mode():
         if key == "exposedness":
             return exposedness(fused.levels).item()
-        return get(key)(infrared, visible, fused).values.item()
+        metric = get(key)
+        small = min(fused.size) < metric.min_side
+        return float("nan") if small else metric(infrared, visible, fused).values.item()
 
 
 def _unlike(source: Tensor, image: Tensor) -> str:
@@ -219,7 +236,7 @@ def _unlike(source: Tensor, image: Tensor) -> str:
 
 def _broken(sources: tuple[Picture, Picture], picture: Picture, image: Tensor) -> str:
     """Why a picture of the right size can be no reference; "" if it may."""
-    deviation = _value("sd", *sources, picture)
+    deviation = value_of("sd", *sources, picture)
     if deviation < SMALLEST_DEVIATION:
         return f"nearly constant: standard deviation {deviation:.1f} grey levels"
     clipped, allowed = exposure(image).clipped, max(exposure(source.levels[0]).clipped for source in sources)

@@ -8,7 +8,10 @@ from typing import Any
 
 import datasets
 from fusion.method import FusionError, resolve_device
+from fusion.reference.pool import Pool
 from fusion.reference.supervision import References
+from fusion.registry import default_names
+from fusion.training.ablation import Study, ablate, ablation_text
 from fusion.training.recipes import RECIPES, Recipe, recipe_for
 from fusion.training.supervised import supervised_recipe_for
 from fusion.training.trainer import Settings, train, weights_name
@@ -40,6 +43,35 @@ def add_parser(commands: Any) -> None:
     add("--half", action="store_true", help="write the weights in half precision")
     add("--seed", type=int, default=0)
     parser.set_defaults(command=_train)
+
+
+def add_ablate_parser(commands: Any) -> None:
+    """Add ``ablate`` to the subparsers of ``python -m fusion``."""
+    parser = commands.add_parser("ablate", help="what references, filter, enhancement and aggregation are worth")
+    add = parser.add_argument
+    add("network", nargs="?", choices=sorted(RECIPES), default="sdnet", help="trained many times (default %(default)s)")
+    add("--dataset", default="roadscene", metavar="NAME")
+    add("--root", type=Path, metavar="DIR", help="folder of the data set")
+    add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
+    add("--method", dest="methods", action="append", metavar="NAME", help="candidate; default: all fast methods")
+    add("--steps", type=int, default=300, help="of every training (default %(default)s)")
+    add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default %(default)s)")
+    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
+    add("--batch", type=int, metavar="N", help="patches a step; default: as published")
+    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: as published")
+    add("--bfloat16", action="store_true", help="forward passes in bfloat16")
+    add("--limit", type=int, metavar="N", help="measure the first N held-out pairs")
+    add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
+    parser.set_defaults(command=_ablate)
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    pool = Pool(options.out / "pool", tuple(options.methods or default_names()))
+    keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "limit", "bfloat16")
+    study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
+    found = ablate(datasets.load(options.dataset, root=options.root), study, options.jobs)
+    print(ablation_text(study, found))
+    return 0
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

@@ -71,6 +71,7 @@ class Settings:
         references: what recipes of references train on.
         validate_every, save_every: in steps and seconds.
         validation_patches: how many patches of held-out pairs the validation curve is of.
+        quiet: no progress bar.
         validation_side: of these patches in pixels, if those trained on are not larger. Networks that normalise by
             the statistics of the image at hand are tested on whole images; small patches would mislead.
     """
@@ -88,6 +89,7 @@ class Settings:
     validation_patches: int = 4
     validation_side: int = 256
     save_every: float = 60.0
+    quiet: bool = False
 
 
 def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None = None) -> Manifest | None:
@@ -145,7 +147,13 @@ def _train(
         return _descend(networks[name], optimizers[name], loss, world)
 
     start = saved = time.monotonic()
-    bar = tqdm(total=limit.steps, initial=state.step, unit="step", disable=rank > 0, mininterval=_bar_interval())
+    bar = tqdm(
+        total=limit.steps,
+        initial=state.step,
+        unit="step",
+        disable=rank > 0 or settings.quiet,
+        mininterval=_bar_interval(),
+    )
     while state.step < limit.steps and _agreed(time.monotonic() - start < limit.seconds, world):
         began, share = time.monotonic(), min(1, state.step / schedule)
         for optimizer in optimizers.values():

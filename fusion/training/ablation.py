@@ -1,0 +1,224 @@
+"""Ablation: one network trained many times on references, one choice of the framework changed at a time.
+
+Every training has the same steps, patches and initial weights as the others of its seed; what differs is what it is
+told to imitate. Fused held-out pairs are measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from scipy.stats import t as student
+from tabulate import tabulate
+from tqdm import tqdm
+
+from benchmark.metrics import Picture, get
+from datasets.files import sha256_file, write_atomic
+from datasets.images import luminance, to_float, to_uint8
+from datasets.pairs import Pair, PairDataset
+from fusion.method import FusionError, FusionMethod
+from fusion.reference.build import Plan, build_references
+from fusion.reference.filter import Rule, value_of
+from fusion.reference.pool import Pool
+from fusion.reference.supervision import Aggregation, References
+from fusion.registry import load
+from fusion.training.patches import training_split
+from fusion.training.recipe import Recipe
+from fusion.training.recipes import recipe_for
+from fusion.training.supervised import supervised_recipe_for
+from fusion.training.trainer import Settings, train, weights_name
+
+MOST = 9
+"""References made of each pair; trainings use the first so many of them."""
+
+METRICS = ("en", "sd", "mi", "scd", "vif", "qabf", "qcb", "fmi", "msssim", "qcv", "nabf")
+"""The core six, then metrics by which nothing is chosen."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a network is trained on.
+
+    Attributes:
+        count: references a pair, best first; 0: none, the network's original supervision.
+        rule: of the filter.
+        enhancement: of the references.
+        aggregation: how several references make one loss.
+    """
+
+    count: int = 5
+    rule: str = "auto"
+    enhancement: str = "adaptive"
+    aggregation: Aggregation = "weighted"
+
+    @property
+    def folder(self) -> str:
+        """A name for its trainings."""
+        if not self.count:
+            return "original"
+        return f"{self.rule}-{self.enhancement}-{self.count}-{self.aggregation}"
+
+
+MAIN, ORIGINAL = Variant(), Variant(count=0)
+
+FACTORS: Mapping[str, Mapping[str, Variant]] = {
+    "supervision": {"original": ORIGINAL, "references": MAIN},
+    "K": {str(count): replace(MAIN, count=count) for count in (1, 3, 5, 7, 9)},
+    "filter": {"auto": MAIN, "random": replace(MAIN, rule="random"), "best": replace(MAIN, count=1)},
+    "enhancement": {kind: replace(MAIN, enhancement=kind) for kind in ("none", "published", "adaptive")},
+    "aggregation": {
+        "weighted": MAIN,
+        "mean": replace(MAIN, aggregation="mean"),
+        "max": replace(MAIN, aggregation="max"),
+    },
+}
+"""What is changed, one at a time, and to what. The filter's best reference alone is K = 1."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """How an ablation is done.
+
+    Attributes:
+        out: folder of references, trainings and scores; finished parts in it are kept.
+        network: name of the network.
+        pool: where candidates come from.
+        steps, patch, batch: of every training; None: the network's own patch and batch.
+        learning_rate: None: the network's own.
+        seeds: trainings of each variant.
+        limit: held-out pairs that are measured; None: all.
+        bfloat16: forward passes in bfloat16.
+    """
+
+    out: Path
+    network: str
+    pool: Pool
+    steps: int = 300
+    patch: int | None = None
+    batch: int | None = None
+    learning_rate: float | None = None
+    seeds: int = 3
+    limit: int | None = None
+    bfloat16: bool = False
+
+
+def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, NDArray[np.float64]]:
+    """Train and measure every variant; trainings in parallel.
+
+    Args:
+        dataset: pairs; `training_split` decides which are trained on and which are measured.
+        study: how.
+        jobs: processes; 0: one a processor core.
+
+    Returns:
+        Mean over the held-out pairs by variant, ``float64 [seeds, METRICS]``.
+
+    Raises:
+        FusionError: unknown network, pairs without references, or a training that failed.
+    """
+    variants = list(dict.fromkeys(variant for levels in FACTORS.values() for variant in levels.values()))
+    _recipe(study, ORIGINAL)  # an unknown network is told before any work starts
+    for rule, enhancement in dict.fromkeys((v.rule, v.enhancement) for v in variants if v.count):
+        plan = Plan(_references(study, rule, enhancement), study.pool, Rule(rule, MOST), enhancement)
+        failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
+        if failed:
+            raise FusionError(f"{len(failed)} pairs have no references: {next(iter(failed.values()))}")
+    tasks = [(variant, seed) for seed in range(study.seeds) for variant in variants]
+    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
+    results = work(delayed(_score)(dataset, study, variant, seed) for variant, seed in tasks)
+    found = dict(zip(tasks, tqdm(results, total=len(tasks), unit="training", desc="ablation"), strict=True))
+    return {variant: np.array([found[variant, seed] for seed in range(study.seeds)]) for variant in variants}
+
+
+DONE = ("made", "kept")
+
+
+def _references(study: Study, rule: str, enhancement: str) -> Path:
+    return study.out / "references" / f"{rule}-{enhancement}"
+
+
+def _recipe(study: Study, variant: Variant) -> Recipe:
+    own = recipe_for(study.network)
+    recipe: Recipe = supervised_recipe_for(study.network, variant.aggregation) if variant.count else own
+    recipe.patch, recipe.batch = study.patch or recipe.patch, study.batch or recipe.batch
+    recipe.learning_rate = study.learning_rate or recipe.learning_rate
+    return recipe
+
+
+def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
+    """Train one network and measure it, or read what an earlier call found."""
+    torch.set_num_threads(1)
+    recipe = _recipe(study, variant)
+    references = None
+    if variant.count:
+        references = References(_references(study, variant.rule, variant.enhancement), variant.count)
+    out = study.out / "trainings" / variant.folder / f"seed{seed}"
+    settings = Settings(
+        out,
+        bfloat16=study.bfloat16,
+        schedule=study.steps,
+        seed=seed,
+        references=references,
+        validate_every=study.steps,
+        quiet=True,
+    )
+    train(recipe, dataset, settings, str(study.steps))
+    weights = out / f"{weights_name(recipe)}.safetensors"
+    held_out = training_split(dataset)[1][: study.limit]
+    key = f"{sha256_file(weights)} {held_out.fingerprint()} {METRICS}"
+    kept = out / "scores.json"
+    if kept.is_file() and (record := json.loads(kept.read_text()))["key"] == key:
+        return record["scores"]
+    method = load(study.network, weights)
+    scores = np.nanmean([list(_values(method, pair)) for pair in held_out], axis=0).tolist()
+    write_atomic(kept, json.dumps({"key": key, "scores": scores}).encode())
+    return scores
+
+
+def _values(method: FusionMethod, pair: Pair) -> Iterator[float]:
+    infrared, visible = pair.read()
+    planes = infrared, luminance(visible)
+    fused = to_uint8(method.fuse(*(to_float(plane)[None] for plane in planes)))
+    sources, picture = (Picture(planes[0][None]), Picture(planes[1][None])), Picture(fused)
+    for key in METRICS:
+        yield value_of(key, *sources, picture)
+
+
+def ablation_text(study: Study, found: Mapping[Variant, NDArray[np.float64]]) -> str:
+    """A table a factor, for a terminal: means over seeds with 95 % intervals, and ranks within the factor."""
+    tables = []
+    for factor, levels in FACTORS.items():
+        ranks = _ranks([found[variant] for variant in levels.values()])
+        rows = [
+            [level, _interval(rank, 2), *(_interval(values, 4) for values in found[variant].T)]
+            for (level, variant), rank in zip(levels.items(), ranks, strict=True)
+        ]
+        head = [factor, "mean rank", *(f"{key} {get(key).arrow}" for key in METRICS)]
+        tables.append(tabulate(rows, head, disable_numparse=True))
+    what = f"{study.network}, {study.steps} steps, {study.seeds} seeds"
+    note = f"{what}; mean over seeds ± half of a 95 % interval (Student's t); ranks over all {len(METRICS)} metrics"
+    return "\n\n".join([*tables, note])
+
+
+def _ranks(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Mean rank over the metrics of each level, 1 is best: ``float64 [levels, seeds]``."""
+    signs = np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
+    stacked = np.stack(values) * signs
+    above = (stacked[None] > stacked[:, None]).sum(axis=1)
+    ties = (stacked[None] == stacked[:, None]).sum(axis=1)
+    return (above + (ties + 1) / 2).mean(axis=2)
+
+
+def _interval(values: NDArray[np.float64], digits: int) -> str:
+    mean = f"{values.mean():.{digits}g}" if digits > 2 else f"{values.mean():.{digits}f}"
+    if len(values) < 2:
+        return mean
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return f"{mean} ± {half:.2g}"
