@@ -1,0 +1,213 @@
+"""Stages: whether every step of Reference-then-Supervision, from one method to supervision, makes better pictures.
+
+What supervises a network are K references with weights; a loss of squared differences sees of them nothing but their
+weighted mean. Stages are measured as single pictures: the K references apart (the mean of their values), and the
+pictures that they come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from tabulate import tabulate
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmark.metrics import Picture, get
+from benchmark.statistics import Paired, holm, paired
+from datasets.images import ImageError, luminance, to_float, to_uint8
+from datasets.pairs import Pair, PairDataset, PairError
+from fusion.method import FusionError
+from fusion.reference.build import Plan
+from fusion.reference.enhance import enhance
+from fusion.reference.filter import Choice, choose, consensus_among, value_of
+from fusion.reference.pool import usable
+
+CONSENSUS = "consensus"
+
+SEEN = ("en", "sd", "mi", "scd", "vif", "qabf")
+"""The core metrics, all of which the filter judges by."""
+
+UNSEEN = ("qcb", "fmi", "msssim", "qcv", "nabf")
+"""Metrics that filter and enhancement don't choose by (of nabf they refuse what is far too much)."""
+
+COLUMNS = (CONSENSUS, *SEEN, *UNSEEN)
+
+FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (
+    "filter's first",
+    "K references, apart",
+    "mean of K",
+    "weighted mean of K",
+    "enhanced, apart",
+    "weighted mean, enhanced",
+)
+
+
+class Step(NamedTuple):
+    """A stage and the one that it is to improve on."""
+
+    stage: str
+    over: str
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What was measured.
+
+    Attributes:
+        pairs: names of the pairs.
+        values: by stage, ``float64 [pairs, columns]``; columns are `COLUMNS`.
+        failures: pairs without references, with the reason.
+    """
+
+    pairs: tuple[str, ...]
+    values: Mapping[str, NDArray[np.float64]]
+    failures: Mapping[str, str]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Which stage is compared with which; the best single method is the first stage."""
+        best = next(iter(self.values))
+        chain = ((FIRST, best), (APART, best), (MEAN, APART), (WEIGHTED, MEAN), (ENHANCED_APART, APART))
+        return tuple(Step(*names) for names in (*chain, (ENHANCED, WEIGHTED)))
+
+    def tests(self) -> dict[Step, list[Paired]]:
+        """For every step, one test a column."""
+        return {
+            step: [
+                paired(before, after, key == CONSENSUS or get(key).better == "higher")
+                for key, before, after in zip(COLUMNS, self.values[step.over].T, self.values[step.stage].T, strict=True)
+            ]
+            for step in self.steps
+        }
+
+
+def measure_stages(dataset: PairDataset, plan: Plan, jobs: int = 0) -> Stages:
+    """Make references in memory and measure every stage of them; pairs in parallel.
+
+    Args:
+        dataset: pairs that no network was trained on which is in the pool.
+        plan: how references are made; only its pool is written to disk.
+        jobs: processes; 0: one a processor core.
+
+    Raises:
+        FusionError: unknown method in the pool, or no pair has references.
+    """
+    plan.pool.fill(dataset, jobs)
+    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
+    calls = (delayed(_measure)(plan, pair) for pair in dataset)
+    results = dict(zip(dataset, tqdm(work(calls), total=len(dataset), unit="pair", desc="stages"), strict=True))
+    failures = {pair.name: found for pair, found in results.items() if isinstance(found, str)}
+    measured = {pair: found for pair, found in results.items() if not isinstance(found, str)}
+    if not measured:
+        raise FusionError(f"no pair of {dataset.name} has references: {next(iter(failures.values()), 'it is empty')}")
+    best = _best_method([found.choice for found in measured.values()])
+    single = work(delayed(_measure_method)(plan, best, pair, found.choice) for pair, found in measured.items())
+    values = {f"best single: {best}": np.array(list(single))}
+    for stage in next(iter(measured.values())).stages:
+        values[stage] = np.array([found.stages[stage] for found in measured.values()])
+    return Stages(tuple(pair.name for pair in measured), values, failures)
+
+
+class _Measured(NamedTuple):
+    """What was chosen for one pair, and the values of every stage in the order of `COLUMNS`."""
+
+    choice: Choice
+    stages: dict[str, list[float]]
+
+
+def _best_method(choices: Sequence[Choice]) -> str:
+    """The method with the best mean score among those that no gate ever held back."""
+    scores: dict[str, list[float]] = {}
+    for choice in choices:
+        for found in choice.judged:
+            if found.score is not None:
+                scores.setdefault(found.method, []).append(found.score)
+    passed = {name: own for name, own in scores.items() if len(own) == len(choices)}
+    if not passed:
+        raise FusionError("no method passed the filter's gates on every pair: none stands for single methods")
+    return max(passed, key=lambda name: np.mean(passed[name]))
+
+
+def _measure_method(plan: Plan, method: str, pair: Pair, choice: Choice) -> list[float]:
+    torch.set_num_threads(1)
+    infrared, visible = pair.read()
+    candidates = usable(list(plan.pool.candidates(pair)))
+    return _Meter((infrared, luminance(visible)), choice)(candidates[method])
+
+
+def _measure(plan: Plan, pair: Pair) -> _Measured | str:
+    torch.set_num_threads(1)
+    try:
+        infrared, visible = pair.read()
+        sources = infrared, luminance(visible)
+        candidates = usable(list(plan.pool.candidates(pair)))
+        choice = choose(plan.rule, pair.name, *sources, candidates)
+        references = [candidates[name] for name in choice.methods]
+        with torch.inference_mode():
+            enhanced = [result.image for result in enhance(plan.enhancement, *sources, references)]
+    except (FusionError, ImageError, PairError) as error:
+        return f"{pair.name}: {error}"
+    measure = _Meter(sources, choice)
+    even = [1 / len(references)] * len(references)
+    apart, enhanced_apart = ([measure(image) for image in images] for images in (references, enhanced))
+    stages = {
+        FIRST: apart[0],
+        APART: _mean(apart, choice.weights),
+        MEAN: measure(_mixed(references, even)),
+        WEIGHTED: measure(_mixed(references, choice.weights)),
+        ENHANCED_APART: _mean(enhanced_apart, choice.weights),
+        ENHANCED: measure(_mixed(enhanced, choice.weights)),
+    }
+    return _Measured(choice, stages)
+
+
+class _Meter:
+    """Measures pictures of one pair: consensus is the place that a picture would take in the pair's pool."""
+
+    def __init__(self, sources: tuple[Tensor, Tensor], choice: Choice) -> None:
+        self.sources = Picture(sources[0][None]), Picture(sources[1][None])
+        self.pool = [found.metrics for found in choice.judged if not found.rejected]
+
+    def __call__(self, image: Tensor) -> list[float]:
+        """Values of ``uint8 [1, H, W]`` in the order of `COLUMNS`."""
+        picture = Picture(image[None])
+        place = consensus_among(lambda key: value_of(key, *self.sources, picture), self.pool)
+        return [place, *(value_of(key, *self.sources, picture) for key in COLUMNS[1:])]
+
+
+def _mean(values: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    return np.average(np.array(values), axis=0, weights=weights).tolist()
+
+
+def _mixed(images: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    shares = torch.tensor(weights, dtype=torch.float32)[:, None, None, None]
+    return to_uint8((to_float(torch.stack(list(images))) * shares).sum(0))
+
+
+def stages_text(found: Stages) -> str:
+    """Means of every stage, and how each step changed them, for a terminal."""
+    arrows = ["", *("↑" if key == CONSENSUS else get(key).arrow for key in COLUMNS)]
+    rows = [[stage, *values.mean(axis=0).tolist()] for stage, values in found.values.items()]
+    head = [f"{name} {arrow}".strip() for name, arrow in zip(("stage", *COLUMNS), arrows, strict=True)]
+    means = tabulate(rows, head, floatfmt=".4g")
+    tests = found.tests()
+    adjusted = holm(np.array([[test.p for test in own] for own in tests.values()]).ravel()).reshape(len(tests), -1)
+    signs = [
+        [f"{step.stage} over {step.over}", *map(_sign, own, p)]
+        for (step, own), p in zip(tests.items(), adjusted.tolist(), strict=True)
+    ]
+    changes = tabulate(signs, ["step", *COLUMNS], disable_numparse=True)
+    note = "+ and -: better and worse by Wilcoxon's signed-rank test, corrected by Holm for this table; pairs won:lost."
+    lacking = "".join(f"\nleft out: {reason}" for reason in found.failures.values())
+    return f"{len(found.pairs)} pairs\n\n{means}\n\n{changes}\n\n{note}{lacking}"
+
+
+def _sign(test: Paired, p: float) -> str:
+    return f"{test.wins}:{test.losses}{'' if p >= 0.05 else ' +' if test.gain > 0 else ' -'}"
