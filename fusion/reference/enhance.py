@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import log
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, pad
+from torch.nn.functional import conv2d, pad
 
 from benchmark.metrics import Picture, get
 from datasets.images import to_float, to_uint8
@@ -96,7 +97,8 @@ def enhance(kind: str, infrared: Tensor, visible: Tensor, references: Sequence[T
     if kind == "published":
         images = to_uint8(published(to_float(torch.stack(list(references)))))
         return [Enhanced(image, {"kind": kind}) for image in images]
-    return [_best(infrared, visible, reference) for reference in references]
+    scene = Scene(infrared, visible)
+    return [_best(scene, reference) for reference in references]
 
 
 def published(reference: Tensor) -> Tensor:
@@ -135,24 +137,79 @@ def _stretched(image: Tensor) -> Tensor:
     return torch.where(high > low, (image - low) / (high - low).clamp(min=1e-12), 0.0)
 
 
-def _best(infrared: Tensor, visible: Tensor, reference: Tensor) -> Enhanced:
+class Scene:
+    """The sources of one pair, and what enhancements ask of them, each computed once.
+
+    Args:
+        infrared, visible: ``uint8 [1, H, W]``.
+
+    Attributes:
+        pictures: both for metrics.
+        night: whether it is one.
+    """
+
+    def __init__(self, infrared: Tensor, visible: Tensor) -> None:
+        self.pictures = Picture(infrared[None]), Picture(visible[None])
+        self.night = is_night(visible)
+        self._planes = to_float(infrared)[None], to_float(visible)[None]
+
+    @cached_property
+    def _slopes(self) -> tuple[Tensor, Tensor]:
+        infrared, visible = self._planes
+        return gradient_strength(infrared), gradient_strength(visible)
+
+    @cached_property
+    def slope(self) -> Tensor:
+        """The stronger of the two gradients, ``float32 [1, 1, H, W]`` like all that follow."""
+        return torch.maximum(*self._slopes)
+
+    @cached_property
+    def detail(self) -> Tensor:
+        """Fine detail of the source with the stronger gradient."""
+        first, second = map(fine_detail, self._planes)
+        return torch.where(self._slopes[0] > self._slopes[1], first, second)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """The larger of the two local standard deviations."""
+        return torch.maximum(*map(local_deviation, self._planes))
+
+    @cached_property
+    def radius(self) -> int:
+        """Of a hot object's surroundings: a square of a quarter of the picture."""
+        return max(4, min(self._planes[0].shape[-2:]) // 8)
+
+    @cached_property
+    def standing_out(self) -> Tensor:
+        """By how much a pixel of the infrared image is brighter than its surroundings."""
+        return self._planes[0] - box_mean(self._planes[0], self.radius)
+
+    @cached_property
+    def hot(self) -> Tensor:
+        """1 where an object stands out by more than a standard deviation of its surroundings and 30 grey levels."""
+        infrared = self._planes[0]
+        around = infrared - self.standing_out
+        deviation = (box_mean(infrared * infrared, self.radius) - around * around).clamp(min=0).sqrt()
+        least = torch.maximum(deviation, infrared.new_tensor(30 / 255))
+        return box_mean(((self.standing_out - least) * 20).clamp(0, 1), 1)
+
+
+def _best(scene: Scene, reference: Tensor) -> Enhanced:
     """The adaptive enhancement at the strength that scores best and passes the guards."""
-    sources = to_float(infrared)[None], to_float(visible)[None]
-    night = is_night(visible)
-    exponent = tone_exponent(exposure(reference).median / 255, night)
+    exponent = tone_exponent(exposure(reference).median / 255, scene.night)
     names = {str(number): strength for number, strength in enumerate(STRENGTHS)}
     tried = {
-        name: to_uint8(adapted(*sources, to_float(reference)[None], exponent, strength))[0]
+        name: to_uint8(adapted(scene, to_float(reference)[None], exponent, strength))[0]
         for name, strength in names.items()
     }
-    judged = {found.method: found for found in judge(infrared, visible, tried)}
-    guard = Guard(infrared, visible, reference)
+    judged = {found.method: found for found in judge(scene.pictures, tried)}
+    guard = Guard(scene, reference)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
     allowed = [name for name in tried if name not in refused and judged[name].score is not None]
     best = max(allowed, key=lambda name: judged[name].score or 0.0, default="0")
     record = {
         "kind": "adaptive",
-        "scene": "night" if night else "day",
+        "scene": "night" if scene.night else "day",
         "exponent": round(exponent, 3),
         "chosen": asdict(names[best]),
         "scores": [judged[name].score for name in names],
@@ -164,10 +221,8 @@ def _best(infrared: Tensor, visible: Tensor, reference: Tensor) -> Enhanced:
 class Guard:
     """Tells whether an enhanced reference is still the reference, with no more artefacts and noise; see `_best`."""
 
-    def __init__(self, infrared: Tensor, visible: Tensor, reference: Tensor) -> None:
-        self.reference = Picture(reference[None])
-        self.sources = Picture(infrared[None]), Picture(visible[None])
-        self.floats = to_float(infrared)[None], to_float(visible)[None]
+    def __init__(self, scene: Scene, reference: Tensor) -> None:
+        self.scene, self.reference = scene, Picture(reference[None])
         self.artifacts, self.noise = self._artifacts(self.reference), self._noise(reference)
 
     def __call__(self, image: Tensor) -> str:
@@ -187,10 +242,10 @@ class Guard:
         return ""
 
     def _artifacts(self, picture: Picture) -> float:
-        return get("nabf")(*self.sources, picture).values.item()
+        return get("nabf")(*self.scene.pictures, picture).values.item()
 
     def _noise(self, image: Tensor) -> float:
-        return noise_level(*self.floats, to_float(image)[None])
+        return noise_level(self.scene, to_float(image)[None])
 
 
 def tone_exponent(median: float, night: bool) -> float:
@@ -202,46 +257,35 @@ def tone_exponent(median: float, night: bool) -> float:
     return min(max(log(target) / log(median), 1 / LARGEST_EXPONENT), LARGEST_EXPONENT)
 
 
-def adapted(infrared: Tensor, visible: Tensor, reference: Tensor, exponent: float, strength: Strength) -> Tensor:
+def adapted(scene: Scene, reference: Tensor, exponent: float, strength: Strength) -> Tensor:
     """Tone curve, lost detail, hot targets, each as strong as `strength` says; ``float32 [B, 1, H, W]`` in 0..1."""
     image = reference ** (exponent**strength.brightness)
-    image = image + strength.targets * lost_target_contrast(infrared, reference, image)
-    return (image + strength.detail * lost_detail(infrared, visible, image)).clamp(0, 1)
+    if strength.targets:
+        image = image + strength.targets * lost_target_contrast(scene, image)
+    if strength.detail:
+        image = image + strength.detail * lost_detail(scene, image)
+    return image.clamp(0, 1)
 
 
-def lost_detail(infrared: Tensor, visible: Tensor, image: Tensor) -> Tensor:
+def lost_detail(scene: Scene, image: Tensor) -> Tensor:
     """What the detail of the source with the stronger gradient has more than the image's, none where both are flat.
 
     Base and detail are split by a guided filter, which leaves edges in the base: adding detail makes no halos.
     """
-    first, second, own = (fine_detail(picture) for picture in (infrared, visible, image))
-    slopes = [gradient_strength(picture) for picture in (infrared, visible)]
-    detail = torch.where(slopes[0] > slopes[1], first, second)
-    strongest, present = torch.maximum(*slopes), gradient_strength(image)
-    missing = (strongest - present).clamp(min=0) / strongest.clamp(min=1e-6)
-    spread = torch.maximum(local_deviation(infrared), local_deviation(visible))
-    textured = ((spread - FLAT) / FLAT).clamp(0, 1)
-    return textured * missing * (detail - own)
+    missing = (scene.slope - gradient_strength(image)).clamp(min=0) / scene.slope.clamp(min=1e-6)
+    textured = ((scene.spread - FLAT) / FLAT).clamp(0, 1)
+    return textured * missing * (scene.detail - fine_detail(image))
 
 
-def lost_target_contrast(infrared: Tensor, reference: Tensor, image: Tensor) -> Tensor:
-    """By how much hot objects stand out less from their surroundings than in the infrared image.
-
-    Hot: brighter than the surroundings, a square of a quarter of the picture, by more than one of their
-    standard deviations and 30 grey levels.
-    """
-    radius = max(4, min(infrared.shape[-2:]) // 8)
-    around = box_mean(infrared, radius)
-    deviation = (box_mean(infrared * infrared, radius) - around * around).clamp(min=0).sqrt()
-    hot = ((infrared - around - torch.maximum(deviation, infrared.new_tensor(30 / 255))) * 20).clamp(0, 1)
-    wanted = box_mean(image, radius) + (infrared - around)
-    return box_mean(hot, 1) * (wanted - image).clamp(min=0)
+def lost_target_contrast(scene: Scene, image: Tensor) -> Tensor:
+    """By how much hot objects stand out less from their surroundings than in the infrared image."""
+    wanted = box_mean(image, scene.radius) + scene.standing_out
+    return scene.hot * (wanted - image).clamp(min=0)
 
 
-def noise_level(infrared: Tensor, visible: Tensor, image: Tensor) -> float:
+def noise_level(scene: Scene, image: Tensor) -> float:
     """Standard deviation of the fine detail where neither source has more than noise, 0..1; 0 where that is nowhere."""
-    flat = torch.maximum(local_deviation(infrared), local_deviation(visible)) < FLAT
-    values = fine_detail(image)[flat]
+    values = fine_detail(image)[scene.spread < FLAT]
     return float(values.double().std()) if values.numel() > 100 else 0.0
 
 
@@ -269,6 +313,14 @@ def gradient_strength(image: Tensor) -> Tensor:
 
 def box_mean(image: Tensor, radius: int) -> Tensor:
     """Mean over squares of ``2 radius + 1`` pixels, border pixels repeated."""
-    sides = (radius, radius)
-    across = avg_pool2d(pad(image, (*sides, 0, 0), "replicate"), (1, 2 * radius + 1), 1)
-    return avg_pool2d(pad(across, (0, 0, *sides), "replicate"), (2 * radius + 1, 1), 1)
+    across = _sliding_mean(pad(image, (radius, radius, 0, 0), "replicate"), radius, 3)
+    return _sliding_mean(pad(across, (0, 0, radius, radius), "replicate"), radius, 2)
+
+
+def _sliding_mean(image: Tensor, radius: int, axis: int) -> Tensor:
+    """Mean over ``2 radius + 1`` pixels along an axis, by running sums: as fast for any radius."""
+    size = 2 * radius + 1
+    sums = image.cumsum(axis, dtype=torch.float64)
+    first, count = sums.narrow(axis, size - 1, 1), sums.shape[axis] - size
+    rest = sums.narrow(axis, size, count) - sums.narrow(axis, 0, count)
+    return (torch.cat((first, rest), axis) / size).to(image.dtype)

@@ -52,10 +52,13 @@ def exposure(levels: Tensor) -> Exposure:
     """Exposure of one picture, ``uint8 [1, H, W]``."""
     flat = levels.flatten().cpu().float()
     low, median, high = torch.quantile(flat, torch.tensor([0.01, 0.5, 0.99]), interpolation="nearest").tolist()
-    dark, bright, clipped = (
-        float(hit.double().mean()) for hit in (flat < DARK, flat > BRIGHT, (flat == 0) | (flat == 255))
-    )
-    return Exposure(median, dark, bright, clipped, low, high)
+    dark, bright = (float(hit.double().mean()) for hit in (flat < DARK, flat > BRIGHT))
+    return Exposure(median, dark, bright, clipping(levels), low, high)
+
+
+def clipping(levels: Tensor) -> float:
+    """Share of the pixels of a picture, ``uint8 [1, H, W]``, that are 0 or 255."""
+    return float(((levels == 0) | (levels == 255)).double().mean())
 
 
 def is_night(visible: Tensor) -> bool:

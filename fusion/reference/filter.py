@@ -14,7 +14,7 @@ from benchmark.metrics import MetricError, Picture, get
 from benchmark.metrics.correlation import pearson
 from datasets.files import sha256_bytes
 from fusion.method import FusionError
-from fusion.reference.exposure import exposedness, exposure
+from fusion.reference.exposure import clipping, exposedness
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "information": ("en", "mi"),
@@ -120,7 +120,7 @@ def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates:
     Raises:
         FusionError: no candidate passed the gates, or a list names none that there is.
     """
-    judged = judge(infrared, visible, candidates, _own_metric(rule))
+    judged = judge((Picture(infrared[None]), Picture(visible[None])), candidates, _own_metric(rule))
     passed = {found.method: found for found in judged if not found.rejected}
     if not passed:
         reasons = "; ".join(f"{found.method}: {found.rejected}" for found in judged)
@@ -174,15 +174,18 @@ def _spread(scores: Mapping[str, float], images: Mapping[str, Tensor], count: in
     return chosen
 
 
-def judge(
-    infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor], more: Sequence[str] = ()
-) -> list[Judged]:
-    """Gates and consensus scores of one pair's candidates; see `choose`. `more`: further metrics to rank by."""
-    sources = Picture(infrared[None]), Picture(visible[None])
+def judge(sources: tuple[Picture, Picture], candidates: Mapping[str, Tensor], more: Sequence[str] = ()) -> list[Judged]:
+    """Gates and consensus scores of one pair's candidates, ``uint8 [1, H, W]`` by method; see `choose`.
+
+    Args:
+        sources: infrared and visible; what metrics compute of them is kept there for the next call.
+        candidates: fused luminance by method.
+        more: further metrics to rank by.
+    """
     keys = dict.fromkeys([key for family in FAMILIES.values() for key in family] + list(more))
     reasons, pictures = {}, {}
     for name, image in candidates.items():
-        reasons[name] = _unlike(infrared, image) or _broken(sources, Picture(image[None]), image)
+        reasons[name] = _unlike(sources[0], image) or _broken(sources, Picture(image[None]), image)
         if not reasons[name]:
             pictures[name] = Picture(image[None])
     artifacts = {name: value_of("nabf", *sources, picture) for name, picture in pictures.items()}
@@ -228,10 +231,11 @@ def value_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> f
         return float("nan") if small else metric(infrared, visible, fused).values.item()
 
 
-def _unlike(source: Tensor, image: Tensor) -> str:
-    if image.shape == source.shape:
+def _unlike(source: Picture, image: Tensor) -> str:
+    height, width = source.size
+    if image.shape == (1, height, width):
         return ""
-    return f"size {image.shape[-1]}x{image.shape[-2]}, the sources have {source.shape[-1]}x{source.shape[-2]}"
+    return f"size {image.shape[-1]}x{image.shape[-2]}, the sources have {width}x{height}"
 
 
 def _broken(sources: tuple[Picture, Picture], picture: Picture, image: Tensor) -> str:
@@ -239,7 +243,7 @@ def _broken(sources: tuple[Picture, Picture], picture: Picture, image: Tensor) -
     deviation = value_of("sd", *sources, picture)
     if deviation < SMALLEST_DEVIATION:
         return f"nearly constant: standard deviation {deviation:.1f} grey levels"
-    clipped, allowed = exposure(image).clipped, max(exposure(source.levels[0]).clipped for source in sources)
+    clipped, allowed = clipping(image), max(clipping(source.levels[0]) for source in sources)
     if clipped > allowed + EXCESS_CLIPPING:
         return f"clipped: {clipped:.0%} of the pixels are black or white, at most {allowed:.0%} of a source's"
     nearer = max(pearson(picture.levels, source).item() for source in sources)

@@ -11,6 +11,7 @@ from fusion.method import FusionError
 from fusion.reference.enhance import (
     STRENGTHS,
     Guard,
+    Scene,
     Strength,
     adapted,
     box_mean,
@@ -31,6 +32,14 @@ def constant(value: float, height: int = 64, width: int = 64) -> Tensor:
 def stripes(contrast: float, mean: float = 0.5) -> Tensor:
     """Vertical stripes two pixels wide."""
     return constant(mean) + contrast * ((torch.arange(64) // 2 % 2) * 2 - 1)
+
+
+def levels(image: Tensor) -> Tensor:
+    return (image[0] * 255).round().to(torch.uint8)
+
+
+def scene(infrared: Tensor, visible: Tensor) -> Scene:
+    return Scene(levels(infrared), levels(visible))
 
 
 def test_box_mean_of_a_dot_and_of_a_border() -> None:
@@ -54,21 +63,21 @@ def test_tone_curve_leads_to_the_nearer_end() -> None:
 
 def test_nothing_is_done_at_no_strength() -> None:
     image = stripes(0.1)
-    assert torch.equal(adapted(stripes(0.2), constant(0.4), image, 0.7, Strength()), image)
+    assert torch.equal(adapted(scene(stripes(0.2), constant(0.4)), image, 0.7, Strength()), image)
     assert STRENGTHS[0] == Strength()
 
 
 def test_lost_detail_comes_back_and_kept_detail_stays() -> None:
     source, flat, faded = stripes(0.03), constant(0.5), stripes(0.005)
-    restored = faded + lost_detail(source, flat, faded)
+    restored = faded + lost_detail(scene(source, flat), faded)
     contrast = [float(image[..., 20:40, 20:40].std()) for image in (faded, restored, source)]
     assert contrast[0] < 0.5 * contrast[2] < contrast[1] <= 1.01 * contrast[2]
-    assert lost_detail(source, flat, source).abs().max() < 1e-6
+    assert lost_detail(scene(source, flat), source).abs().max() < 1e-6
 
 
 def test_no_detail_is_added_where_the_sources_have_noise_alone() -> None:
     noise = constant(0.5) + 0.004 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    assert lost_detail(noise, noise, constant(0.5)).abs().max() < 1e-3
+    assert lost_detail(scene(noise, noise), constant(0.5)).abs().max() < 1e-3
 
 
 def test_strong_edges_are_no_detail() -> None:
@@ -80,18 +89,18 @@ def test_strong_edges_are_no_detail() -> None:
 def test_a_hot_object_gets_its_contrast_back() -> None:
     infrared, image = constant(0.3), constant(0.4)
     infrared[..., 28:36, 28:36] = 0.9
-    lifted = image + lost_target_contrast(infrared, image, image)
+    lifted = image + lost_target_contrast(scene(infrared, image), image)
     assert float(lifted[..., 31:33, 31:33].mean()) > 0.4 + 0.7 * (0.9 - 0.3)
     assert torch.equal(lifted[..., :16, :], image[..., :16, :])
     shown = constant(0.2)
     shown[..., 28:36, 28:36] = 0.9
-    assert float(lost_target_contrast(infrared, shown, shown).max()) < 0.01
+    assert float(lost_target_contrast(scene(infrared, shown), shown).max()) < 0.01
 
 
 def test_noise_is_measured_where_both_sources_are_flat() -> None:
     noise = 0.02 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    assert noise_level(constant(0.5), constant(0.4), constant(0.5) + noise) == pytest.approx(0.02, rel=0.3)
-    assert noise_level(stripes(0.2), constant(0.4), constant(0.5) + noise) == 0
+    assert noise_level(scene(constant(0.5), constant(0.4)), constant(0.5) + noise) == pytest.approx(0.02, rel=0.3)
+    assert noise_level(scene(stripes(0.2), constant(0.4)), constant(0.5) + noise) == 0
 
 
 def test_published_drives_the_geometric_mean_to_256_over_e() -> None:
@@ -110,10 +119,6 @@ def test_published_adds_edges() -> None:
     assert float(enhanced.std()) > float(soft.std())
 
 
-def levels(image: Tensor) -> Tensor:
-    return (image[0] * 255).round().to(torch.uint8)
-
-
 def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
     generator = torch.Generator().manual_seed(1)
     coarse = torch.nn.functional.interpolate(torch.rand(1, 1, 8, 8, generator=generator), (64, 64), mode="bicubic")
@@ -129,7 +134,7 @@ def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
 def test_guards_name_what_an_enhancement_spoiled() -> None:
     visible, infrared = levels(constant(0.5)), levels(constant(0.3))
     reference = levels(constant(0.4))
-    guard = Guard(infrared, visible, reference)
+    guard = Guard(Scene(infrared, visible), reference)
     assert guard(reference) == ""
     assert "structure" in guard(levels(stripes(0.3)))
     random = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -137,7 +142,7 @@ def test_guards_name_what_an_enhancement_spoiled() -> None:
     assert "artefacts" in guard(levels(constant(0.4) + 0.006 * random))
     half = torch.where(torch.arange(64) < 32, stripes(0.2), constant(0.5))
     rough = torch.where(torch.arange(64) < 32, half, half + 0.006 * random)
-    assert "noise" in Guard(infrared, levels(half), levels(half))(levels(rough))
+    assert "noise" in Guard(Scene(infrared, levels(half)), levels(half))(levels(rough))
 
 
 def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:

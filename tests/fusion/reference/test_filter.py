@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from benchmark.metrics import Picture
 from fusion.method import FusionError
 from fusion.reference.exposure import exposedness, exposure, is_night
 from fusion.reference.filter import FAMILIES, Rule, choose, consensus, judge
@@ -24,11 +25,12 @@ def mixed(share: float) -> Tensor:
 
 
 INFRARED, VISIBLE = picture(1), picture(2, coarse=14)
+SOURCES = Picture(INFRARED[None]), Picture(VISIBLE[None])
 CANDIDATES = {"even": mixed(0.5), "warm": mixed(0.7), "cool": mixed(0.3), "pale": mixed(0.5) // 4 + 90}
 
 
 def rejected(image: Tensor, **others: Tensor) -> str:
-    judged = judge(INFRARED, VISIBLE, {"tried": image, **(others or CANDIDATES)})
+    judged = judge(SOURCES, {"tried": image, **(others or CANDIDATES)})
     return judged[0].rejected
 
 
@@ -51,7 +53,7 @@ def test_artefacts_far_above_the_pool_are_rejected() -> None:
 
 
 def test_good_candidates_pass() -> None:
-    assert all(not found.rejected for found in judge(INFRARED, VISIBLE, CANDIDATES))
+    assert all(not found.rejected for found in judge(SOURCES, CANDIDATES))
 
 
 def test_families_weigh_the_same() -> None:
@@ -62,7 +64,7 @@ def test_families_weigh_the_same() -> None:
 
 
 def test_ranks_run_from_worst_to_best_and_equal_images_share_one() -> None:
-    judged = judge(INFRARED, VISIBLE, {**CANDIDATES, "copy": CANDIDATES["even"].clone()})
+    judged = judge(SOURCES, {**CANDIDATES, "copy": CANDIDATES["even"].clone()})
     deviation = {found.method: found.ranks["sd"] for found in judged}
     assert deviation["pale"] == 0
     assert deviation["even"] == deviation["copy"]
