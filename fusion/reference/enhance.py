@@ -17,7 +17,7 @@ from torch.nn.functional import conv2d, pad
 from benchmark.metrics import Picture, get
 from datasets.images import to_float, to_uint8
 from fusion.method import FusionError
-from fusion.reference.exposure import exposure, is_night
+from fusion.reference.exposure import is_night
 from fusion.reference.filter import judge
 
 KINDS = ("none", "published", "adaptive")
@@ -26,11 +26,18 @@ KINDS = ("none", "published", "adaptive")
 WELL_EXPOSED = {"day": (0.36, 0.56), "night": (0.26, 0.50)}
 """Medians of references that need no tone curve; outside, the curve leads to the nearer end."""
 
+FULL_RANGE = 0.03, 0.97
+"""What 1 % of the pixels should be below, and above, of a reference that uses its range."""
+
 LARGEST_EXPONENT = 1.6
 """Of the tone curve, either way."""
 
-DETAIL_RADIUS, DETAIL_EPSILON = 4, 0.04**2
-"""Of the guided filter that splits base and detail: edges of more than ten grey levels stay in the base."""
+DETAIL = 4, 0.04**2
+"""Radius and epsilon of the guided filter that splits base and detail: edges of more than ten grey levels stay in the
+base."""
+
+ILLUMINATION = 16, 0.3**2
+"""Of the one that splits illumination and what is lit: hardly an edge is so strong that it counts as illumination."""
 
 FLAT = 3 / 255
 """Local standard deviation of sensor noise; where the sources have no more, no detail is added."""
@@ -47,8 +54,9 @@ ARTIFACTS_ALLOWED = 0.02
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of each step of the adaptive enhancement is applied, 0..1."""
+    """How much of each step of the adaptive enhancement is applied, 0..1, in this order."""
 
+    range: float = 0.0
     brightness: float = 0.0
     detail: float = 0.0
     targets: float = 0.0
@@ -56,12 +64,14 @@ class Strength:
 
 STRENGTHS = (
     Strength(),
-    Strength(brightness=1),
-    Strength(detail=0.7),
-    Strength(brightness=0.5, detail=0.5, targets=0.5),
-    Strength(brightness=0.5, detail=0.9, targets=1),
-    Strength(brightness=1, detail=0.7, targets=1),
-    Strength(brightness=1, detail=1, targets=1),
+    Strength(detail=1),
+    Strength(range=0.5, detail=1),
+    Strength(range=0.5, detail=1, targets=0.5),
+    Strength(range=1, detail=1),
+    Strength(range=1, detail=1, targets=0.5),
+    Strength(brightness=1, detail=1, targets=0.5),
+    Strength(range=1, brightness=0.5, detail=1, targets=0.5),
+    Strength(range=1, brightness=1, detail=1, targets=0.5),
 )
 """What the adaptive enhancement chooses from; the first leaves the reference alone."""
 
@@ -196,12 +206,8 @@ class Scene:
 
 def _best(scene: Scene, reference: Tensor) -> Enhanced:
     """The adaptive enhancement at the strength that scores best and passes the guards."""
-    exponent = tone_exponent(exposure(reference).median / 255, scene.night)
     names = {str(number): strength for number, strength in enumerate(STRENGTHS)}
-    tried = {
-        name: to_uint8(adapted(scene, to_float(reference)[None], exponent, strength))[0]
-        for name, strength in names.items()
-    }
+    tried = {name: to_uint8(adapted(scene, to_float(reference)[None], strength))[0] for name, strength in names.items()}
     judged = {found.method: found for found in judge(scene.pictures, tried)}
     guard = Guard(scene, reference)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
@@ -210,7 +216,6 @@ def _best(scene: Scene, reference: Tensor) -> Enhanced:
     record = {
         "kind": "adaptive",
         "scene": "night" if scene.night else "day",
-        "exponent": round(exponent, 3),
         "chosen": asdict(names[best]),
         "scores": [judged[name].score for name in names],
         "refused": refused,
@@ -257,14 +262,33 @@ def tone_exponent(median: float, night: bool) -> float:
     return min(max(log(target) / log(median), 1 / LARGEST_EXPONENT), LARGEST_EXPONENT)
 
 
-def adapted(scene: Scene, reference: Tensor, exponent: float, strength: Strength) -> Tensor:
-    """Tone curve, lost detail, hot targets, each as strong as `strength` says; ``float32 [B, 1, H, W]`` in 0..1."""
-    image = reference ** (exponent**strength.brightness)
+def adapted(scene: Scene, reference: Tensor, strength: Strength) -> Tensor:
+    """Range, tone curve, hot targets, lost detail, each as strong as `strength` says; ``float32 [1, 1, H, W]``."""
+    image = widened(reference, strength.range)
+    if strength.brightness:
+        median = float(image.flatten().median())
+        image = image ** (tone_exponent(median, scene.night) ** strength.brightness)
     if strength.targets:
         image = image + strength.targets * lost_target_contrast(scene, image)
     if strength.detail:
         image = image + strength.detail * lost_detail(scene, image)
     return image.clamp(0, 1)
+
+
+def widened(image: Tensor, share: float) -> Tensor:
+    """The image with the range of its illumination widened towards `FULL_RANGE`, by a share of the way; never narrowed.
+
+    Illumination is what a coarse guided filter keeps. The detail on it stays as it is, so that neither noise nor edges
+    grow above those of the sources.
+    """
+    found = torch.quantile(image.flatten().cpu(), torch.tensor([0.01, 0.99]), interpolation="nearest").tolist()
+    low = min(found[0], found[0] + share * (FULL_RANGE[0] - found[0]))
+    high = max(found[1], found[1] + share * (FULL_RANGE[1] - found[1]))
+    if not share or found[0] == found[1]:
+        return image
+    detail = _above_base(image, *ILLUMINATION)
+    base = (image - detail - found[0]) * ((high - low) / (found[1] - found[0])) + low
+    return (base + detail).clamp(0, 1)
 
 
 def lost_detail(scene: Scene, image: Tensor) -> Tensor:
@@ -290,11 +314,19 @@ def noise_level(scene: Scene, image: Tensor) -> float:
 
 
 def fine_detail(image: Tensor) -> Tensor:
-    """The image less what a guided filter, guided by the image itself, keeps of it."""
-    mean = box_mean(image, DETAIL_RADIUS)
-    variance = (box_mean(image * image, DETAIL_RADIUS) - mean * mean).clamp(min=0)
-    slope = variance / (variance + DETAIL_EPSILON)
-    return image - (box_mean(slope, DETAIL_RADIUS) * image + box_mean(mean - slope * mean, DETAIL_RADIUS))
+    """The image less what a fine guided filter keeps of it."""
+    return _above_base(image, *DETAIL)
+
+
+def _above_base(image: Tensor, radius: int, epsilon: float) -> Tensor:
+    """The image less what a guided filter, guided by the image itself, keeps of it.
+
+    He, Sun, Tang, "Guided image filtering", PAMI 35(6), 2013.
+    """
+    mean = box_mean(image, radius)
+    variance = (box_mean(image * image, radius) - mean * mean).clamp(min=0)
+    slope = variance / (variance + epsilon)
+    return image - (box_mean(slope, radius) * image + box_mean(mean - slope * mean, radius))
 
 
 def local_deviation(image: Tensor) -> Tensor:
