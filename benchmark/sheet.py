@@ -16,11 +16,18 @@ from datasets.images import ImageError, read_image
 from datasets.pairs import Pair, PairDataset, PairError
 from fusion import FusedFolder, FusionError
 from fusion.contact_sheet import contact_sheet
+from fusion.reference.supervision import References
 
 DEFAULT_ROWS = 4
 
 
-def run_sheet(run: Path, pairs: Sequence[str] | None, methods: Sequence[str] | None, width: int) -> Tensor:
+def run_sheet(
+    run: Path,
+    pairs: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    width: int,
+    references: Path | None = None,
+) -> Tensor:
     """Contact sheet of a run directory: a row a pair; columns infrared, visible, then the methods.
 
     Args:
@@ -28,6 +35,8 @@ def run_sheet(run: Path, pairs: Sequence[str] | None, methods: Sequence[str] | N
         pairs: names of pairs; None: four, spread over the first data set.
         methods: names of methods; None: all.
         width: of one picture in pixels.
+        references: folder of ``python -m fusion references``; the best reference of each pair, what enhancement made of
+            it, and the weighted mean of all follow the sources.
 
     Returns:
         ``uint8 [3, H, W]``; a method's cell stays empty where it has no image.
@@ -45,12 +54,15 @@ def run_sheet(run: Path, pairs: Sequence[str] | None, methods: Sequence[str] | N
     rows = []
     for pair in data:
         cells = _sources(pair)
+        if references is not None:
+            cells += _references(references, pair.name, cells[0])
         for method in chosen:
             own = run / "fused" / file_name(data.name) / file_name(method) / f"{pair.name}.png"
             image = _image(folders.get(method), own, pair.name)
             cells.append(torch.full_like(cells[0][:1], 255) if image is None else image)
         rows.append(cells)
-    return contact_sheet(rows, ["infrared", "visible", *chosen], [pair.name for pair in data], width)
+    taught = [] if references is None else ["reference", "enhanced", "mean of all"]
+    return contact_sheet(rows, ["infrared", "visible", *taught, *chosen], [pair.name for pair in data], width)
 
 
 def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str] | None) -> PairDataset:
@@ -69,6 +81,18 @@ def _sources(pair: Pair) -> list[Tensor]:
         return list(pair.read())
     except (ImageError, PairError):
         return [torch.full((1, 3, 4), 255, dtype=torch.uint8)] * 2
+
+
+def _references(folder: Path, pair: str, like: Tensor) -> list[Tensor]:
+    """The best reference before and after enhancement, and the weighted mean of all; white where there is none."""
+    empty = torch.full_like(like[:1], 255)
+    try:
+        images, weights = References(folder).read(pair)
+    except (FusionError, ImageError):
+        return [empty] * 3
+    before = References(folder).candidate(pair)
+    mean = (images * weights[:, None, None]).sum(0, keepdim=True).round().to(torch.uint8)
+    return [empty if before is None else before, images[:1], mean]
 
 
 def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:

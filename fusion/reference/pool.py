@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from glob import escape
 from pathlib import Path
 
 import torch
@@ -101,15 +102,10 @@ class Pool:
         infrared, visible = pair.read()
         sources = (to_float(image)[None].to(self.device) for image in (infrared, luminance(visible)))
         fused = to_uint8(_loaded(name, self.device).fuse(*sources))[0].cpu()
-        for old in path.parent.glob(f"{_escaped(pair.name)}.????????????.png"):
+        for old in path.parent.glob(f"{escape(pair.name)}.????????????.png"):
             old.unlink()
         write_atomic(path, encode_png(fused))
         return fused
-
-
-def _escaped(name: str) -> str:
-    """A pair's name as a pattern that matches itself alone."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
 
 
 def _file_hash(folder: FusedFolder, pair: str) -> str:

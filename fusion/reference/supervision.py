@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,16 @@ class References:
         total = sum(weights)
         return torch.stack(images + images[-1:] * lacking), torch.tensor([w / total for w in weights] + [0.0] * lacking)
 
+    def candidate(self, pair: str) -> Tensor | None:
+        """The best reference as it was before enhancement, ``uint8 [1, H, W]``; None where the pool lacks it.
+
+        Raises:
+            FusionError: the pair has no references.
+        """
+        (best, *_) = self._record(self.folder / "pairs" / pair)["methods"]
+        kept = sorted((self.folder / "pool" / best).glob(f"{escape(pair)}.*.png"))
+        return read_image(kept[0]) if kept else None
+
     def fingerprint(self, pairs: list[str]) -> str:
         """A hash that changes when a reference or weight of these pairs does."""
         parts = []
@@ -57,9 +68,13 @@ class References:
         return sha256_bytes("\n".join(parts).encode())
 
     def _weights(self, folder: Path) -> list[float]:
+        return [float(weight) for weight in self._record(folder)["weights"]]
+
+    def _record(self, folder: Path) -> dict[str, list]:
         try:
-            return [float(weight) for weight in json.loads((folder / RECORD).read_text())["weights"]]
-        except (OSError, ValueError, KeyError) as error:
+            record = json.loads((folder / RECORD).read_text())
+            return {key: list(record[key]) for key in ("methods", "weights")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
             ) from error

@@ -8,7 +8,11 @@ import yaml
 from benchmark.cli import main
 from benchmark.metrics import get, names
 from datasets.images import read_image
+from datasets.pairs import pair_folders
 from fusion import load
+from fusion.reference.build import Plan, build_references
+from fusion.reference.filter import Rule
+from fusion.reference.pool import Pool
 
 
 def arguments(folders: Path, *more: str) -> list[str]:
@@ -99,6 +103,19 @@ def test_sheet_shows_sources_and_methods(folders: Path) -> None:
     sheet = read_image(out / "sheet.png")
     assert sheet.shape[2] > 4 * 100 and sheet.shape[1] > 2 * 75
     assert main(["sheet", str(out), "--method", "nope"]) == 2
+
+
+def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
+    main(arguments(folders, "--method", "average"))
+    pool = Pool(tmp_path / "references" / "pool", ("average", "laplacian"))
+    data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
+    build_references(data, Plan(tmp_path / "references", pool, Rule(count=2), "published"), jobs=1)
+    words = ["--pair", "alley", "--pair", "bridge", "--width", "100", "--references", str(tmp_path / "references")]
+    assert main(["sheet", str(folders.parent / "run"), *words]) == 0
+    sheet = read_image(folders.parent / "run" / "sheet.png")
+    assert sheet.shape[2] > 6 * 100
+    assert main(["sheet", str(folders.parent / "run"), *words[:-2]]) == 0
+    assert sheet.shape[2] - read_image(folders.parent / "run" / "sheet.png").shape[2] > 3 * 100
 
 
 def test_sheet_shows_a_damaged_pair_as_empty(folders: Path) -> None:

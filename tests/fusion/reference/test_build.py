@@ -69,6 +69,18 @@ def test_records_say_what_was_chosen_and_why(data: PairDataset, tmp_path: Path) 
     assert read_image(folder / "preview.png").shape[0] == 3
 
 
+def test_the_best_candidate_is_found_again_before_enhancement(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path, enhancement="none"), jobs=1)
+    references = References(tmp_path / "refs", 3)
+    untouched = references.read("two [b]")[0][:1]
+    build_references(data, plan(tmp_path, enhancement="published"), jobs=1)
+    assert torch.equal(references.candidate("two [b]"), untouched)
+    assert not torch.equal(references.read("two [b]")[0][:1], untouched)
+    for path in (tmp_path / "refs" / "pool").rglob("*.png"):
+        path.unlink()
+    assert references.candidate("two [b]") is None
+
+
 def test_folders_take_part_and_missing_images_are_recorded(data: PairDataset, tmp_path: Path) -> None:
     write_png(tmp_path / "mine" / "one.png", (scene(0) // 2 + scene(10) // 2).to(torch.uint8))
     pool = Pool(tmp_path / "refs" / "pool", METHODS[:2], (FusedFolder("mine", str(tmp_path / "mine")),))
