@@ -13,6 +13,7 @@ from typing import Any
 from joblib import cpu_count
 from tabulate import tabulate
 
+import datasets
 from benchmark.comparison import comparison_text, comparisons, couples
 from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
@@ -23,6 +24,7 @@ from benchmark.prediction import predictions, predictions_table
 from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, real_folder
 from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet
+from benchmark.stages import measure_stages, stages_text
 from benchmark.store import StoreError
 from benchmark.tables import FORMATS, leaderboards, render
 from benchmark.temporal import temporal_scores, temporal_table
@@ -31,11 +33,14 @@ from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
-from downstream.detector import default_weights
+from datasets.pairs import PairError
+from downstream.detector import DEFAULT_WEIGHTS, SHIPPED
 from fusion import FusionError, load
 from fusion import names as method_names
 from fusion.method import resolve_device
+from fusion.reference.cli import add_reference_options, reference_plan
 from fusion.registry import default_names, network_names
+from fusion.training.patches import training_split
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -47,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ConfigError, RunError, StoreError, MetricError, FusionError) as error:
+    except (ConfigError, RunError, StoreError, MetricError, FusionError, PairError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
@@ -72,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.effort:
         print(_effort(summary.effort, summary.seconds))
+    if summary.blind:
+        print(f"nobody was looked for: {summary.blind}")
     _print_failures(summary)
     return EXIT_FAILURES if summary.failed else 0
 
@@ -98,7 +105,7 @@ def _leaderboard(options: argparse.Namespace) -> int:
 
 def _sheet(options: argparse.Namespace) -> int:
     output = options.output or options.run / "sheet.png"
-    write_png(output, run_sheet(options.run, options.pairs, options.methods, options.width))
+    write_png(output, run_sheet(options.run, options.pairs, options.methods, options.width, options.references))
     print(output)
     return 0
 
@@ -153,6 +160,13 @@ def _temporal(options: argparse.Namespace) -> int:
 
 def _transfer(options: argparse.Namespace) -> int:
     print(transfer_table(*transfer(options.first, options.second)))
+    return 0
+
+
+def _stages(options: argparse.Namespace) -> int:
+    pairs = datasets.load(options.dataset, root=options.root)
+    pairs = pairs if options.all_pairs else training_split(pairs)[1]
+    print(stages_text(measure_stages(pairs[: options.limit], reference_plan(options), options.jobs)))
     return 0
 
 
@@ -218,6 +232,8 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--pair", dest="pairs", action="append", metavar="NAME", help="repeatable; default: a few")
     sheet.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: all")
     sheet.add_argument("-o", "--output", type=Path, help="PNG file (default RUN/sheet.png)")
+    taught = "of python -m fusion references: also the best one of each pair, enhanced, and their mean"
+    sheet.add_argument("--references", type=Path, metavar="DIR", help=taught)
     sheet.add_argument("--width", type=int, default=240, help="of one picture, in pixels")
     sheet.set_defaults(command=_sheet)
     cost = commands.add_parser("complexity", help="parameters, GMAC, seconds and memory of methods")
@@ -239,6 +255,10 @@ def _parser() -> argparse.ArgumentParser:
     moved.add_argument("first", type=Path, help="run directory")
     moved.add_argument("second", type=Path, help="run directory")
     moved.set_defaults(command=_transfer)
+    stages = commands.add_parser("stages", help="references: whether every stage makes better pictures")
+    add_reference_options(stages)
+    stages.add_argument("--all-pairs", action="store_true", help="not the held-out part of the data set alone")
+    stages.set_defaults(command=_stages)
     versus = commands.add_parser("compare", help="methods against a baseline: paired tests, metric by metric")
     versus.add_argument("run", type=Path, help="run directory")
     named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
@@ -288,10 +308,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="of everything random (default: 0)")
     group = parser.add_argument_group("people", "what fused images are good for; needs the extra 'downstream'")
     add = group.add_argument
-    add("--detect", action="store_true", default=None, help="find people in the fused images of labelled pairs")
-    add("--track", action="store_true", default=None, help="and follow them through sequences; brings --detect in")
-    add("--detector", metavar="FILE", help=f"weights that ultralytics loads (default: {default_weights()})")
-    add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: 640)")
+    flag, found = argparse.BooleanOptionalAction, "find people in the fused images of labelled pairs"
+    add("--detect", action=flag, help=f"{found} (default: in rendered scenes, if ultralytics is installed)")
+    followed = "and follow them through sequences; brings --detect in"
+    add("--track", action=flag, help=f"{followed} (default: where nothing is said of --detect either)")
+    defaults = f"{DEFAULT_WEIGHTS}; for rendered scenes: {SHIPPED}"
+    add("--detector", metavar="FILE", help=f"weights that ultralytics loads; brings --detect in (default: {defaults})")
+    add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: what it was trained for)")
     labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
     add("--labels", metavar="PATH", help=labels)
     parser.set_defaults(command=_run)

@@ -46,10 +46,12 @@ class RunConfig:
         seed: of everything random.
         labels: where the user's own pairs have labels, see `downstream.labels.with_labels`; a ``.txt`` file
             (MOTChallenge) makes them frames of one sequence.
-        detect: whether people are detected in the fused images of labelled pairs, and in both sources.
-        track: whether they are followed through sequences; goes with `detect`, and brings it in.
-        detector: weights file or official name; None: `downstream.detector.default_weights`.
-        image_size: longer side in pixels that the detector sees.
+        detect: whether people are detected in the fused images of labelled pairs, and in both sources; None: where all
+            data sets are rendered, and the libraries that it takes are installed.
+        track: whether they are followed through sequences; brings `detect` in; None: where `detect` is None too, and
+            there are sequences.
+        detector: weights file or name, brings `detect` in; None: `downstream.detector.default_weights`.
+        image_size: longer side in pixels that the detector sees; None: what it was trained for.
     """
 
     out: Path
@@ -66,10 +68,10 @@ class RunConfig:
     device: str = "auto"
     seed: int = 0
     labels: Path | None = None
-    detect: bool = False
-    track: bool = False
+    detect: bool | None = None
+    track: bool | None = None
     detector: str | None = None
-    image_size: int = 640
+    image_size: int | None = None
 
     def checked(self) -> RunConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
@@ -81,12 +83,13 @@ class RunConfig:
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
         if self.value_range and self.value_range[0] >= self.value_range[1]:
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
-        if self.image_size < 32:
+        if self.image_size is not None and self.image_size < 32:
             raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
         if self.labels and not self.infrared:
             raise ConfigError("--labels go with --infrared and --visible; published data sets have their own")
-        if self.detector and not (self.detect or self.track):
-            raise ConfigError(f"--detector {self.detector} has nothing to do without --detect")
+        if self.detect is False and (self.track or self.detector):
+            wish = "--track" if self.track else f"--detector {self.detector}"
+            raise ConfigError(f"{wish} has nothing to do where nobody is detected: leave --no-detect out")
         try:
             metrics = expand(self.metrics)
             folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
@@ -99,15 +102,16 @@ class RunConfig:
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:
             raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
-        taken = sorted(set(CONTROLS) & set(entries)) if self.detect or self.track else []
-        if taken:
+        detect = True if self.track or self.detector else self.detect
+        taken = sorted(set(CONTROLS) & set(entries))
+        if taken and detect:
             raise ConfigError(f"a method is called {taken[0]}, as one camera alone is in tables; give it another name")
         return replace(
             self,
             metrics=metrics,
             methods=methods,
             datasets=() if self.infrared else tuple(dict.fromkeys(self.datasets)) or ("synthetic",),
-            detect=self.detect or self.track,
+            detect=False if taken else detect,
             detector=_absolute_file(self.detector),
             fused=tuple(f"{folder.name}={folder.pattern}" for folder in folders),
             **{key: path.absolute() for key in _PATHS if (path := getattr(self, key)) is not None},

@@ -19,6 +19,7 @@ from benchmark.config import ConfigError, RunConfig
 from benchmark.store import file_name
 from benchmark.tasks import TaskBoard, TaskScores, plain, write_boards
 from datasets.boxes import Boxes, write_mot
+from datasets.catalog import find as find_entry
 from datasets.files import sha256_file, write_atomic
 from datasets.pairs import PairDataset
 from downstream import Detector, DownstreamError, Sort, TrackingScores, YoloDetector, combined, track, tracking_scores
@@ -36,6 +37,9 @@ BATCH = 8
 
 DETECTOR: dict[str, Any] = {"min_score": 0.001, "overlap": 0.7, "limit": 100, "label": "person"}
 """How the detector is asked, see `YoloDetector`."""
+
+LOOKING, FOLLOWING = ("ultralytics", "pycocotools.cocoeval"), ("motmetrics", "lap")
+"""What detection takes, and what tracking takes besides."""
 
 LIBRARIES = ("ultralytics", "onnxruntime", "pycocotools", "motmetrics", "lap")
 """What can move these numbers beside the packages of every run."""
@@ -65,6 +69,30 @@ class Effort:
     seconds: float = 0.0
 
 
+def intention(config: RunConfig, sets: Sequence[PairDataset]) -> tuple[RunConfig, str]:
+    """A checked configuration with its wish to detect and to track decided, and why nobody is looked for; "" if so.
+
+    Where a configuration leaves it open, people are looked for in rendered scenes, whose detector comes with this
+    project and whose labels are exact.
+    """
+    if config.detect is not None:
+        return replace(config, track=bool(config.track)), ""
+    labelled = [data for data in map(_labelled, sets) if data]
+    if not labelled or not _all_rendered(config):
+        return replace(config, detect=False, track=False), ""
+    followed = any(_sequences(data) for data in labelled) and config.track is not False
+    try:
+        for library in (*LOOKING, *(FOLLOWING if followed else ())):
+            require(library)
+    except DownstreamError as error:
+        return replace(config, detect=False, track=False), str(error)
+    return replace(config, detect=True, track=followed), ""
+
+
+def _all_rendered(config: RunConfig) -> bool:
+    return bool(config.datasets) and all(find_entry(name).rendered for name in config.datasets)
+
+
 def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Observer:
     """The observer a configuration asks for, everything it will need loaded.
 
@@ -80,9 +108,10 @@ def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Obse
         names = ", ".join(data.name for data in labelled)
         raise ConfigError(f"no labels of {names} tell who is who in a sequence: leave --track out")
     try:
-        require("pycocotools.cocoeval")
+        for library in LOOKING:
+            require(library)
         sort = _tracker_parameters() if config.track else None
-        weights = find_weights(config.detector or default_weights())
+        weights = find_weights(config.detector or default_weights(_all_rendered(config)))
         detector = YoloDetector(weights, image_size=config.image_size, device=device, **DETECTOR)
     except DownstreamError as error:
         raise ConfigError(str(error)) from error
@@ -91,7 +120,7 @@ def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Obse
             "name": detector.name,
             "file": str(weights),
             "sha256": sha256_file(weights),
-            "image_size": config.image_size,
+            "image_size": detector.image_size,
             **DETECTOR,
         },
         "sort": sort,
@@ -112,7 +141,8 @@ def _versions() -> dict[str, str]:
 
 def _tracker_parameters() -> dict[str, Any]:
     """What `Sort` does by default; raises `DownstreamError` where a library that tracking needs is missing."""
-    require("motmetrics")
+    for library in FOLLOWING:
+        require(library)
     tracker = Sort()
     return {name: getattr(tracker, name) for name in ("max_age", "min_hits", "iou_threshold", "min_score")}
 

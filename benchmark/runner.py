@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import datasets
 from benchmark.config import ConfigError, RunConfig
-from benchmark.downstream import Effort, Observer, blank_boards, observe, prepare
+from benchmark.downstream import Effort, Observer, blank_boards, intention, observe, prepare
 from benchmark.metrics import get
 from benchmark.provenance import made_by
 from benchmark.store import Row, Store, file_name
@@ -65,6 +65,7 @@ class Summary:
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
         seconds: the whole run's.
         effort: what the detector had to do, if there was one.
+        blind: why nobody was looked for where people would have been; "" if that is as it should be.
     """
 
     done: int
@@ -73,6 +74,7 @@ class Summary:
     reasons: list[tuple[str, int, str]]
     seconds: float
     effort: Effort | None = None
+    blind: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def run(config: RunConfig) -> Summary:
     device = _device(config.device)
     sets = load_datasets(config)
     entrants = [*map(_bundled, config.methods), *map(_from_folder, config.fused)]
+    config, blind = intention(config, sets)
     observer = prepare(config, sets, device) if config.detect else None
     try:
         config.out.mkdir(parents=True, exist_ok=True)
@@ -112,7 +115,7 @@ def run(config: RunConfig) -> Summary:
             if observer:
                 effort, more = _observe(config.out, observer, sets, entrants)
                 failures += more
-            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort)
+            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, blind)
     except Timeout as error:
         raise ConfigError(
             f"{config.out}: another run is working in this directory; wait or give another --out"

@@ -16,11 +16,12 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from datasets.boxes import Boxes, BoxesError, write_mot
+from datasets.catalog import find as find_entry
 from datasets.files import write_atomic
 from datasets.images import ImageError, write_png
 from datasets.pairs import PairError
 from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, detection_scores
-from downstream.detector import DEFAULT_WEIGHTS, YoloDetector, default_weights
+from downstream.detector import DEFAULT_WEIGHTS, SHIPPED, YoloDetector, default_weights
 from downstream.drawing import annotated, write_video
 from downstream.errors import DownstreamError
 from downstream.findings import Findings, complete_sequence, find, read_detections
@@ -30,6 +31,7 @@ from downstream.pictures import Picture
 from downstream.sort import Sort, track
 from downstream.tracking import TrackingScores, combined, tracking_scores
 from downstream.training import Budget, train_detector
+from downstream.ultralytics_map import ultralytics_map
 from fusion import FusionError
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _detect(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     scores: dict[str, DetectionScores] = {}
+    own: dict[str, dict[str, float]] = {}
     for series in read_series(options, ordered=False):
         found = Findings()
         for name, pictures in _parts(series):
@@ -62,11 +65,13 @@ def _detect(options: argparse.Namespace) -> int:
         failed += _tell_failures(series.method, found)
         if truths:
             scores[series.method] = detection_scores(found.boxes, truths, options.label, options.score)
+            if options.ultralytics:
+                own[series.method] = ultralytics_map(found.boxes, truths, options.label)
         if options.save_images:
             _save_images(options, series, found)
         print(f"{series.method}: {_count(found.boxes.values(), options.score)} in {len(found.boxes)} pictures")
     if scores:
-        _print_detection(scores, options)
+        _print_detection(scores, own, options)
     print(clock)
     return EXIT_FAILURES if failed else 0
 
@@ -81,7 +86,8 @@ def _parts(series: Series) -> Iterable[tuple[str, list[Picture]]]:
 def _find(options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock) -> Findings:
     """Detections of one part of a series, from the results of an earlier command where they still hold."""
     path = options.out / "detections" / series.file / f"{file_name(name)}.txt"
-    weights = options.weights.replace("{method}", file_name(series.method))
+    rendered = bool(options.dataset) and find_entry(options.dataset).rendered
+    weights = (options.weights or default_weights(rendered)).replace("{method}", file_name(series.method))
     detector = _detector(weights, options.image_size, options.label, options.device)
     with tqdm(total=len(pictures), desc=f"{series.method} {name}", disable=not sys.stderr.isatty()) as bar:
         found = find(detector, pictures, path, options.batch, bar.update)
@@ -91,7 +97,7 @@ def _find(options: argparse.Namespace, series: Series, name: str, pictures: list
 
 
 @lru_cache(maxsize=1)
-def _detector(weights: str, image_size: int, label: str, device: str) -> YoloDetector:
+def _detector(weights: str, image_size: int | None, label: str, device: str) -> YoloDetector:
     """The detector; methods share it, unless each has its own weights."""
     return YoloDetector(weights, image_size=image_size, label=label, device=device)
 
@@ -121,12 +127,14 @@ def _count(found: Iterable[Boxes], score: float) -> str:
     return f"{sum(int((boxes.scores >= score).sum()) for boxes in found)} detections with a score of {score:g} or more"
 
 
-def _print_detection(scores: Mapping[str, DetectionScores], options: argparse.Namespace) -> None:
+def _print_detection(
+    scores: Mapping[str, DetectionScores], own: Mapping[str, Mapping[str, float]], options: argparse.Namespace
+) -> None:
     rows = []
     for method, score in scores.items():
         low, high = bootstrap_interval(score, "ap50")
         row: dict[str, Any] = {"method": method, "images": len(score.images), "objects": score.objects}
-        row |= score.as_row() | {"AP50 low": low, "AP50 high": high}
+        row |= score.as_row() | {"AP50 low": low, "AP50 high": high} | {**own.get(method, {})}
         rows.append(row)
     print(_table(rows, dict.fromkeys(("images", "objects"), ".0f")))
     print(
@@ -302,6 +310,7 @@ def _parser() -> argparse.ArgumentParser:
     detect = commands.add_parser("detect", help="find people in pictures, and score what is found")
     add_input_options(detect)
     _add_detector_options(detect)
+    detect.add_argument("--ultralytics", action="store_true", help="also average precision as ultralytics computes it")
     detect.add_argument("--save-images", action="store_true", help="also write the pictures with boxes")
     detect.set_defaults(command=_detect)
 
@@ -330,6 +339,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--out", type=Path, default=Path("runs/detectors"), metavar="DIR", help="default: runs/detectors"
     )
+    train.add_argument(
+        "--image-size", type=int, default=Budget.image_size, help=f"pixels it sees (default: {Budget.image_size})"
+    )
     _add_network_options(train)
     train.set_defaults(command=_train)
     return parser
@@ -337,13 +349,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_detector_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("detector")
-    weights = default_weights()
     group.add_argument(
         "--weights",
-        default=weights,
         metavar="FILE",
-        help=f"anything ultralytics loads; {{method}} becomes the method's name (default: {weights})",
+        help="anything ultralytics loads; {method} becomes the method's name "
+        f"(default: {DEFAULT_WEIGHTS}; for rendered scenes: {SHIPPED})",
     )
+    group.add_argument("--image-size", type=int, help="pixels the network sees (default: what it was trained for)")
     group.add_argument(
         "--score", type=float, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"
     )
@@ -359,6 +371,5 @@ def _add_detector_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_network_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--image-size", type=int, default=640, help="pixels the network sees (default: 640)")
     command.add_argument("--label", default="person", help="the class (default: person)")
     command.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")

@@ -22,20 +22,23 @@ from datasets.files import cache_root, sha256_bytes, sha256_file
 from downstream.errors import DownstreamError, require
 
 DEFAULT_WEIGHTS = "yolov8n.pt"
-"""YOLOv8 nano, trained on COCO, fetched by ultralytics on first use."""
+"""YOLOv8 nano, trained on COCO, fetched by ultralytics on first use: for photographs."""
 
-SHIPPED = ("pedestrian.pt", "pedestrian.onnx")
-"""Detectors that may lie in the folder ``weights`` beside this module, the preferred one first."""
+SHIPPED = "pedestrian.pt"
+"""YOLOv8 nano, trained by this project on rendered scenes, seen by both cameras and by simple fusions alike: for
+rendered scenes. It lies in the folder ``weights`` beside this module."""
+
+IMAGE_SIZE = 640
+"""Pixels that a detector sees whose file does not tell what it was trained for."""
 
 PILLOW_OPEN = Image.open
 """How Pillow opens files. ultralytics puts another function in its place, for the whole process, that asks for one more
 library at each file that is no picture; `load_ultralytics` puts this one back."""
 
 
-def default_weights() -> str:
-    """The detector of whoever names none: the one shipped with this package, else `DEFAULT_WEIGHTS`."""
-    shipped = (Path(__file__).with_name("weights") / name for name in SHIPPED)
-    return next((str(path) for path in shipped if path.is_file()), DEFAULT_WEIGHTS)
+def default_weights(rendered: bool) -> str:
+    """The detector of whoever names none, for rendered scenes or for photographs."""
+    return SHIPPED if rendered else DEFAULT_WEIGHTS
 
 
 class Detector(Protocol):
@@ -94,15 +97,16 @@ def _inside(boxes: Boxes, picture: Tensor) -> Boxes:
 class YoloDetector:
     """YOLO, by any weights that ultralytics loads for detection: ``.pt``, ``.onnx`` and other exports.
 
-    Weights are a file, or the name of an official model such as "yolov8n.pt", which ultralytics fetches once and this
-    project keeps in its cache. Nothing else touches the network. Loading a ``.pt`` runs code in it: use files of
-    people you trust.
+    Weights are a file, `SHIPPED`, or the name of an official model such as "yolov8n.pt", which ultralytics fetches once
+    and this project keeps in its cache. Nothing else touches the network. Loading a ``.pt`` runs code in it: use files
+    of people you trust.
 
     Pictures are scaled to `image_size` and padded as ultralytics does; the default values are its own for validation.
 
     Args:
-        weights: a file, or the name of an official model; None: `default_weights`.
-        image_size: longer side in pixels that the network sees; exports with a fixed size take that one only.
+        weights: a file, `SHIPPED`, or the name of an official model.
+        image_size: longer side in pixels that the network sees; exports with a fixed size take that one only. None:
+            what a ``.pt`` file was trained for, else `IMAGE_SIZE`.
         min_score: boxes below are dropped; 0.001, as average precision needs the long tail.
         overlap: of two boxes with a larger intersection over union the one with the lower score is dropped.
         limit: boxes kept a picture; 100, as many as the COCO protocol looks at.
@@ -115,23 +119,28 @@ class YoloDetector:
 
     def __init__(
         self,
-        weights: Path | str | None = None,
+        weights: Path | str,
         *,
-        image_size: int = 640,
+        image_size: int | None = None,
         min_score: float = 0.001,
         overlap: float = 0.7,
         limit: int = 100,
         label: str = "person",
         device: str = "auto",
     ) -> None:
-        self.weights = find_weights(weights or default_weights())
+        self.weights = find_weights(weights)
         self.name = self.weights.stem
         self.label = label
         self._settings: dict[str, Any] = {"imgsz": image_size, "conf": min_score, "iou": overlap, "max_det": limit}
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self._model = self._load()
         self._settings["classes"] = [self._class_index()]
-        self._check_size(image_size)
+        self._check_size()
+
+    @property
+    def image_size(self) -> int:
+        """Longer side in pixels that the network sees."""
+        return self._settings["imgsz"]
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
         """Boxes with scores for each picture, ``uint8 [1 or 3, H, W]``; best first.
@@ -155,6 +164,8 @@ class YoloDetector:
             model = ultralytics.YOLO(str(self.weights), task="detect", verbose=False)
             if model.task != "detect":
                 raise DownstreamError(f"{self.weights}: made to {model.task}, not to detect")
+            if self._settings["imgsz"] is None:
+                self._settings["imgsz"] = model.overrides.get("imgsz", IMAGE_SIZE)
             # Exports are opened by the first prediction only: look at a black picture.
             model.predict(np.zeros((32, 32, 3), np.uint8), verbose=False, device=self._device, **self._settings)
         except DownstreamError:
@@ -173,12 +184,12 @@ class YoloDetector:
         known = ", ".join(list(names.values())[:10])
         raise DownstreamError(f"{self.weights}: knows no class {self.label!r}, it knows {known}")
 
-    def _check_size(self, wanted: int) -> None:
+    def _check_size(self) -> None:
         """Exports with a fixed size, and sizes that are no multiple of the network's stride, get another one."""
         taken = max(self._model.predictor.imgsz)
-        if taken != wanted:
+        if taken != self.image_size:
             raise DownstreamError(
-                f"{self.weights}: cannot look at {wanted} pixels, it takes {taken} (--image-size {taken})"
+                f"{self.weights}: cannot look at {self.image_size} pixels, it takes {taken} (--image-size {taken})"
             )
 
     def _predict(self, pictures: list[np.ndarray]) -> list[Any]:
@@ -213,7 +224,7 @@ def load_ultralytics() -> Any:
 
 
 def find_weights(weights: Path | str) -> Path:
-    """The file that holds `weights`; an official model is fetched into the cache if it is not there yet.
+    """The file that holds `weights`: one that is named so, `SHIPPED`, or an official model, fetched once.
 
     Raises:
         DownstreamError: no such file, and no official model of that name or it cannot be fetched.
@@ -221,12 +232,14 @@ def find_weights(weights: Path | str) -> Path:
     path = Path(weights).expanduser()
     if path.is_file():
         return path
+    if str(weights) == SHIPPED:
+        return Path(__file__).parent / "weights" / SHIPPED
     load_ultralytics()
     downloads = require("ultralytics.utils.downloads")
     kept = cache_root() / "detectors" / path.name
     if path.parent != Path() or path.name not in downloads.GITHUB_ASSETS_NAMES:
         raise DownstreamError(
-            f"{path}: no such file; give a detector's file or an official name like {DEFAULT_WEIGHTS}"
+            f"{path}: no such file; give a detector's file, {SHIPPED}, or an official name like {DEFAULT_WEIGHTS}"
         )
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)

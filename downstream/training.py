@@ -94,9 +94,18 @@ def train_detector(
         network.train(**_settings(budget, data, record))
     except Exception as error:
         raise DownstreamError(f"training from {budget.base} failed ({type(error).__name__}: {error})") from error
-    shutil.copyfile(record / "training" / "weights" / "last.pt", out)
+    _publish(ultralytics.YOLO(record / "training" / "weights" / "last.pt", task="detect", verbose=False), out)
     shutil.rmtree(record / "data")
     return out
+
+
+def _publish(network: Any, out: Path) -> None:
+    """Save a trained network without what ultralytics records of this machine: folders, and the repository around."""
+    network.ckpt.pop("git", None)
+    kept = {"task": "detect", "imgsz": network.overrides["imgsz"], "single_cls": False}
+    network.ckpt["train_args"] = network.model.args = kept
+    network.model.pt_path = out.name
+    network.save(out)
 
 
 def _settings(budget: Budget, data: Path, record: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import benchmark.downstream
 import benchmark.runner
 from benchmark.cli import main
 from benchmark.config import ConfigError, RunConfig
-from benchmark.downstream import Observer, observe
+from benchmark.downstream import Observer, intention, observe
 from benchmark.prediction import predictions
 from benchmark.rank_agreement import _resampled, rank_agreement
 from benchmark.store import Row, Store, StoreError
@@ -31,7 +31,8 @@ from benchmark.tasks import TaskBoard, TaskScores, read_boards, write_boards
 from datasets.boxes import Boxes
 from datasets.images import write_png
 from datasets.pairs import ImageFile, Pair, PairDataset
-from downstream import DownstreamError, detector
+from datasets.synthetic import synthetic_dataset
+from downstream import DownstreamError, detector, errors
 from downstream.labels import read_sequence_labels
 from fusion import FusedFolder
 
@@ -45,8 +46,8 @@ class BrightSpots:
     seen: ClassVar[list[tuple[int, ...]]] = []
     """Shape of every picture that any of them was shown, and the sum of its values."""
 
-    def __init__(self, weights: Path, **settings: object) -> None:
-        self.name, self.weights = "spots", weights
+    def __init__(self, weights: Path, *, image_size: int | None = None, **settings: object) -> None:
+        self.name, self.weights, self.image_size = "spots", weights, image_size or 640
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
         self.seen.extend((*image.shape, int(image.sum())) for image in images)
@@ -322,7 +323,8 @@ def test_a_detector_that_breaks_stops_the_run_and_nothing_is_lost(
     ("more", "labels", "message"),
     [
         (["--track"], "yolo", "tell who is who in a sequence: leave --track out"),
-        ([], "yolo", "has nothing to do without --detect"),
+        (["--no-detect"], "yolo", "spots.pt has nothing to do where nobody is detected"),
+        (["--no-detect", "--track"], "yolo", "--track has nothing to do where nobody is detected"),
         (["--detect", "--fused", "visible={walk}/mine"], "yolo", "a method is called visible"),
         (["--detect"], "mine", "has labels of none of the 6 pictures"),
         (["--detect", "--dataset", "llvip"], "yolo", "a run takes one kind"),
@@ -480,14 +482,46 @@ def test_agreement_of_scores_without_an_order_is_no_number() -> None:
     assert np.isnan([found.tau, found.low, found.high]).all() and found.methods == 3
 
 
-def test_a_shipped_detector_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "__file__", str(tmp_path / "detector.py"))
-    assert detector.default_weights() == detector.DEFAULT_WEIGHTS
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "pedestrian.json").write_text("{}")
-    assert detector.default_weights() == detector.DEFAULT_WEIGHTS
-    (tmp_path / "weights" / "pedestrian.onnx").write_bytes(b"")
-    assert detector.default_weights() == str(tmp_path / "weights" / "pedestrian.onnx")
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[RunConfig, str]]:
+    """``scenes(pairs, sequence)``: what a run on so many tiny rendered scenes intends, libraries or not."""
+    monkeypatch.setattr(benchmark.downstream, "require", lambda library: None)
+
+    def intended(pairs: int, sequence: int, **wishes: object) -> tuple[RunConfig, str]:
+        data = synthetic_dataset(pairs, sequence, (64, 48), cache=tmp_path)
+        return intention(RunConfig(tmp_path, **wishes).checked(), [data])  # type: ignore[arg-type]
+
+    return intended
+
+
+def test_people_in_rendered_scenes_are_looked_for_by_default(scenes: Callable[..., tuple[RunConfig, str]]) -> None:
+    assert [(config.detect, config.track) for config, _ in (scenes(1, 2), scenes(1, 0))] == [(1, 1), (1, 0)]
+    assert scenes(1, 2, detect=False)[0].detect is False
+    assert (scenes(1, 2, track=False)[0].detect, scenes(1, 2, track=False)[0].track) == (True, False)
+    assert (scenes(1, 2, detect=True)[0].detect, scenes(1, 2, detect=True)[0].track) == (True, False)
+
+
+def test_people_in_photographs_are_looked_for_on_request(
+    walk: Path, scenes: Callable[..., tuple[RunConfig, str]]
+) -> None:
+    own = RunConfig(walk / "run", infrared=walk / "infrared", visible=walk / "visible", labels=walk / "yolo").checked()
+    assert intention(own, [])[0].detect is False
+    assert scenes(1, 2, datasets=("synthetic", "llvip"))[0].detect is False
+
+
+def test_without_the_library_a_run_says_why_nobody_is_looked_for(
+    scenes: Callable[..., tuple[RunConfig, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark.downstream, "require", errors.require)
+    monkeypatch.setitem(sys.modules, "ultralytics", None)
+    config, reason = scenes(1, 2)
+    assert (config.detect, config.track) == (False, False)
+    assert "pip install 'ivif-bench[downstream]'" in reason
+
+
+def test_rendered_scenes_have_a_detector_of_their_own() -> None:
+    assert detector.find_weights(detector.default_weights(rendered=True)).is_file()
+    assert detector.default_weights(rendered=False) == "yolov8n.pt"
 
 
 @pytest.mark.real

@@ -61,9 +61,9 @@ def test_detections_are_used_again(walk, run):
     from downstream import cli
 
     run("detect", "--images", walk / "images")
-    seen = cli._detector("yolov8n.pt", 640, "person", "auto").seen
+    seen = cli._detector("yolov8n.pt", None, "person", "auto").seen
     run("detect", "--images", walk / "images", "--labels", walk / "yolo")
-    assert cli._detector("yolov8n.pt", 640, "person", "auto").seen == seen == 6
+    assert cli._detector("yolov8n.pt", None, "person", "auto").seen == seen == 6
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_several_sequences_have_a_total(walk, run, monkeypatch):
         for n in range(6)
     )
     monkeypatch.setattr(inputs.datasets, "load", lambda name, root: PairDataset(name, frames))
-    arguments = ("track", "--dataset", "clips", "--method", "infrared", "--min-hits", "1")
+    arguments = ("track", "--dataset", "m3svd", "--method", "infrared", "--min-hits", "1")
     assert run(*arguments) == 0
     rows = {row["sequence"]: row["GT"] for row in table(walk / "out" / "tracking.csv")}
     assert rows == {"a": "12", "b": "12", "all": "24"}

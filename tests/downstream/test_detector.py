@@ -9,7 +9,7 @@ import torch
 
 from datasets.images import ImageError, read_image
 from downstream import DownstreamError, YoloDetector, detect
-from downstream.detector import find_weights, load_ultralytics
+from downstream.detector import SHIPPED, find_weights, load_ultralytics
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,7 +120,7 @@ def test_a_class_that_the_detector_does_not_know(untrained):
 
 def test_a_file_that_is_not_there(tmp_path):
     for name in (tmp_path / "yolov8n.pt", Path("my-detector.pt")):
-        with pytest.raises(DownstreamError, match=r"no such file; give a detector's file or an official name"):
+        with pytest.raises(DownstreamError, match="give a detector's file, pedestrian"):
             find_weights(name)
 
 
@@ -157,6 +157,15 @@ def test_official_weights_without_a_network(library, monkeypatch, tmp_path):
 def test_exports_keep_the_size_they_were_made_for(exported):
     with pytest.raises(DownstreamError, match=r"cannot look at 320 pixels, it takes 640 \(--image-size 640\)"):
         YoloDetector(exported, image_size=320, device="cpu")
+
+
+def test_the_shipped_detector_sees_what_it_was_trained_for():
+    assert YoloDetector(SHIPPED, device="cpu").image_size == 416
+    assert YoloDetector(SHIPPED, device="cpu", image_size=320).image_size == 320
+
+
+def test_without_a_size_of_their_own_weights_get_the_usual_one(exported):
+    assert YoloDetector(exported, device="cpu").image_size == 640
 
 
 def test_sizes_that_no_network_takes(untrained):

@@ -1,5 +1,7 @@
 """Training of a detector: what is handed to ultralytics, and a short training that learns. Skips without it."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import yaml
@@ -83,3 +85,6 @@ def test_a_short_training_gives_a_detector_of_one_class(own_cache, draw, tmp_pat
     np.testing.assert_array_equal(seen[0].scores, seen[1].scores)
     assert len(seen[0]) > 0
     assert not (tmp_path / "first" / "data").exists()
+    assert YoloDetector(first, device="cpu").image_size == 64
+    with zipfile.ZipFile(first) as parts:  # it may be given to others: nothing of this machine's folders is in it
+        assert not any(str(tmp_path).encode() in parts.read(name) for name in parts.namelist())
