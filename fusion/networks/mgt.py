@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial, reduce
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -272,6 +272,10 @@ class GuidedBlock(nn.Module):
         return attend_z.gmsa_1.add_to(y, attend_z.gmsa_1.apply_to(z, attention))
 
 
+def _apply(maps: Tensor, block: nn.Module) -> Tensor:
+    return block(maps)
+
+
 class MGT(nn.Module):
     """Modality-guided transformer; 1,467,211 parameters, and 87,480 constants of its shifts.
 
@@ -329,16 +333,13 @@ class MGT(nn.Module):
     def _extracted(self, image: Tensor, blocks: nn.ModuleList) -> Callable[[int], Tensor]:
         """A function that gives what a block says about an image, ``[B, H, W, 60]``; see `KEPT_PIXELS`."""
         if image.shape[-2] * image.shape[-1] > KEPT_PIXELS and not torch.is_grad_enabled():
-            return lambda index: deque(self._extract(image, blocks[: index + 1]), maxlen=1)[0]
-        return list(self._extract(image, blocks)).__getitem__
+            return lambda index: reduce(_apply, blocks[: index + 1], self._shallow(image))
+        said = accumulate(blocks, lambda maps, block: block(maps.clone()), initial=self._shallow(image))
+        return list(said)[1:].__getitem__
 
-    def _extract(self, image: Tensor, blocks: Iterable[nn.Module]) -> Iterator[Tensor]:
-        """What each block says about an image, one after the other."""
-        maps = leaky_relu_(self.conv_first2_A(leaky_relu_(self.conv_first1_A(image), 0.2)), 0.2)
-        maps = self._channels_last(maps)
-        for block in blocks:
-            maps = block(maps.clone())
-            yield maps
+    def _shallow(self, image: Tensor) -> Tensor:
+        """What the blocks start from."""
+        return self._channels_last(leaky_relu_(self.conv_first2_A(leaky_relu_(self.conv_first1_A(image), 0.2)), 0.2))
 
 
 @register
