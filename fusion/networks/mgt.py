@@ -313,10 +313,7 @@ class MGT(nn.Module):
         if height % LARGEST or width % LARGEST:
             raise FusionError(f"MGT takes multiples of {LARGEST} pixels, found {width}x{height}; pad the images")
         x, y = self._extracted(infrared, self.layers_Ex_A), self._extracted(visible, self.layers_Ex_B)
-        joined = torch.cat((self.norm_Ex_A(x(2)), self.norm_Ex_B(y(2))), dim=3).permute(0, 3, 1, 2)
-        joined = leaky_relu_(self.conv_before_cross_attention1(joined), 0.2)
-        fused = self._channels_last(leaky_relu_(self.conv_before_cross_attention2(joined), 0.2))
-        del joined
+        fused = self._joined(torch.cat((self.norm_Ex_A(x(2)), self.norm_Ex_B(y(2))), dim=3))
         for index, block in enumerate(self.layers_Fusion):
             fused = fused + block(partial(x, index), fused.clone(), partial(y, index))
         fused = self.norm_Fusion(fused)
@@ -325,6 +322,18 @@ class MGT(nn.Module):
         fused = self.norm_Re(fused).permute(0, 3, 1, 2)
         fused = leaky_relu_(self.conv_last2(leaky_relu_(self.conv_last1(fused), 0.2)), 0.2)
         return self.conv_last3(fused)
+
+    def _joined(self, both: Tensor) -> Tensor:
+        """What both images' maps ``[B, H, W, 120]`` come to, ``[B, H, W, 60]``."""
+        height, reach, parts = both.shape[1], 2, []
+        rows = height if torch.is_grad_enabled() else min(4 * ROWS_AT_ONCE, height)
+        for top in range(0, height, rows):
+            first = max(0, top - reach)
+            band = both[:, first : top + rows + reach].permute(0, 3, 1, 2)
+            band = leaky_relu_(self.conv_before_cross_attention1(band), 0.2)
+            band = self._channels_last(leaky_relu_(self.conv_before_cross_attention2(band), 0.2))
+            parts.append(band[:, top - first : top - first + rows])
+        return torch.cat(parts, dim=1)
 
     def _channels_last(self, maps: Tensor) -> Tensor:
         """``[B, C, H, W]`` to ``[B, H, W, C]``; residual sums keep the parameters' precision."""
