@@ -70,7 +70,7 @@ class Effort:
 
 
 def intention(config: RunConfig, sets: Sequence[PairDataset]) -> tuple[RunConfig, str]:
-    """A checked configuration with its wish to detect and to track decided, and why nobody is looked for; "" if so.
+    """A checked configuration that says whether people are looked for; and why not, where they would have been.
 
     Where a configuration leaves it open, people are looked for in rendered scenes, whose detector comes with this
     project and whose labels are exact.
@@ -79,13 +79,13 @@ def intention(config: RunConfig, sets: Sequence[PairDataset]) -> tuple[RunConfig
         return replace(config, track=bool(config.track)), ""
     labelled = [data for data in map(_labelled, sets) if data]
     if not labelled or not _all_rendered(config):
-        return replace(config, detect=False, track=False), ""
+        return config, ""
     followed = any(_sequences(data) for data in labelled) and config.track is not False
     try:
         for library in (*LOOKING, *(FOLLOWING if followed else ())):
             require(library)
     except DownstreamError as error:
-        return replace(config, detect=False, track=False), str(error)
+        return config, str(error)
     return replace(config, detect=True, track=followed), ""
 
 

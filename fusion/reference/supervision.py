@@ -53,7 +53,7 @@ class References:
         Raises:
             FusionError: the pair has no references.
         """
-        (best, *_) = self._record(self.folder / "pairs" / pair)["methods"]
+        best, *_ = self._recorded(self.folder / "pairs" / pair, "methods")
         kept = sorted((self.folder / "pool" / best).glob(f"{escape(pair)}.*.png"))
         return read_image(kept[0]) if kept else None
 
@@ -68,12 +68,11 @@ class References:
         return sha256_bytes("\n".join(parts).encode())
 
     def _weights(self, folder: Path) -> list[float]:
-        return [float(weight) for weight in self._record(folder)["weights"]]
+        return [float(weight) for weight in self._recorded(folder, "weights")]
 
-    def _record(self, folder: Path) -> dict[str, list]:
+    def _recorded(self, folder: Path, key: str) -> list:
         try:
-            record = json.loads((folder / RECORD).read_text())
-            return {key: list(record[key]) for key in ("methods", "weights")}
+            return list(json.loads((folder / RECORD).read_text())[key])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"

@@ -505,8 +505,8 @@ def test_people_in_photographs_are_looked_for_on_request(
     walk: Path, scenes: Callable[..., tuple[RunConfig, str]]
 ) -> None:
     own = RunConfig(walk / "run", infrared=walk / "infrared", visible=walk / "visible", labels=walk / "yolo").checked()
-    assert intention(own, [])[0].detect is False
-    assert scenes(1, 2, datasets=("synthetic", "llvip"))[0].detect is False
+    assert not intention(own, [])[0].detect
+    assert not scenes(1, 2, datasets=("synthetic", "llvip"))[0].detect
 
 
 def test_without_the_library_a_run_says_why_nobody_is_looked_for(
@@ -515,7 +515,7 @@ def test_without_the_library_a_run_says_why_nobody_is_looked_for(
     monkeypatch.setattr(benchmark.downstream, "require", errors.require)
     monkeypatch.setitem(sys.modules, "ultralytics", None)
     config, reason = scenes(1, 2)
-    assert (config.detect, config.track) == (False, False)
+    assert not config.detect and not config.track
     assert "pip install 'ivif-bench[downstream]'" in reason
 
 
