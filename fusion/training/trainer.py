@@ -355,5 +355,6 @@ def _processes() -> Iterator[tuple[int, int]]:
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield distributed.get_rank(), world
+        distributed.barrier()  # nobody leaves while another one may still talk to it
     finally:
         distributed.destroy_process_group()
