@@ -19,7 +19,7 @@ from benchmark.config import ConfigError, RunConfig
 from benchmark.store import file_name
 from benchmark.tasks import TaskBoard, TaskScores, plain, write_boards
 from datasets.boxes import Boxes, write_mot
-from datasets.catalog import find as find_entry
+from datasets.catalog import is_rendered
 from datasets.files import sha256_file, write_atomic
 from datasets.pairs import PairDataset
 from downstream import Detector, DownstreamError, Sort, TrackingScores, YoloDetector, combined, track, tracking_scores
@@ -90,7 +90,7 @@ def intention(config: RunConfig, sets: Sequence[PairDataset]) -> tuple[RunConfig
 
 
 def _all_rendered(config: RunConfig) -> bool:
-    return bool(config.datasets) and all(find_entry(name).rendered for name in config.datasets)
+    return bool(config.datasets) and all(map(is_rendered, config.datasets))
 
 
 def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Observer:

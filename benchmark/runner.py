@@ -30,7 +30,7 @@ from benchmark.store import Row, Store, file_name
 from benchmark.tasks import read_boards, write_boards
 from benchmark.work import DISK_ERRORS, MethodTask, PairTask, do_pair
 from datasets.boxes import BoxesError
-from datasets.catalog import find
+from datasets.catalog import is_rendered
 from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_atomic
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
@@ -319,7 +319,7 @@ def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) ->
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:
     if name == "synthetic":
         return datasets.load(name, seed=config.seed)
-    return datasets.load(name, root=None if find(name.partition("/")[0]).rendered else config.root)
+    return datasets.load(name, root=None if is_rendered(name) else config.root)
 
 
 def _device(name: str) -> str:

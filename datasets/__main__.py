@@ -13,7 +13,7 @@ from tabulate import tabulate
 from datasets import load, pair_folders
 from datasets.archives import ArchiveError
 from datasets.boxes import BoxesError
-from datasets.catalog import ENTRIES, CatalogEntry, find, locate
+from datasets.catalog import ENTRIES, CatalogEntry, find, is_rendered, locate
 from datasets.download import RECORD, DownloadError, download, read_record
 from datasets.images import ImageError
 from datasets.pairs import PairError
@@ -165,7 +165,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from datasets.statistics import compare, measure_pair, spread_out
 
-    sets = [load(name, None if _is_rendered(name) else options.root) for name in options.names]
+    sets = [load(name, None if is_rendered(name) else options.root) for name in options.names]
     sets = [spread_out(dataset, options.limit) for dataset in sets]
     rows = []
     for name, quantiles, inside in compare([[measure_pair(pair) for pair in dataset] for dataset in sets]):
@@ -175,10 +175,6 @@ def _compare(options: argparse.Namespace) -> int:
     print(tabulate(rows, headers=heads, tablefmt="simple", disable_numparse=True))
     print("median [10th, 90th percentile]; inside: the first one's median within the others' percentiles")
     return 0
-
-
-def _is_rendered(name: str) -> bool:
-    return any(entry.rendered and entry.key == name.partition("/")[0] for entry in ENTRIES)
 
 
 def _render(options: argparse.Namespace) -> int:

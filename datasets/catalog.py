@@ -229,6 +229,12 @@ ENTRIES: tuple[CatalogEntry, ...] = (
 _BY_KEY = {entry.key: entry for entry in ENTRIES}
 
 
+def is_rendered(name: str) -> bool:
+    """Whether a data set, or a version of one ("challenge/v1"), is made by this project; unknown ones are not."""
+    entry = _BY_KEY.get(name.partition("/")[0].lower())
+    return entry is not None and entry.rendered
+
+
 def find(name: str) -> CatalogEntry:
     """The entry called `name` (case does not count); raises `PairError` if there is none."""
     try:

@@ -16,7 +16,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from datasets.boxes import Boxes, BoxesError, write_mot
-from datasets.catalog import find as find_entry
+from datasets.catalog import is_rendered
 from datasets.files import write_atomic
 from datasets.images import ImageError, write_png
 from datasets.pairs import PairError
@@ -86,8 +86,8 @@ def _parts(series: Series) -> Iterable[tuple[str, list[Picture]]]:
 def _find(options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock) -> Findings:
     """Detections of one part of a series, from the results of an earlier command where they still hold."""
     path = options.out / "detections" / series.file / f"{file_name(name)}.txt"
-    rendered = bool(options.dataset) and find_entry(options.dataset).rendered
-    weights = (options.weights or default_weights(rendered)).replace("{method}", file_name(series.method))
+    weights = options.weights or default_weights(is_rendered(options.dataset or ""))
+    weights = weights.replace("{method}", file_name(series.method))
     detector = _detector(weights, options.image_size, options.label, options.device)
     with tqdm(total=len(pictures), desc=f"{series.method} {name}", disable=not sys.stderr.isatty()) as bar:
         found = find(detector, pictures, path, options.batch, bar.update)

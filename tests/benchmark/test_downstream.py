@@ -509,6 +509,10 @@ def test_people_in_photographs_are_looked_for_on_request(
     assert not scenes(1, 2, datasets=("synthetic", "llvip"))[0].detect
 
 
+def test_a_version_of_a_rendered_suite_is_rendered_too(scenes: Callable[..., tuple[RunConfig, str]]) -> None:
+    assert scenes(1, 2, datasets=("challenge/v1",))[0].detect
+
+
 def test_without_the_library_a_run_says_why_nobody_is_looked_for(
     scenes: Callable[..., tuple[RunConfig, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
