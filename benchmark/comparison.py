@@ -11,14 +11,12 @@ from tabulate import tabulate
 
 from benchmark.config import ConfigError
 from benchmark.metrics import Metric
-from benchmark.statistics import Paired, holm, paired
+from benchmark.statistics import Paired, corrected, paired, verdict
 from benchmark.store import Store
 from benchmark.tables import Leaderboard, Line, leaderboards, read_description
 
 RETRAINED = "+rts"
 """How the name of a network ends that was trained with references."""
-
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,7 @@ class Compared:
 
     def verdicts(self) -> list[int]:
         """1, -1 or 0 a metric: significantly better, worse, or neither."""
-        return [
-            int(np.sign(test.gain)) if p < SIGNIFICANT else 0 for test, p in zip(self.tests, self.adjusted, strict=True)
-        ]
+        return [verdict(test, p) for test, p in zip(self.tests, self.adjusted, strict=True)]
 
 
 def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -82,11 +78,10 @@ def _on_one(
     board: Leaderboard, values: Mapping[tuple[str, str, str], Mapping[str, float]], pairs: Sequence[tuple[str, str]]
 ) -> list[Compared]:
     tests = [[_test(values, board.dataset, couple, metric) for metric in board.metrics] for couple in pairs]
-    adjusted = holm(np.array([[test.p for test in own] for own in tests]).ravel()).reshape(len(pairs), -1)
     lines = {line.method: line for line in board.lines}
     return [
         Compared(baseline, method, tuple(own), tuple(row.tolist()), (lines[baseline], lines[method]))
-        for (baseline, method), own, row in zip(pairs, tests, adjusted, strict=True)
+        for (baseline, method), own, row in zip(pairs, tests, corrected(tests), strict=True)
     ]
 
 
@@ -109,10 +104,10 @@ def comparison_text(board: Leaderboard, found: Sequence[Compared]) -> str:
             test.after,
             f"{test.wins}:{test.losses}",
             p,
-            _word(verdict),
+            _word(outcome),
         ]
         for one in found
-        for number, (metric, test, p, verdict) in enumerate(
+        for number, (metric, test, p, outcome) in enumerate(
             zip(board.metrics, one.tests, one.adjusted, one.verdicts(), strict=True)
         )
     ]
@@ -137,5 +132,5 @@ def _change(values: Iterable[float | None]) -> str:
     return " > ".join("-" if value is None else f"{value:.3g}" for value in values)
 
 
-def _word(verdict: int) -> str:
-    return {1: "better", -1: "worse", 0: ""}[verdict]
+def _word(outcome: int) -> str:
+    return {1: "better", -1: "worse", 0: ""}[outcome]

@@ -16,7 +16,7 @@ from datasets.images import ImageError, read_image
 from datasets.pairs import Pair, PairDataset, PairError
 from fusion import FusedFolder, FusionError
 from fusion.contact_sheet import contact_sheet
-from fusion.reference.supervision import References
+from fusion.reference.supervision import References, weighted_mean
 
 DEFAULT_ROWS = 4
 
@@ -91,8 +91,7 @@ def _references(folder: Path, pair: str, like: Tensor) -> list[Tensor]:
     except (FusionError, ImageError):
         return [empty] * 3
     before = References(folder).candidate(pair)
-    mean = (images * weights[:, None, None]).sum(0, keepdim=True).round().to(torch.uint8)
-    return [empty if before is None else before, images[:1], mean]
+    return [empty if before is None else before, images[:1], weighted_mean(images[:, None], weights.tolist())]
 
 
 def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:

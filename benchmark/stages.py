@@ -19,25 +19,19 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, get
-from benchmark.statistics import Paired, holm, paired
-from datasets.images import ImageError, luminance, to_float, to_uint8
+from benchmark.metrics import Picture, expand, get
+from benchmark.statistics import Paired, corrected, paired, verdict
+from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, PairError
 from fusion.method import FusionError
-from fusion.reference.build import Plan
-from fusion.reference.enhance import enhance
-from fusion.reference.filter import Choice, choose, consensus_among, value_of
-from fusion.reference.pool import usable
+from fusion.reference.build import Plan, make
+from fusion.reference.filter import UNSEEN, Choice, consensus_among, value_of
+from fusion.reference.supervision import weighted_mean
 
 CONSENSUS = "consensus"
 
-SEEN = ("en", "sd", "mi", "scd", "vif", "qabf")
-"""The core metrics, all of which the filter judges by."""
-
-UNSEEN = ("qcb", "fmi", "msssim", "qcv", "nabf")
-"""Metrics that filter and enhancement don't choose by (of nabf they refuse what is far too much)."""
-
-COLUMNS = (CONSENSUS, *SEEN, *UNSEEN)
+COLUMNS = (CONSENSUS, *expand(("core",)), *UNSEEN)
+"""What is measured: all core metrics take part in the filter's choice, the last ones in none."""
 
 FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (
     "filter's first",
@@ -138,32 +132,28 @@ def _best_method(choices: Sequence[Choice]) -> str:
 def _measure_method(plan: Plan, method: str, pair: Pair, choice: Choice) -> list[float]:
     torch.set_num_threads(1)
     infrared, visible = pair.read()
-    candidates = usable(list(plan.pool.candidates(pair)))
-    return _Meter((infrared, luminance(visible)), choice)(candidates[method])
+    measure = _Meter((infrared, luminance(visible)), choice)
+    found = (candidate.luminance for candidate in plan.pool.candidates(pair) if candidate.method == method)
+    return next(measure(image) for image in found if image is not None)
 
 
 def _measure(plan: Plan, pair: Pair) -> _Measured | str:
     torch.set_num_threads(1)
     try:
-        infrared, visible = pair.read()
-        sources = infrared, luminance(visible)
-        candidates = usable(list(plan.pool.candidates(pair)))
-        choice = choose(plan.rule, pair.name, *sources, candidates)
-        references = [candidates[name] for name in choice.methods]
-        with torch.inference_mode():
-            enhanced = [result.image for result in enhance(plan.enhancement, *sources, references)]
+        made = make(plan, pair)
     except (FusionError, ImageError, PairError) as error:
         return f"{pair.name}: {error}"
-    measure = _Meter(sources, choice)
+    references, enhanced, choice = made.references, [result.image for result in made.enhanced], made.choice
+    measure = _Meter(made.sources, choice)
     even = [1 / len(references)] * len(references)
     apart, enhanced_apart = ([measure(image) for image in images] for images in (references, enhanced))
     stages = {
         FIRST: apart[0],
         APART: _mean(apart, choice.weights),
-        MEAN: measure(_mixed(references, even)),
-        WEIGHTED: measure(_mixed(references, choice.weights)),
+        MEAN: measure(weighted_mean(references, even)),
+        WEIGHTED: measure(weighted_mean(references, choice.weights)),
         ENHANCED_APART: _mean(enhanced_apart, choice.weights),
-        ENHANCED: measure(_mixed(enhanced, choice.weights)),
+        ENHANCED: measure(weighted_mean(enhanced, choice.weights)),
     }
     return _Measured(choice, stages)
 
@@ -186,11 +176,6 @@ def _mean(values: Sequence[Sequence[float]], weights: Sequence[float]) -> list[f
     return np.average(np.array(values), axis=0, weights=weights).tolist()
 
 
-def _mixed(images: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    shares = torch.tensor(weights, dtype=torch.float32)[:, None, None, None]
-    return to_uint8((to_float(torch.stack(list(images))) * shares).sum(0))
-
-
 def stages_text(found: Stages) -> str:
     """Means of every stage, and how each step changed them, for a terminal."""
     arrows = ["", *("↑" if key == CONSENSUS else get(key).arrow for key in COLUMNS)]
@@ -198,7 +183,7 @@ def stages_text(found: Stages) -> str:
     head = [f"{name} {arrow}".strip() for name, arrow in zip(("stage", *COLUMNS), arrows, strict=True)]
     means = tabulate(rows, head, floatfmt=".4g")
     tests = found.tests()
-    adjusted = holm(np.array([[test.p for test in own] for own in tests.values()]).ravel()).reshape(len(tests), -1)
+    adjusted = corrected(list(tests.values()))
     signs = [
         [f"{step.stage} over {step.over}", *map(_sign, own, p)]
         for (step, own), p in zip(tests.items(), adjusted.tolist(), strict=True)
@@ -210,4 +195,4 @@ def stages_text(found: Stages) -> str:
 
 
 def _sign(test: Paired, p: float) -> str:
-    return f"{test.wins}:{test.losses}{'' if p >= 0.05 else ' +' if test.gain > 0 else ' -'}"
+    return f"{test.wins}:{test.losses}{('', ' +', ' -')[verdict(test, p)]}"

@@ -6,11 +6,15 @@ rejective multiple test procedure. Scandinavian Journal of Statistics 6, 1979.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
+
+SIGNIFICANT = 0.05
+"""Adjusted p-values below count."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Paired:
         before, after: means of the first and of the second method; NaN without pairs.
         gain: mean of after - before, sign turned where lower is better, so that above 0 the second method is better.
         wins, losses: pairs on which the second method is better, worse.
+        sign: which way the test leans, by ranks and not by the mean, which one pair can turn: 1, the second method is
+            better, -1 or 0.
         p: of Wilcoxon's signed-rank test, two-sided: how likely differences as one-sided as these are if none is
             expected. 1 where nothing differs.
     """
@@ -32,6 +38,7 @@ class Paired:
     gain: float
     wins: int
     losses: int
+    sign: int
     p: float
 
 
@@ -40,11 +47,25 @@ def paired(before: NDArray[np.float64], after: NDArray[np.float64], higher_is_be
     known = np.isfinite(before) & np.isfinite(after)
     before, after = before[known], after[known]
     if not len(before):
-        return Paired(0, float("nan"), float("nan"), float("nan"), 0, 0, 1.0)
+        return Paired(0, float("nan"), float("nan"), float("nan"), 0, 0, 0, 1.0)
     gains = (after - before) * (1 if higher_is_better else -1)
     p = float(wilcoxon(gains).pvalue) if gains.any() else 1.0
     wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
-    return Paired(len(gains), float(before.mean()), float(after.mean()), float(gains.mean()), wins, losses, p)
+    differing = gains[gains != 0]
+    sign = int(np.sign((np.sign(differing) * rankdata(np.abs(differing))).sum()))
+    means = float(before.mean()), float(after.mean()), float(gains.mean())
+    return Paired(len(gains), *means, wins, losses, sign, p)
+
+
+def corrected(tests: Sequence[Sequence[Paired]]) -> NDArray[np.float64]:
+    """p-values of a table of tests, adjusted for all of them; as many rows and columns as the table."""
+    p = np.array([[test.p for test in row] for row in tests], dtype=np.float64)
+    return holm(p.ravel()).reshape(p.shape)
+
+
+def verdict(test: Paired, p: float) -> int:
+    """1, -1 or 0: significantly better, worse, or neither, by an adjusted p-value."""
+    return test.sign if p < SIGNIFICANT else 0
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+from datasets.images import write_png
+from datasets.pairs import PairDataset, pair_folders
 
 
 def _folder(variable: str, default: str) -> Path:
@@ -45,3 +50,19 @@ def real_folder(data_root: Path) -> Callable[[str], Path]:
         return data_root / title
 
     return find
+
+
+@pytest.fixture
+def smooth_pairs(tmp_path: Path) -> Callable[[int, int], PairDataset]:
+    """``smooth_pairs(count, side)``: square pairs of smooth random pictures, called 0, 1 ..."""
+
+    def make(count: int, side: int) -> PairDataset:
+        random = np.random.default_rng(0)
+        for number in range(count):
+            for band in ("infrared", "visible"):
+                coarse = torch.from_numpy(random.integers(0, 256, (1, 1, side // 6, side // 6)).astype(np.float32))
+                smooth = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")[0]
+                write_png(tmp_path / band / f"{number}.png", smooth.round().to(torch.uint8))
+        return pair_folders(tmp_path / "infrared", tmp_path / "visible")
+
+    return make

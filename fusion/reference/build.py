@@ -7,7 +7,6 @@ A folder of references holds ``pool/`` (see `fusion.reference.pool`) and for eve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from datasets.images import ImageError, encode_png, luminance
 from datasets.pairs import Pair, PairDataset, PairError
 from fusion.contact_sheet import contact_sheet
 from fusion.method import FusionError
-from fusion.reference.enhance import enhance
+from fusion.reference.enhance import Enhanced, enhance
 from fusion.reference.filter import Choice, Rule, choose
 from fusion.reference.pool import Candidate, Pool, usable
 
@@ -46,6 +45,42 @@ class Plan:
     rule: Rule = field(default_factory=Rule)
     enhancement: str = "adaptive"
     preview: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """The references of one pair, and how they came about.
+
+    Attributes:
+        sources: infrared and visible luminance, ``uint8 [1, H, W]`` as all pictures here.
+        candidates: of the pool.
+        choice: what the filter said.
+        references: the chosen candidates, best first.
+        enhanced: what became of them.
+    """
+
+    sources: tuple[Tensor, Tensor]
+    candidates: list[Candidate]
+    choice: Choice
+    references: list[Tensor]
+    enhanced: list[Enhanced]
+
+
+def make(plan: Plan, pair: Pair) -> Made:
+    """Make the references of one pair in memory.
+
+    Raises:
+        FusionError: no candidate passed the gates.
+        ImageError, PairError: the pair cannot be read.
+    """
+    infrared, visible = pair.read()
+    sources = infrared, luminance(visible)
+    candidates = list(plan.pool.candidates(pair))
+    found = usable(candidates)
+    choice = choose(plan.rule, pair.name, *sources, found)
+    references = [found[name] for name in choice.methods]
+    with torch.inference_mode():
+        return Made(sources, candidates, choice, references, enhance(plan.enhancement, *sources, references))
 
 
 def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[str, str]:
@@ -73,24 +108,16 @@ def _build(plan: Plan, pair: Pair) -> str:
         key = _key(plan, pair)
         if _is_current(folder, key, plan.preview):
             return "kept"
-        infrared, visible = pair.read()
-        candidates = list(plan.pool.candidates(pair))
-        found = usable(candidates)
-        sources = infrared, luminance(visible)
-        choice = choose(plan.rule, pair.name, *sources, found)
-        references = [found[name] for name in choice.methods]
-        with torch.inference_mode():
-            enhanced = enhance(plan.enhancement, *sources, references)
+        made = make(plan, pair)
     except (FusionError, ImageError, PairError) as error:
         return str(error)
     for old in folder.glob("*.png"):
         old.unlink()
-    for number, result in enumerate(enhanced, start=1):
+    for number, result in enumerate(made.enhanced, start=1):
         write_atomic(folder / f"{number}.png", encode_png(result.image))
     if plan.preview:
-        sheet = _preview(pair.name, sources, choice, references, [result.image for result in enhanced])
-        write_atomic(folder / "preview.png", encode_png(sheet))
-    record = _record(key, plan, candidates, choice, [result.record for result in enhanced])
+        write_atomic(folder / "preview.png", encode_png(_preview(pair.name, made)))
+    record = _record(key, plan, made)
     write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
     return "made"
 
@@ -112,30 +139,30 @@ def _is_current(folder: Path, key: str, preview: bool) -> bool:
     return record.get("key") == key and all((folder / name).is_file() for name in names)
 
 
-def _record(
-    key: str, plan: Plan, candidates: list[Candidate], choice: Choice, enhancements: list[Mapping[str, object]]
-) -> dict[str, Any]:
+def _record(key: str, plan: Plan, made: Made) -> dict[str, Any]:
+    choice = made.choice
     judged = {
         found.method: {k: v for k, v in asdict(found).items() if v not in ("", None, {})} for found in choice.judged
     }
     for facts in judged.values():
         del facts["method"]
-    missing = {found.method: {"rejected": found.reason} for found in candidates if found.luminance is None}
+    missing = {found.method: {"rejected": found.reason} for found in made.candidates if found.luminance is None}
     return {
         "methods": choice.methods,
         "weights": choice.weights,
-        "enhancement": enhancements,
+        "enhancement": [result.record for result in made.enhanced],
         "rule": asdict(plan.rule),
         "candidates": {**judged, **missing},
         "key": key,
     }
 
 
-def _preview(
-    name: str, sources: tuple[Tensor, Tensor], choice: Choice, references: list[Tensor], enhanced: list[Tensor]
-) -> Tensor:
+def _preview(name: str, made: Made) -> Tensor:
+    choice, enhanced = made.choice, [result.image for result in made.enhanced]
     titles = [
         "infrared",
         *(f"{method} {weight:.2f}" for method, weight in zip(choice.methods, choice.weights, strict=True)),
     ]
-    return contact_sheet([[sources[0], *references], [sources[1], *enhanced]], titles, [name, "visible; enhanced"], 240)
+    return contact_sheet(
+        [[made.sources[0], *made.references], [made.sources[1], *enhanced]], titles, [name, "visible; enhanced"], 240
+    )

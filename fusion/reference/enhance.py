@@ -58,8 +58,8 @@ class Strength:
 
     range: float = 0.0
     brightness: float = 0.0
-    detail: float = 0.0
     targets: float = 0.0
+    detail: float = 0.0
 
 
 STRENGTHS = (

@@ -26,6 +26,9 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """Metrics of the consensus score; families weigh the same. Those that reward noise (en, sd, ag) have a partner that
 does not."""
 
+UNSEEN = ("qcb", "fmi", "msssim", "qcv", "nabf")
+"""Metrics by which nothing is chosen, to check choices with (of nabf, only what is far too much is refused)."""
+
 SMALLEST_DEVIATION = 4.0
 """Standard deviation in grey levels below which a picture counts as constant."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from datasets.files import sha256_bytes, sha256_file
-from datasets.images import read_image
+from datasets.images import read_image, to_float, to_uint8
 from fusion.method import FusionError
 from fusion.reference.build import RECORD
 
@@ -77,6 +78,12 @@ class References:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
             ) from error
+
+
+def weighted_mean(images: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
+    """What a loss of squared differences sees of references ``uint8 [1, H, W]``: their mean, ``uint8 [1, H, W]``."""
+    shares = torch.tensor(weights, dtype=torch.float32)[:, None, None, None]
+    return to_uint8((to_float(torch.stack(list(images))) * shares).sum(0))
 
 
 def aggregated(references: Tensor, weights: Tensor, how: Aggregation) -> tuple[Tensor, Tensor]:

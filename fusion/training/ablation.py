@@ -19,13 +19,13 @@ from scipy.stats import t as student
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, get
+from benchmark.metrics import Picture, expand, get
 from datasets.files import sha256_file, write_atomic
 from datasets.images import luminance, to_float, to_uint8
 from datasets.pairs import Pair, PairDataset
 from fusion.method import FusionError, FusionMethod
 from fusion.reference.build import Plan, build_references
-from fusion.reference.filter import Rule, value_of
+from fusion.reference.filter import UNSEEN, Rule, value_of
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import Aggregation, References
 from fusion.registry import load
@@ -38,7 +38,7 @@ from fusion.training.trainer import Settings, train, weights_name
 MOST = 9
 """References made of each pair; trainings use the first so many of them."""
 
-METRICS = ("en", "sd", "mi", "scd", "vif", "qabf", "qcb", "fmi", "msssim", "qcv", "nabf")
+METRICS = (*expand(("core",)), *UNSEEN)
 """The core six, then metrics by which nothing is chosen."""
 
 

@@ -9,7 +9,7 @@ import yaml
 from benchmark.cli import main
 from benchmark.comparison import comparisons, couples
 from benchmark.config import ConfigError
-from benchmark.statistics import holm, paired
+from benchmark.statistics import corrected, holm, paired, verdict
 from benchmark.store import Row, Store
 
 
@@ -28,6 +28,20 @@ def test_lower_is_better_turns_the_gain() -> None:
     assert found.gain == pytest.approx(0.5 / 3)
     # ranks 1, 2 against 3: a sum of 3 is the middle of 0..6
     assert found.p == 1
+
+
+def test_one_pair_does_not_turn_the_verdict() -> None:
+    """Nine of ten lose a little and one gains much: the mean rises, the ranks 1 .. 9 against 10 say worse."""
+    found = paired(np.zeros(10), np.array([-1, -2, -3, -4, -5, -6, -7, -8, -9, 1000.0]))
+    assert found.gain > 0 and found.sign == -1
+    assert (verdict(found, 0.01), verdict(found, 0.06)) == (-1, 0)
+
+
+def test_a_table_is_corrected_as_one() -> None:
+    """Two rows of p = 2 / 64 and 1: times 4 and 3, at most 1."""
+    gaining = paired(np.zeros(6), np.arange(1.0, 7.0))
+    same = paired(np.zeros(6), np.zeros(6))
+    assert corrected([[gaining, same], [same, same]]) == pytest.approx(np.array([[4 * 2 / 64, 1], [1, 1]]))
 
 
 def test_pairs_without_both_values_are_left_out() -> None:

@@ -1,8 +1,8 @@
 """Stages of Reference-then-Supervision: places in a pool by hand, and what is measured on small pairs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,8 +10,7 @@ from benchmark import stages
 from benchmark.cli import main
 from benchmark.metrics import Picture, get
 from benchmark.stages import CONSENSUS, ENHANCED, FIRST, MEAN, WEIGHTED, measure_stages, stages_text
-from datasets.images import write_png
-from datasets.pairs import PairDataset, pair_folders
+from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.reference.build import Plan
 from fusion.reference.filter import FAMILIES, Rule, choose, consensus_among
@@ -30,14 +29,8 @@ def test_the_place_in_a_pool_by_hand() -> None:
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> PairDataset:
-    random = np.random.default_rng(0)
-    for number in range(3):
-        for band in ("infrared", "visible"):
-            coarse = torch.from_numpy(random.integers(0, 256, (1, 1, 12, 12)).astype(np.float32))
-            smooth = torch.nn.functional.interpolate(coarse, size=(72, 72), mode="bilinear")[0]
-            write_png(tmp_path / band / f"{number}.png", smooth.round().to(torch.uint8))
-    return pair_folders(tmp_path / "infrared", tmp_path / "visible")
+def pairs(smooth_pairs: Callable[[int, int], PairDataset]) -> PairDataset:
+    return smooth_pairs(3, 72)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Ablation: what is varied, how levels are ranked, and a whole small study."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from datasets.images import write_png
-from datasets.pairs import PairDataset, pair_folders
+from datasets.pairs import PairDataset
 from fusion.reference.pool import Pool
 from fusion.training import ablation
 from fusion.training.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Study, ablate, ablation_text
@@ -44,15 +43,8 @@ KEYS = ("en", "sd", "qabf", "nabf")
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> PairDataset:
-    """Small textured pairs, some of them on the held-out side."""
-    random = np.random.default_rng(0)
-    for number in range(12):
-        for band in ("infrared", "visible"):
-            coarse = torch.from_numpy(random.integers(0, 256, (1, 1, 8, 8)).astype(np.float32))
-            smooth = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bilinear")[0]
-            write_png(tmp_path / band / f"{number}.png", smooth.round().to(torch.uint8))
-    return pair_folders(tmp_path / "infrared", tmp_path / "visible")
+def pairs(smooth_pairs: Callable[[int, int], PairDataset]) -> PairDataset:
+    return smooth_pairs(12, 64)
 
 
 def test_a_whole_study(pairs: PairDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
