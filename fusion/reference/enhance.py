@@ -48,7 +48,7 @@ LEAST_SIMILARITY = 0.75
 NOISE_ALLOWED = 1.15
 """By what factor the noise in flat areas may rise."""
 
-ARTIFACTS_ALLOWED = 0.02
+ARTIFACTS_ALLOWED = 0.005
 """By how much Nabf may rise."""
 
 
