@@ -53,6 +53,8 @@ def add_ablate_parser(commands: Any) -> None:
     add("--dataset", default="roadscene", metavar="NAME")
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
     add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
+    add("--pool", type=Path, metavar="DIR", help="candidates' results, as in references/pool (default: OUT/pool)")
+    add("--pairs", type=int, metavar="N", help="train on, and measure, only what is among the first N pairs")
     add("--method", dest="methods", action="append", metavar="NAME", help="candidate; default: all fast methods")
     add("--steps", type=int, default=300, help="of every training (default %(default)s)")
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default %(default)s)")
@@ -66,10 +68,11 @@ def add_ablate_parser(commands: Any) -> None:
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    pool = Pool(options.out / "pool", tuple(options.methods or default_names()))
+    pool = Pool(options.pool or options.out / "pool", tuple(options.methods or default_names()))
     keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "limit", "bfloat16")
     study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
-    found = ablate(datasets.load(options.dataset, root=options.root), study, options.jobs)
+    pairs = datasets.load(options.dataset, root=options.root)[: options.pairs]
+    found = ablate(pairs, study, options.jobs)
     print(ablation_text(study, found))
     return 0
 
