@@ -75,8 +75,13 @@ def code_fingerprint(subject: object) -> str:
         if module.__name__ in found:
             continue
         found[module.__name__] = module
-        for value in vars(module).values():
-            used = value if isinstance(value, ModuleType) else sys.modules.get(getattr(value, "__module__", None) or "")
+        for key, value in vars(module).items():
+            if not isinstance(value, ModuleType):
+                used = sys.modules.get(getattr(value, "__module__", None) or "")
+            elif value.__name__ == f"{module.__name__}.{key}":
+                continue  # submodules become a package's names when anybody imports them
+            else:
+                used = value
             if used is not None and _is_own(used):
                 waiting.append(used)
     sources = (f"{name}\n{_source(module)}" for name, module in sorted(found.items()))

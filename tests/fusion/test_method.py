@@ -236,8 +236,11 @@ class Mine(FusionMethod):
 """
 
 
-def fingerprint_of(folder, monkeypatch, **changed):
-    """Fingerprint of a method in a package of its own, whose files are `changed` from a fixed beginning."""
+def fingerprint_of(folder, monkeypatch, first="mine", **changed):
+    """Fingerprint of a method in a package of its own, whose files are `changed` from a fixed beginning.
+
+    The module `first` is imported before it.
+    """
     sources = {"__init__": "", "other": "", "helper": "def weight():\n    return 1\n", "method": METHOD_SOURCE}
     package = folder / "mine"
     package.mkdir(parents=True)
@@ -247,6 +250,7 @@ def fingerprint_of(folder, monkeypatch, **changed):
         patch.syspath_prepend(folder)
         for name in [name for name in sys.modules if name.split(".")[0] == "mine"]:
             patch.delitem(sys.modules, name)
+        importlib.import_module(first)
         result = importlib.import_module("mine.method").Mine().fingerprint()
         for name in [name for name in sys.modules if name.split(".")[0] == "mine"]:
             del sys.modules[name]
@@ -259,3 +263,12 @@ def test_fingerprint_follows_the_code_a_method_uses_and_no_other(tmp_path, monke
     assert fingerprint_of(tmp_path / "3", monkeypatch, other="changed = True\n") == first
     assert fingerprint_of(tmp_path / "4", monkeypatch, method=METHOD_SOURCE.replace("weight()", "0.5")) != first
     assert fingerprint_of(tmp_path / "5", monkeypatch, helper="def weight():\n    return 2\n") != first
+
+
+def test_fingerprint_does_not_depend_on_what_others_imported(tmp_path, monkeypatch):
+    """A package gets every imported submodule as a name; that is no use of it."""
+    own = {"__init__": "def weight():\n    return 1\n", "method": METHOD_SOURCE.replace("mine.helper", "mine")}
+    alone = fingerprint_of(tmp_path / "1", monkeypatch, **own)
+    assert fingerprint_of(tmp_path / "2", monkeypatch, first="mine.other", **own) == alone
+    changed = {**own, "__init__": "def weight():\n    return 2\n"}
+    assert fingerprint_of(tmp_path / "3", monkeypatch, **changed) != alone
