@@ -104,7 +104,9 @@ def read_series(options: argparse.Namespace, ordered: bool) -> list[Series]:
     if sum(given) != 1:
         raise DownstreamError("name one of: --images PATH, --dataset NAME, or --infrared DIR with --visible DIR")
     series = [_of_images(options, ordered)] if options.images is not None else list(_of_pairs(options, ordered))
-    return [replace(one, pictures=_chosen(one.pictures, options)) for one in series]
+    series = [replace(one, pictures=_chosen(one.pictures, options)) for one in series]
+    series = series if options.unlabelled else _labelled(series)
+    return [replace(one, pictures=list(_first(one.pictures, options.limit))) for one in series]
 
 
 def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
@@ -155,18 +157,27 @@ def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
 
 
 def _chosen(pictures: list[Picture], options: argparse.Namespace) -> list[Picture]:
-    """The pictures that sequence, labels and limit leave."""
+    """The pictures of the sequences that are asked for."""
     if options.sequence:
         known = {picture.sequence for picture in pictures}
         if unknown := sorted(set(options.sequence) - known):
             names = ", ".join(sorted(name for name in known if name)) or "none"
             raise DownstreamError(f"no sequence {unknown[0]!r}; there are {names}")
         pictures = [picture for picture in pictures if picture.sequence in options.sequence]
-    labelled = [picture for picture in pictures if picture.boxes is not None]
-    if labelled and len(labelled) < len(pictures) and not options.unlabelled:
-        print(f"left out: {len(pictures) - len(labelled)} of {len(pictures)} pictures have no labels", file=sys.stderr)
-        pictures = labelled
-    return list(_first(pictures, options.limit))
+    return pictures
+
+
+def _labelled(series: Sequence[Series]) -> list[Series]:
+    """The pictures with labels of each series, all where none has any; what is left out is told once."""
+    found, notes = [], []
+    for one in series:
+        labelled = [picture for picture in one.pictures if picture.boxes is not None] or one.pictures
+        if less := len(one.pictures) - len(labelled):
+            notes.append(f"left out: {less} of {len(one.pictures)} pictures have no labels")
+        found.append(replace(one, pictures=labelled))
+    for note in dict.fromkeys(notes):
+        print(note, file=sys.stderr)
+    return found
 
 
 def _first(pictures: Sequence[Picture], limit: int | None) -> Iterable[Picture]:

@@ -134,6 +134,9 @@ def test_unlabelled_pictures_are_left_out_and_told(walk, run, capsys):
     assert "left out: 1 of 6 pictures have no labels" in capsys.readouterr().err
     assert run(*arguments, "--unlabelled") == 0
     assert "in 6 pictures" in capsys.readouterr().out
+    pairs = ("--infrared", walk / "images", "--visible", walk / "images", "--labels", walk / "yolo")
+    assert run("detect", *pairs, "--method", "infrared", "--method", "visible") == 0
+    assert capsys.readouterr().err.count("left out: 1 of 6 pictures have no labels") == 1
     assert run(*arguments, "--limit", "2") == 0
     assert table(walk / "out" / "detection.csv")[0]["images"] == "2"
 
