@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -19,6 +19,8 @@ from fusion.reference.build import RECORD
 
 Aggregation = Literal["weighted", "mean", "max"]
 """How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
+
+Operator = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -86,19 +88,54 @@ def weighted_mean(images: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
     return to_uint8((to_float(torch.stack(list(images))) * shares).sum(0))
 
 
-def aggregated(references: Tensor, weights: Tensor, how: Aggregation) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Targets:
+    """What a batch of fused images is compared with.
+
+    Attributes:
+        images: ``[B, K, H, W]``.
+        weights: ``[B, K]``, rows sum to 1.
+        candidates: ``[B, M, H, W]``; where they are given, details are at each pixel those of the one that has the
+            strongest there.
+    """
+
+    images: Tensor
+    weights: Tensor
+    candidates: Tensor | None = None
+
+    def mapped(self, function: Operator) -> Targets:
+        """All images changed by one function, such as onto another scale."""
+        candidates = None if self.candidates is None else function(self.candidates)
+        return Targets(function(self.images), self.weights, candidates)
+
+    def details(self, operator: Operator) -> Tensor:
+        """A derivative, ``[B, 1, H, W]`` to ``[B, C, H, W]``, of every image: ``[B, K, C, H, W]``, without C = 1."""
+        if self.candidates is None:
+            return each(operator, self.images)
+        found = each(operator, self.candidates)
+        strength = found.abs() if found.ndim == 4 else found.norm(dim=2, keepdim=True)
+        strongest = strength.argmax(1, keepdim=True)
+        return found.gather(1, strongest.expand(-1, 1, *found.shape[2:]))
+
+
+def each(operator: Operator, images: Tensor) -> Tensor:
+    """An operator on single images applied to every one of ``[B, K, H, W]``: ``[B, K, ...]``."""
+    return operator(images.flatten(0, 1).unsqueeze(1)).unflatten(0, images.shape[:2]).squeeze(2)
+
+
+def aggregated(references: Tensor, weights: Tensor, how: Aggregation) -> Targets:
     """References and weights as an aggregation wants them.
 
     Args:
         references: ``[B, K, H, W]``.
         weights: ``[B, K]``, rows sum to 1; references of weight 0 don't exist.
         how: "weighted" leaves both as they are; "mean" gives all that exist the same weight; "max" makes them one
-            reference, their pixel-wise maximum.
+            reference, of their largest intensity and their strongest details at each pixel.
     """
     exists = weights > 0
     if how == "weighted":
-        return references, weights
+        return Targets(references, weights)
     if how == "mean":
-        return references, exists / exists.sum(1, keepdim=True)
-    brightest = torch.where(exists[..., None, None], references, 0.0).amax(1, keepdim=True)
-    return brightest, torch.ones_like(weights[:, :1])
+        return Targets(references, exists / exists.sum(1, keepdim=True))
+    candidates = torch.where(exists[..., None, None], references, references[:, :1])
+    return Targets(candidates.amax(1, keepdim=True), torch.ones_like(weights[:, :1]), candidates)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim import SGD, Optimizer, RMSprop
 
 from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANGenerator
@@ -66,8 +67,13 @@ class FusionGANRecipe(Recipe):
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
         """The content, as it weighs in training."""
         infrared, visible = 2 * infrared - 1, 2 * visible - 1
-        fused = networks["generator"](infrared, visible)
+        fused = self.shipped(networks, infrared, visible)
         return 100 * fusiongan_content(label(infrared), label(visible), fused)
+
+    def shipped(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor) -> Tensor:
+        """What the generator fuses with the weights that are shipped; images in -1..1."""
+        generator = networks["generator"]
+        return functional_call(generator, self.exported(networks), (infrared, visible))
 
     def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
         """The generator; corrected, with the weights that it worked with in training."""

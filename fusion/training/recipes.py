@@ -179,19 +179,28 @@ class RFNNestRecipe(Recipe):
         """Auto-encoder and fusion networks."""
         return nn.ModuleDict({"generator": RFNNest()})
 
-    def step(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+    def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
         """One step of the stage that `share` falls into."""
-        network: Any = step.networks["generator"]
         rebuilding = step.share < self.first_stage
-        for name, parameter in network.named_parameters():
+        for name, parameter in step.networks["generator"].named_parameters():
             parameter.requires_grad_(rebuilding or name.startswith("fusion_block"))
-        infrared, visible = 255 * infrared, 255 * visible
         if rebuilding:
-            images = torch.cat((infrared, visible))
-            with step.autocast():
-                again = network.decode(network.encode(images))
-            loss = rfn_nest_autoencoder_loss(images, again.float(), self.published)
-            return {"rebuild": step.descend("generator", loss), "loss": loss.item()}
+            return self.rebuild(step, infrared, visible)
+        return self.fuse(step, infrared, visible, *supervision)
+
+    def rebuild(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+        """One step of the auto-encoder, on both sources apart."""
+        network: Any = step.networks["generator"]
+        images = 255 * torch.cat((infrared, visible))
+        with step.autocast():
+            again = network.decode(network.encode(images))
+        loss = rfn_nest_autoencoder_loss(images, again.float(), self.published)
+        return {"rebuild": step.descend("generator", loss), "loss": loss.item()}
+
+    def fuse(self, step: Step, infrared: Tensor, visible: Tensor) -> dict[str, float]:
+        """One step of the fusion networks."""
+        network: Any = step.networks["generator"]
+        infrared, visible = 255 * infrared, 255 * visible
         with step.autocast():
             sources = network.encode(infrared), network.encode(visible)
             mixed = network.fuse_maps(*sources)

@@ -1,18 +1,19 @@
 """Reference losses: how far a fused image is from several references, each counting with its weight.
 
 Fused images are ``[B, 1, H, W]``, references ``[B, K, H, W]`` on the same scale, weights ``[B, K]`` with rows that sum
-to 1. Every network keeps the norms and gradient operators of its own loss: ``l(F; R, w) = mean over the batch of
-sum_k w_k l(F, R_k)``.
+to 1; `Targets` holds both. Every network keeps the norms and gradient operators of its own loss: ``l(F; R, w) = mean
+over the batch of sum_k w_k l(F, R_k)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss, tanh
 
+from fusion.reference.supervision import Targets
 from fusion.training.losses import (
     ddcgan_judgement,
     laplacian,
@@ -23,17 +24,10 @@ from fusion.training.losses import (
     ssim_map,
 )
 
-Operator = Callable[[Tensor], Tensor]
-
 
 def weighted(errors: Tensor, weights: Tensor) -> Tensor:
     """Errors ``[B, K, ...]``, averaged over all but the first two axes, weighted, averaged over the batch: a scalar."""
     return (errors.flatten(2).mean(2) * weights).sum(1).mean()
-
-
-def each(operator: Operator, references: Tensor) -> Tensor:
-    """An operator on single images applied to every reference: ``[B, K, H, W]`` to ``[B, K, ...]``."""
-    return operator(references.flatten(0, 1).unsqueeze(1)).unflatten(0, references.shape[:2]).squeeze(2)
 
 
 def squared_error(fused: Tensor, references: Tensor, weights: Tensor) -> Tensor:
@@ -61,29 +55,30 @@ def dissimilarity(fused: Tensor, references: Tensor, weights: Tensor) -> Tensor:
 
 
 def didfuse_reference_loss(
-    fused: Tensor, references: Tensor, weights: Tensor, bases: tuple[Tensor, Tensor], details: tuple[Tensor, Tensor]
+    fused: Tensor, targets: Targets, bases: tuple[Tensor, Tensor], details: tuple[Tensor, Tensor]
 ) -> Tensor:
     """``2 sum_k w_k [dissimilarity + MSE](F, R_k) + 10 sum_k w_k mean |grad F - grad R_k| + 0.5 tanh(mean |B_I - B_V|)
     - 0.5 tanh(mean |D_I - D_V|)``, the gradient being that of `sobel_derivatives`.
     """
-    rebuilt = dissimilarity(fused, references, weights) + squared_error(fused, references, weights)
-    slopes = each(sobel_derivatives, references)
+    images, weights = targets.images, targets.weights
+    rebuilt = dissimilarity(fused, images, weights) + squared_error(fused, images, weights)
+    slopes = targets.details(sobel_derivatives)
     texture = weighted((sobel_derivatives(fused).unsqueeze(1) - slopes).abs(), weights)
     base, detail = ((first - second).abs().mean() for first, second in (bases, details))
     return 2 * rebuilt + 10 * texture + 0.5 * tanh(base) - 0.5 * tanh(detail)
 
 
-def intensity_and_laplacian(fused: Tensor, references: Tensor, weights: Tensor, gradient: float) -> Tensor:
+def intensity_and_laplacian(fused: Tensor, targets: Targets, gradient: float) -> Tensor:
     """``sum_k w_k [MSE(F, R_k) + gradient MSE(lap F, lap R_k)]``: PMGI with 1, SDNet with 10, FusionGAN with 5."""
-    details = squared_error(laplacian(fused), each(laplacian, references), weights)
-    return squared_error(fused, references, weights) + gradient * details
+    details = squared_error(laplacian(fused), targets.details(laplacian), targets.weights)
+    return squared_error(fused, targets.images, targets.weights) + gradient * details
 
 
-def ddcgan_reference_content(fused: Tensor, references: Tensor, weights: Tensor) -> Tensor:
+def ddcgan_reference_content(fused: Tensor, targets: Targets) -> Tensor:
     """``sum_k w_k [|F - R_k|_2^2 / 16 + 1.2 |grad F - grad R_k|_1]``, sums over pixels; enters the loss 0.6 times."""
     pixels = fused.shape[2] * fused.shape[3]
-    details = absolute_error(neighbour_difference(fused), each(neighbour_difference, references), weights)
-    return pixels * (squared_error(fused, references, weights) / 16 + 1.2 * details)
+    details = absolute_error(neighbour_difference(fused), targets.details(neighbour_difference), targets.weights)
+    return pixels * (squared_error(fused, targets.images, targets.weights) / 16 + 1.2 * details)
 
 
 def ddcgan_reference_judgement(of_references: Tensor, of_fused: Tensor, weights: Tensor) -> Tensor:
@@ -92,11 +87,7 @@ def ddcgan_reference_judgement(of_references: Tensor, of_fused: Tensor, weights:
 
 
 def rfn_nest_reference_loss(
-    fused: Tensor,
-    references: Tensor,
-    weights: Tensor,
-    fused_maps: Sequence[Tensor],
-    reference_maps: Sequence[Tensor],
+    fused: Tensor, targets: Targets, fused_maps: Sequence[Tensor], reference_maps: Sequence[Tensor]
 ) -> Tensor:
     """``sum_k w_k (1 - MS-SSIM(F', R_k)) + sum over levels of v MSE(maps_F, sum_k w_k maps_k) / 1000``.
 
@@ -105,8 +96,7 @@ def rfn_nest_reference_loss(
 
     Args:
         fused: ``[B, 1, H, W]`` of any scale.
-        references: in 0..255.
-        weights: see the module.
+        targets: in 0..255.
         fused_maps: what the fusion networks gave, level by level, ``[B, C, h, w]``.
         reference_maps: what the encoder gives for the references, ``[B, K, C, h, w]``.
     """
@@ -115,22 +105,22 @@ def rfn_nest_reference_loss(
     alike = torch.stack(
         [
             torch.stack([ms_ssim(image[None], other[None, None]) for other in others])
-            for image, others in zip(stretched, references, strict=True)
+            for image, others in zip(stretched, targets.images, strict=True)
         ]
     )
+    weights = targets.weights
     structure = ((1 - alike) * weights).sum(1).mean()
     levels = zip((0.001, 0.01, 0.1, 1.0), fused_maps, reference_maps, strict=True)
     features = [v * mse_loss(mixed, (maps * weights[..., None, None, None]).sum(1)) for v, mixed, maps in levels]
     return structure + torch.stack(features).sum()
 
 
-def swinfusion_reference_loss(
-    fused: Tensor, references: Tensor, weights: Tensor, intensity: float = 20, gradient: float = 20
-) -> Tensor:
+def swinfusion_reference_loss(fused: Tensor, targets: Targets, intensity: float = 20, gradient: float = 20) -> Tensor:
     """``20 sum_k w_k mean |F - R_k| + 20 sum_k w_k mean ||grad F| - |grad R_k|| + 10 (1 - sum_k w_k SSIM(R_k, F))``.
 
     The gradient is that of `sobel_magnitude`; MGT's weights of the first two terms are 50.
     """
-    texture = absolute_error(sobel_magnitude(fused), each(sobel_magnitude, references), weights)
-    alike = similarity(fused, references, weights)
-    return intensity * absolute_error(fused, references, weights) + gradient * texture + 10 * (1 - alike)
+    images, weights = targets.images, targets.weights
+    texture = absolute_error(sobel_magnitude(fused), targets.details(sobel_magnitude), weights)
+    alike = similarity(fused, images, weights)
+    return intensity * absolute_error(fused, images, weights) + gradient * texture + 10 * (1 - alike)

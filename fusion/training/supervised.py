@@ -15,7 +15,7 @@ from torch.optim import SGD, Optimizer, RMSprop
 
 from fusion.method import FusionError
 from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANGenerator
-from fusion.reference.supervision import Aggregation, aggregated
+from fusion.reference.supervision import Aggregation, Targets, aggregated
 from fusion.training.adversarial import DDcGANRecipe, FusionGANRecipe, label
 from fusion.training.losses import ddcgan_judgement, soft_label_loss
 from fusion.training.recipe import Recipe, Step
@@ -50,7 +50,7 @@ class Supervised(Recipe):
     supervision = "rts"
     aggregation: Aggregation = "weighted"
 
-    def targets(self, references: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def targets(self, references: Tensor, weights: Tensor) -> Targets:
         """References in 0..1 as the aggregation wants them."""
         return aggregated(references, weights, self.aggregation)
 
@@ -64,23 +64,21 @@ class SupervisedLoss(Supervised, OneLoss):
 
     def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
         """One step down the loss."""
-        references, weights = self.targets(*supervision)
+        targets = self.targets(*supervision).mapped(self.scaled)
         scaled = self.scaled(infrared), self.scaled(visible)
         with step.autocast():
             outputs = self.forward(step.networks["generator"], *scaled)
         outputs = [output.float() for output in outputs]
-        return {"loss": step.descend("generator", self.against(self.scaled(references), weights, scaled, outputs))}
+        return {"loss": step.descend("generator", self.against(targets, scaled, outputs))}
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> Tensor:
         """The loss that is trained with."""
-        references, weights = self.targets(*supervision)
+        targets = self.targets(*supervision).mapped(self.scaled)
         scaled = self.scaled(infrared), self.scaled(visible)
         outputs = self.forward(networks["generator"], *scaled)
-        return self.against(self.scaled(references), weights, scaled, outputs)
+        return self.against(targets, scaled, outputs)
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """The loss; all images on the network's scale."""
         raise NotImplementedError
 
@@ -94,22 +92,18 @@ class DIDFuseSupervised(SupervisedLoss, DIDFuseRecipe):
         both = type(left)(*(one + other for one, other in zip(left, right, strict=True)))
         return [network.decode(both), left.base, right.base, left.detail, right.detail]
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """References, and the decomposition's own terms."""
         fused, base_i, base_v, detail_i, detail_v = outputs
-        return didfuse_reference_loss(fused, references, weights, (base_i, base_v), (detail_i, detail_v))
+        return didfuse_reference_loss(fused, targets, (base_i, base_v), (detail_i, detail_v))
 
 
 class PMGISupervised(SupervisedLoss, PMGIRecipe):
     """Intensity and gradient of the references."""
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """Intensity and Laplacian."""
-        return 100 * intensity_and_laplacian(outputs[0], references, weights, gradient=1)
+        return 100 * intensity_and_laplacian(outputs[0], targets, gradient=1)
 
 
 class SDNetSupervised(SupervisedLoss, SDNetRecipe):
@@ -117,14 +111,12 @@ class SDNetSupervised(SupervisedLoss, SDNetRecipe):
 
     slips = f"{SDNetRecipe.slips}; what is decomposed are the sources, not the references, of which one image has many"
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """Intensity, Laplacian, decomposition."""
         fused, *again = outputs
-        sure = torch.ones_like(weights[:, :1])
+        sure = torch.ones_like(targets.weights[:, :1])
         decomposed = [squared_error(copy, source, sure) for copy, source in zip(again, sources, strict=True)]
-        return intensity_and_laplacian(fused, references, weights, gradient=10) + torch.stack(decomposed).sum()
+        return intensity_and_laplacian(fused, targets, gradient=10) + torch.stack(decomposed).sum()
 
 
 class SwinFusionSupervised(SupervisedLoss, SwinFusionRecipe):
@@ -141,51 +133,55 @@ class SwinFusionSupervised(SupervisedLoss, SwinFusionRecipe):
         average = nn.ModuleDict({"generator": networks["average"]})
         return SupervisedLoss.loss(self, average, infrared, visible, *supervision)
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """Intensity, gradient, structure."""
-        return swinfusion_reference_loss(outputs[0], references, weights)
+        return swinfusion_reference_loss(outputs[0], targets)
 
 
 class MGTSupervised(SupervisedLoss, MGTRecipe):
     """SwinFusion's loss with MGT's weights."""
 
-    def against(
-        self, references: Tensor, weights: Tensor, sources: tuple[Tensor, Tensor], outputs: list[Tensor]
-    ) -> Tensor:
+    def against(self, targets: Targets, sources: tuple[Tensor, Tensor], outputs: list[Tensor]) -> Tensor:
         """Intensity, gradient, structure."""
-        return swinfusion_reference_loss(outputs[0], references, weights, intensity=50, gradient=50)
+        return swinfusion_reference_loss(outputs[0], targets, intensity=50, gradient=50)
 
 
 class RFNNestSupervised(Supervised, RFNNestRecipe):
-    """Encoder, fusion networks and decoder at once: structure and features of the references."""
+    """The auto-encoder as before; then, with it held fixed, the fusion networks towards the references."""
 
-    def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
-        """One step down the loss; features of references are targets and take no gradient."""
+    slips = (
+        f"{RFNNestRecipe.slips}; the auto-encoder is learned first and held fixed then, as originally: trained along, "
+        "with its own features as targets, nothing would hold their scale"
+    )
+
+    def fuse(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
+        """Structure and features of the references."""
+        targets = self.targets(*supervision)
         with step.autocast():
-            outputs = self._outputs(step.networks["generator"], infrared, visible, *supervision)
-        return {"loss": step.descend("generator", self._against(*outputs))}
+            outputs = self._outputs(step.networks["generator"], targets, infrared, visible)
+        loss = self._against(targets, *outputs)
+        return {"fuse": step.descend("generator", loss), "loss": loss.item()}
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> Tensor:
-        """The loss that is trained with."""
-        return self._against(*self._outputs(networks["generator"], infrared, visible, *supervision))
-
-    def _outputs(
-        self, network: Any, infrared: Tensor, visible: Tensor, *supervision: Tensor
-    ) -> tuple[Tensor, list[Tensor], list[Tensor], Tensor, Tensor]:
-        references, weights = self.targets(*supervision)
-        mixed = network.fuse_maps(network.encode(255 * infrared), network.encode(255 * visible))
-        with torch.no_grad():
-            maps = network.encode(255 * references.flatten(0, 1).unsqueeze(1))
-        maps = [level.unflatten(0, references.shape[:2]).float() for level in maps]
-        return network.decode(mixed).float(), [level.float() for level in mixed], maps, 255 * references, weights
+        """The second stage's loss, in the first stage too."""
+        targets = self.targets(*supervision)
+        return self._against(targets, *self._outputs(networks["generator"], targets, infrared, visible))
 
     @staticmethod
-    def _against(
-        fused: Tensor, fused_maps: list[Tensor], maps: list[Tensor], references: Tensor, weights: Tensor
-    ) -> Tensor:
-        return rfn_nest_reference_loss(fused, references, weights, fused_maps, maps)
+    def _outputs(
+        network: Any, targets: Targets, infrared: Tensor, visible: Tensor
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """The fused image, its maps, and those of the references, which are targets and take no gradient."""
+        mixed = network.fuse_maps(network.encode(255 * infrared), network.encode(255 * visible))
+        shape = targets.images.shape[:2]
+        with torch.no_grad():
+            maps = network.encode(255 * targets.images.flatten(0, 1).unsqueeze(1))
+        maps = [level.unflatten(0, shape).float() for level in maps]
+        return network.decode(mixed).float(), [level.float() for level in mixed], maps
+
+    @staticmethod
+    def _against(targets: Targets, fused: Tensor, fused_maps: list[Tensor], maps: list[Tensor]) -> Tensor:
+        return rfn_nest_reference_loss(fused, targets.mapped(lambda image: 255 * image), fused_maps, maps)
 
 
 class FusionGANSupervised(Supervised, FusionGANRecipe):
@@ -193,34 +189,36 @@ class FusionGANSupervised(Supervised, FusionGANRecipe):
 
     def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
         """Two steps of the discriminator, one of the generator."""
-        references, weights = self.targets(*supervision)
-        targets = label(2 * references - 1)
+        targets = self._labels(*supervision)
         with step.autocast():
             fused = step.networks["generator"](2 * infrared - 1, 2 * visible - 1)
         judged = 0.0
         for _ in range(self.discriminator_steps):
-            judged = step.descend("discriminator", self._judgement(step, targets, weights, fused.detach()))
+            judged = step.descend("discriminator", self._judgement(step, targets, fused.detach()))
         discriminator = step.networks["discriminator"]
         with step.autocast():
             score = discriminator(fused, update=False)
         adversarial = soft_label_loss(score.float(), 0.7, 1.2, step.generator)
-        content = 100 * intensity_and_laplacian(fused.float(), targets, weights, gradient=5)
+        content = 100 * intensity_and_laplacian(fused.float(), targets, gradient=5)
         loss = step.descend("generator", adversarial + content)
         return {"loss": loss, "content": content.item(), "discriminator": judged}
 
-    def _judgement(self, step: Step, targets: Tensor, weights: Tensor, fused: Tensor) -> Tensor:
-        discriminator = step.networks["discriminator"]
+    def _labels(self, *supervision: Tensor) -> Targets:
+        """The references where the result covers them, in -1..1."""
+        return self.targets(*supervision).mapped(lambda image: label(2 * image - 1))
+
+    def _judgement(self, step: Step, targets: Targets, fused: Tensor) -> Tensor:
+        discriminator, weights = step.networks["discriminator"], targets.weights
         with step.autocast():
-            real, fake = discriminator(targets.flatten(0, 1).unsqueeze(1)), discriminator(fused, update=False)
+            real, fake = discriminator(targets.images.flatten(0, 1).unsqueeze(1)), discriminator(fused, update=False)
         labels = 0.7 + 0.5 * torch.rand(weights.shape, generator=step.generator).to(weights.device)
         errors = (real.float().unflatten(0, weights.shape).squeeze(2) - labels) ** 2
         return weighted(errors.unsqueeze(2), weights) + soft_label_loss(fake.float(), 0.0, 0.3, step.generator)
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> Tensor:
         """The content, as it weighs in training."""
-        references, weights = self.targets(*supervision)
-        fused = networks["generator"](2 * infrared - 1, 2 * visible - 1)
-        return 100 * intensity_and_laplacian(fused, label(2 * references - 1), weights, gradient=5)
+        fused = self.shipped(networks, 2 * infrared - 1, 2 * visible - 1)
+        return 100 * intensity_and_laplacian(fused, self._labels(*supervision), gradient=5)
 
 
 class DDcGANSupervised(Supervised, DDcGANRecipe):
@@ -239,41 +237,36 @@ class DDcGANSupervised(Supervised, DDcGANRecipe):
 
     def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
         """The turn that the step's number says."""
-        references, weights = self.targets(*supervision)
         turn = self._generate_for if step.number % 2 else self._judge_for
-        losses = turn(step, (infrared, visible), references, weights)
+        losses = turn(step, (infrared, visible), self.targets(*supervision))
         with torch.no_grad():
             for parameter in step.networks.parameters():
                 parameter.clamp_(-8, 8)
         return losses
 
-    def _judge_for(
-        self, step: Step, sources: tuple[Tensor, Tensor], references: Tensor, weights: Tensor
-    ) -> dict[str, float]:
+    def _judge_for(self, step: Step, sources: tuple[Tensor, Tensor], targets: Targets) -> dict[str, float]:
         with torch.no_grad():
             fused = self._fused(step, sources)
         judged = 0.0
         for attempt in range(1 + self.repeats):
-            loss = self._judgement(step, fused, references, weights)
+            loss = self._judgement(step, fused, targets)
             if attempt and loss.item() <= 1.7:
                 break
             judged = step.descend("discriminator", loss)
         return {"discriminator": judged}
 
-    def _generate_for(
-        self, step: Step, sources: tuple[Tensor, Tensor], references: Tensor, weights: Tensor
-    ) -> dict[str, float]:
+    def _generate_for(self, step: Step, sources: tuple[Tensor, Tensor], targets: Targets) -> dict[str, float]:
         fused = self._fused(step, sources)
-        content = 0.6 * ddcgan_reference_content(fused, references, weights)
+        content = 0.6 * ddcgan_reference_content(fused, targets)
         loss = step.descend("generator", self._adversarial(step, fused) + content)
         fooled = False
         for _ in range(self.repeats):
             fused = self._fused(step, sources)
             with torch.no_grad():
-                fooled = fooled or self._judgement(step, fused, references, weights).item() >= 1.4
+                fooled = fooled or self._judgement(step, fused, targets).item() >= 1.4
             again = self._adversarial(step, fused)
             if fooled:
-                again = again + 0.6 * ddcgan_reference_content(fused, references, weights)
+                again = again + 0.6 * ddcgan_reference_content(fused, targets)
                 if again.item() <= 200:
                     break
             step.descend("generator", again)
@@ -286,15 +279,15 @@ class DDcGANSupervised(Supervised, DDcGANRecipe):
     def _adversarial(self, step: Step, fused: Tensor) -> Tensor:
         return ddcgan_judgement(step.networks["discriminator"](fused)).mean()
 
-    def _judgement(self, step: Step, fused: Tensor, references: Tensor, weights: Tensor) -> Tensor:
+    def _judgement(self, step: Step, fused: Tensor, targets: Targets) -> Tensor:
         judge = step.networks["discriminator"]
-        real = judge(references.flatten(0, 1).unsqueeze(1)).unflatten(0, weights.shape).squeeze(2)
-        return ddcgan_reference_judgement(real, judge(fused), weights)
+        shape = targets.weights.shape
+        real = judge(targets.images.flatten(0, 1).unsqueeze(1)).unflatten(0, shape).squeeze(2)
+        return ddcgan_reference_judgement(real, judge(fused), targets.weights)
 
     def loss(self, networks: nn.ModuleDict, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> Tensor:
         """The content, as it weighs in training."""
-        references, weights = self.targets(*supervision)
-        return 0.6 * ddcgan_reference_content(networks["generator"](infrared, visible), references, weights)
+        return 0.6 * ddcgan_reference_content(networks["generator"](infrared, visible), self.targets(*supervision))
 
 
 SUPERVISED: dict[str, type[Supervised]] = {

@@ -14,8 +14,8 @@ from datasets.images import encode_png, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.cli import main
 from fusion.method import FusionError
-from fusion.reference.supervision import References
-from fusion.training.losses import laplacian, ssim_map
+from fusion.reference.supervision import References, Targets, aggregated, each
+from fusion.training.losses import laplacian, sobel_derivatives, ssim_map
 from fusion.training.patches import Patches
 from fusion.training.recipe import Step
 from fusion.training.recipes import RECIPES, recipe_for
@@ -24,7 +24,6 @@ from fusion.training.reference_losses import (
     ddcgan_reference_content,
     ddcgan_reference_judgement,
     dissimilarity,
-    each,
     intensity_and_laplacian,
     similarity,
     squared_error,
@@ -51,7 +50,7 @@ def test_errors_are_weighted_within_a_pair_and_averaged_over_pairs() -> None:
 def test_ddcgan_content_sums_over_pixels() -> None:
     fused, references = constants((0.5,)), constants((0.1, 0.9))
     # constant images: gradients differ only at the border, where zeros are outside; 16 pixels
-    found = ddcgan_reference_content(fused, references, WEIGHTS[:1]).item()
+    found = ddcgan_reference_content(fused, Targets(references, WEIGHTS[:1])).item()
     # -1 + n/8 of the value differs by .4: corners n = 3, sides 5, inside 8
     gradient = 0.4 * (4 * 5 / 8 + 8 * 3 / 8)
     assert found == pytest.approx(16 * 0.16 / 16 + 1.2 * gradient, rel=1e-5)
@@ -77,7 +76,7 @@ def test_one_reference_is_an_ordinary_loss() -> None:
     assert similarity(fused, reference, alone).item() == pytest.approx(
         ssim_map(reference, fused).mean().item(), rel=1e-5
     )
-    assert intensity_and_laplacian(fused, reference, alone, 10).item() == pytest.approx(
+    assert intensity_and_laplacian(fused, Targets(reference, alone), 10).item() == pytest.approx(
         ((fused - reference) ** 2).mean().item() + 10 * ((laplacian(fused) - laplacian(reference)) ** 2).mean().item(),
         rel=1e-5,
     )
@@ -86,7 +85,7 @@ def test_one_reference_is_an_ordinary_loss() -> None:
 def test_a_copy_of_all_references_costs_nothing() -> None:
     image = torch.rand(2, 1, 16, 16)
     references = image.expand(-1, 2, -1, -1)
-    assert swinfusion_reference_loss(image, references, WEIGHTS).item() == pytest.approx(0, abs=1e-4)
+    assert swinfusion_reference_loss(image, Targets(references, WEIGHTS)).item() == pytest.approx(0, abs=1e-4)
     assert dissimilarity(image, references, WEIGHTS).item() == pytest.approx(0, abs=1e-5)
 
 
@@ -121,6 +120,7 @@ def test_steps_on_one_batch_lower_its_loss(network: str) -> None:
         lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
         nullcontext,
         torch.Generator(),
+        share=0.9,
     )
     weights = torch.tensor([[0.75, 0.25]]).repeat(recipe.batch, 1)
     steps = 3 if recipe.patch_is_fixed else 12
@@ -148,17 +148,55 @@ def test_ddcgan_takes_turns_with_one_discriminator() -> None:
         assert set(names) == {turn} and len(names) <= 1 + recipe.repeats
 
 
-@pytest.mark.parametrize("network", ["sdnet", "swinfusion"])
-def test_max_trains_on_the_brightest_pixels_alone(network: str) -> None:
+def test_max_is_the_brightest_with_the_strongest_details() -> None:
+    """Of a step up and a weaker step down, side by side; a third reference does not exist."""
+    up, down = torch.zeros(6, 6), torch.full((6, 6), 0.5)
+    up[:, 3:], down[:, 3:] = 1.0, 0.25
+    references = torch.stack([up, down, torch.ones(6, 6)])[None]
+    found = aggregated(references, torch.tensor([[0.6, 0.4, 0.0]]), "max")
+    assert found.weights.tolist() == [[1.0]]
+    assert torch.equal(found.images[0, 0], torch.maximum(up, down))
+    middle = (0, 0, 3, slice(None))
+    # along a row in the middle: 0 0 0 1 1 1, whose Laplacian is 0 0 1 -1 0 -1 (zeros outside), and .5 .5 .5 .25 .25 .25
+    # with -.5 0 -.25 .25 0 -.25
+    expected = torch.tensor([-0.5, 0.0, 1.0, -1.0, 0.0, -1.0])
+    assert torch.allclose(found.details(laplacian)[middle], expected)
+    slopes = found.details(sobel_derivatives)  # (1 + 2 + 1) / 8 on both sides of the step
+    assert slopes.shape == (1, 1, 2, 6, 6)
+    assert slopes[0, 0, 0, 3].tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize("network", sorted(SUPERVISED))
+def test_max_of_one_reference_is_that_reference(network: str) -> None:
     torch.manual_seed(0)
     recipe = small(network)
-    networks, sources = recipe.build().eval(), torch.rand(2, 3, 1, 16, 16).unbind()
-    references, weights = torch.rand(3, 2, 16, 16), torch.tensor([[0.75, 0.25]]).repeat(3, 1)
-    recipe.aggregation = "max"
-    found = recipe.loss(networks, *sources, references, weights).item()
-    recipe.aggregation = "weighted"
-    brightest = references.amax(1, keepdim=True)
-    assert found == pytest.approx(recipe.loss(networks, *sources, brightest, torch.ones(3, 1)).item(), rel=1e-5)
+    size = recipe.batch, 1, recipe.patch, recipe.patch
+    networks, (infrared, visible, reference) = recipe.build().eval(), torch.rand(3, *size).unbind()
+    losses = []
+    for recipe.aggregation in ("weighted", "max"):
+        losses.append(recipe.loss(networks, infrared, visible, reference, torch.ones(recipe.batch, 1)).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_rfn_nest_learns_to_rebuild_first_and_is_then_held_fixed() -> None:
+    torch.manual_seed(0)
+    recipe = small("rfn_nest", 1)
+    networks, moved = recipe.build(), []
+    generator = networks["generator"]
+
+    def descend(name: str, loss: Tensor) -> float:
+        parts = [part for part, parameter in generator.named_parameters() if parameter.requires_grad]
+        found = torch.autograd.grad(loss, [generator.get_parameter(part) for part in parts], allow_unused=True)
+        moved.append({part.split(".")[0] for part, gradient in zip(parts, found, strict=True) if gradient is not None})
+        return loss.item()
+
+    images = torch.rand(2, 1, 1, 16, 16).unbind()
+    supervision = torch.rand(1, 2, 16, 16), torch.tensor([[0.6, 0.4]])
+    for share in (0.0, 0.5):
+        recipe.step(Step(networks, descend, nullcontext, torch.Generator(), share=share), *images, *supervision)
+    fusing = {f"fusion_block{number}" for number in range(1, 5)}
+    assert moved[0] and not moved[0] & fusing
+    assert moved[1] == fusing
 
 
 @pytest.fixture

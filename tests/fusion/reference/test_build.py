@@ -123,10 +123,10 @@ def test_fingerprint_of_references_follows_their_content(data: PairDataset, tmp_
 def test_aggregations() -> None:
     references = torch.tensor([[[[0.2, 0.4]], [[0.3, 0.1]], [[0.9, 0.9]]]])
     weights = torch.tensor([[0.75, 0.25, 0.0]])
-    assert aggregated(references, weights, "weighted")[1].tolist() == [[0.75, 0.25, 0.0]]
-    assert aggregated(references, weights, "mean")[1].tolist() == [[0.5, 0.5, 0.0]]
-    brightest, alone = aggregated(references, weights, "max")
-    assert torch.allclose(brightest, torch.tensor([[[[0.3, 0.4]]]])) and alone.tolist() == [[1.0]]
+    assert aggregated(references, weights, "weighted").weights.tolist() == [[0.75, 0.25, 0.0]]
+    assert aggregated(references, weights, "mean").weights.tolist() == [[0.5, 0.5, 0.0]]
+    brightest = aggregated(references, weights, "max")
+    assert torch.allclose(brightest.images, torch.tensor([[[[0.3, 0.4]]]])) and brightest.weights.tolist() == [[1.0]]
 
 
 def test_command(data: PairDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
