@@ -69,7 +69,7 @@ def didfuse_reference_loss(
 
 
 def intensity_and_laplacian(fused: Tensor, targets: Targets, gradient: float) -> Tensor:
-    """``sum_k w_k [MSE(F, R_k) + gradient MSE(lap F, lap R_k)]``: PMGI with 1, SDNet with 10, FusionGAN with 5."""
+    """``sum_k w_k [MSE(F, R_k) + gradient MSE(lap F, lap R_k)]``: PMGI and FusionGAN with 5, SDNet with 10."""
     details = squared_error(laplacian(fused), targets.details(laplacian), targets.weights)
     return squared_error(fused, targets.images, targets.weights) + gradient * details
 
