@@ -23,7 +23,7 @@ from datasets.catalog import is_rendered
 from datasets.files import sha256_file, write_atomic
 from datasets.pairs import PairDataset
 from downstream import Detector, DownstreamError, Sort, TrackingScores, YoloDetector, combined, track, tracking_scores
-from downstream.detection import detection_scores
+from downstream.detection import check_classes, detection_scores
 from downstream.detector import default_weights, find_weights
 from downstream.errors import require
 from downstream.findings import Findings, complete_sequence, find
@@ -97,8 +97,8 @@ def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Obse
     """The observer a configuration asks for, everything it will need loaded.
 
     Raises:
-        ConfigError: no pair with labels, no sequence to follow, a library that is not installed, or a file that is no
-            detector.
+        ConfigError: no pair with labels, no person among them, no sequence to follow, a library that is not
+            installed, or a file that is no detector.
     """
     labelled = [data for data in map(_labelled, sets) if data]
     if not labelled:
@@ -108,6 +108,8 @@ def prepare(config: RunConfig, sets: Sequence[PairDataset], device: str) -> Obse
         names = ", ".join(data.name for data in labelled)
         raise ConfigError(f"no labels of {names} tell who is who in a sequence: leave --track out")
     try:
+        for data in labelled:
+            check_classes((pair.boxes for pair in data if pair.boxes is not None), DETECTOR["label"])
         for library in LOOKING:
             require(library)
         sort = _tracker_parameters() if config.track else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +22,7 @@ from datasets.catalog import is_rendered
 from datasets.files import write_atomic
 from datasets.images import ImageError, write_png
 from datasets.pairs import PairError
-from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, detection_scores
+from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes, detection_scores
 from downstream.detector import DEFAULT_WEIGHTS, SHIPPED, YoloDetector, default_weights
 from downstream.drawing import annotated, write_video
 from downstream.errors import DownstreamError
@@ -30,7 +32,7 @@ from downstream.labels import check_labels, read_sequence_labels
 from downstream.pictures import Picture
 from downstream.sort import Sort, track
 from downstream.tracking import TrackingScores, combined, tracking_scores
-from downstream.training import Budget, train_detector
+from downstream.training import Budget, seen_by, train_detector, write_certificate
 from downstream.ultralytics_map import ultralytics_map
 from fusion import FusionError
 
@@ -54,13 +56,17 @@ def _detect(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     scores: dict[str, DetectionScores] = {}
     own: dict[str, dict[str, float]] = {}
-    for series in read_series(options, ordered=False):
+    for series in _with_people(options, read_series(options, ordered=False)):
         found = Findings()
-        for name, pictures in _parts(series):
-            part = _find(options, series, name, pictures, clock)
-            found.boxes |= part.boxes
-            found.sizes |= part.sizes
-            found.failures |= part.failures
+        try:
+            for name, pictures in _parts(series):
+                part = _find(options, series, name, pictures, clock)
+                found.boxes |= part.boxes
+                found.sizes |= part.sizes
+                found.failures |= part.failures
+        except DownstreamError as error:
+            failed += _lost(options, series.method, error)
+            continue
         truths = _truths(series.pictures, found)
         failed += _tell_failures(series.method, found)
         if truths:
@@ -76,6 +82,21 @@ def _detect(options: argparse.Namespace) -> int:
     return EXIT_FAILURES if failed else 0
 
 
+def _with_people(options: argparse.Namespace, every: Sequence[Series]) -> Sequence[Series]:
+    """The same series, once their labels are known to name the class."""
+    for series in every:
+        check_classes((picture.boxes for picture in series.pictures if picture.boxes is not None), options.label)
+    return every
+
+
+def _lost(options: argparse.Namespace, what: str, error: DownstreamError) -> int:
+    """Tell of a series that failed where each has its own detector; raises where all would fail alike."""
+    if "{method}" not in (options.weights or ""):
+        raise error
+    print(f"failed: {what}: {error}", file=sys.stderr)
+    return 1
+
+
 def _parts(series: Series) -> Iterable[tuple[str, list[Picture]]]:
     """Sequences, and single pictures under the name "pictures": each part has a file of detections."""
     yield from series.sequences()
@@ -88,6 +109,9 @@ def _find(options: argparse.Namespace, series: Series, name: str, pictures: list
     path = options.out / "detections" / series.file / f"{file_name(name)}.txt"
     weights = options.weights or default_weights(is_rendered(options.dataset or ""))
     weights = weights.replace("{method}", file_name(series.method))
+    if known := {picture.name for picture in pictures} & seen_by(Path(weights), series.data):
+        part = f"{len(known)} of {len(pictures)} pictures"
+        print(f"warning: {series.method}, {name}: {weights} was trained on {part}, see --split", file=sys.stderr)
     detector = _detector(weights, options.image_size, options.label, options.device)
     with tqdm(total=len(pictures), desc=f"{series.method} {name}", disable=not sys.stderr.isatty()) as bar:
         found = find(detector, pictures, path, options.batch, bar.update)
@@ -162,26 +186,25 @@ def _track(options: argparse.Namespace) -> int:
     else:
         jobs = [
             (series, name, pictures)
-            for series in read_series(options, ordered=True)
+            for series in _with_people(options, read_series(options, ordered=True))
             for name, pictures in _sequences(series)
         ]
     for series, name, pictures in jobs:
         try:
             tracks, truth = _follow(options, series, name, pictures, clock)
+            identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
+            print(f"{series.method}, {name}: {len(identities)} tracks in {len(tracks)} frames")
+            if options.save_video and pictures:
+                _save_video(options, series, name, pictures, tracks)
+            if truth:
+                start = perf_counter()
+                scores[series.method, name] = tracking_scores(tracks, truth, options.label)
+                clock.add("scoring", perf_counter() - start)
         except DownstreamError as error:
             if not pictures:
                 raise
             failed += 1
             print(f"failed: {series.method}, {name}: {error}", file=sys.stderr)
-            continue
-        identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
-        print(f"{series.method}, {name}: {len(identities)} tracks in {len(tracks)} frames")
-        if truth:
-            start = perf_counter()
-            scores[series.method, name] = tracking_scores(tracks, truth, options.label)
-            clock.add("scoring", perf_counter() - start)
-        if options.save_video and pictures:
-            _save_video(options, series, name, pictures, tracks)
     if scores:
         _print_tracking(scores, options)
     print(clock)
@@ -261,8 +284,11 @@ def _table(rows: list[dict[str, Any]], formats: Mapping[str, str]) -> str:
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
-    write_atomic(path, ("\n".join(lines) + "\n").encode())
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_atomic(path, text.getvalue().encode())
     print(f"written to {path}")
 
 
@@ -275,16 +301,39 @@ def _train(options: argparse.Namespace) -> int:
             for series in every
             for picture in series.pictures
         ]
-        _train_one(pictures, options.out / "mixed.pt", budget, options.label)
+        _train_one(pictures, every, options.out / "mixed.pt", budget, options.label)
         return 0
     for series in every:
-        _train_one(series.pictures, options.out / f"{file_name(series.method)}.pt", budget, options.label)
+        _train_one(series.pictures, [series], options.out / f"{file_name(series.method)}.pt", budget, options.label)
     return 0
 
 
-def _train_one(pictures: Sequence[Picture], out: Path, budget: Budget, label: str) -> None:
+def _train_one(pictures: Sequence[Picture], every: Sequence[Series], out: Path, budget: Budget, label: str) -> None:
+    """Train on pictures, which are those of these series."""
     with tqdm(total=budget.epochs, desc=out.stem, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-        print(train_detector(pictures, out, budget, label, bar.update))
+        train_detector(pictures, out, budget, label, bar.update)
+    names: dict[str, list[str]] = {}
+    for series in every:
+        names.setdefault(series.data, []).extend(picture.name for picture in series.pictures)
+    write_certificate(out, budget, label, names)
+    print(out)
+
+
+def _whole(text: str) -> int:
+    """A number of things, for the argument parser: 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1, for the argument parser."""
+    try:
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
 
 
 class _Clock:
@@ -333,14 +382,14 @@ def _parser() -> argparse.ArgumentParser:
         "--weights", default=DEFAULT_WEIGHTS, metavar="FILE", help=f"to start from (default: {DEFAULT_WEIGHTS})"
     )
     train.add_argument("--mixed", action="store_true", help="one detector for the pictures of all methods")
-    train.add_argument("--epochs", type=int, default=Budget.epochs, help=f"default: {Budget.epochs}")
-    train.add_argument("--batch", type=int, default=Budget.batch, help=f"pictures a step (default: {Budget.batch})")
+    train.add_argument("--epochs", type=_whole, default=Budget.epochs, help=f"default: {Budget.epochs}")
+    train.add_argument("--batch", type=_whole, default=Budget.batch, help=f"pictures a step (default: {Budget.batch})")
     train.add_argument("--seed", type=int, default=Budget.seed, help=f"default: {Budget.seed}")
     train.add_argument(
         "--out", type=Path, default=Path("runs/detectors"), metavar="DIR", help="default: runs/detectors"
     )
     train.add_argument(
-        "--image-size", type=int, default=Budget.image_size, help=f"pixels it sees (default: {Budget.image_size})"
+        "--image-size", type=_whole, default=Budget.image_size, help=f"pixels it sees (default: {Budget.image_size})"
     )
     _add_network_options(train)
     train.set_defaults(command=_train)
@@ -355,11 +404,11 @@ def _add_detector_options(command: argparse.ArgumentParser) -> None:
         help="anything ultralytics loads; {method} becomes the method's name "
         f"(default: {DEFAULT_WEIGHTS}; for rendered scenes: {SHIPPED})",
     )
-    group.add_argument("--image-size", type=int, help="pixels the network sees (default: what it was trained for)")
+    group.add_argument("--image-size", type=_whole, help="pixels the network sees (default: what it was trained for)")
     group.add_argument(
-        "--score", type=float, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"
+        "--score", type=_share, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"
     )
-    group.add_argument("--batch", type=int, default=8, help="pictures at a time (default: 8)")
+    group.add_argument("--batch", type=_whole, default=8, help="pictures at a time (default: 8)")
     group.add_argument(
         "--out",
         type=Path,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -217,6 +218,18 @@ def detection_scores(
     per_image = (evaluated[number :: len(names)] for number in range(len(names)))
     matches = (_matches(name, results) for name, results in zip(names, per_image, strict=True))
     return DetectionScores(tuple(matches), working_score)
+
+
+def check_classes(truths: Iterable[Boxes], label: str) -> None:
+    """Refuse labels that know objects, but none of the class that is looked for.
+
+    Raises:
+        DownstreamError: with the classes there are.
+    """
+    counts = Counter(name for boxes in truths for name in boxes[~boxes.ignore].labels)
+    if counts and label not in counts:
+        classes = ", ".join(f"{name} ({count})" for name, count in counts.most_common(5))
+        raise DownstreamError(f"no object is labelled {label!r}; there are {classes}; choose another label")
 
 
 def _rows(boxes: Boxes, label: str) -> list[dict[str, Any]]:

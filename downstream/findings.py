@@ -1,18 +1,19 @@
 """Findings: what a detector found in many pictures, each looked at once, kept as MOTChallenge text.
 
 A file begins with comments: the fingerprint of the detector, then one line a picture with its frame, fingerprint, size
-and name. A picture is looked at again only if its fingerprint or the detector's has changed. Rows are MOTChallenge's
-for detections: frame (from 1), -1, left, top, width, height, score, and three unused columns. Single pictures count
-as frames in the order in which they were given.
+and name. A picture is looked at again only if its fingerprint or the detector's has changed; pictures that a call does
+not ask for stay. Rows are MOTChallenge's for detections: frame (from 1), -1, left, top, width, height, score, and three
+unused columns. Single pictures count as frames in the order in which they were given.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -31,6 +32,9 @@ UNREADABLE = (ImageError, PairError, FusionError)
 
 SAVED_EVERY = 8
 """Batches after which the file is brought up to date."""
+
+LAST_FRAME = 10_000_000
+"""Three days of 30 frames a second: a higher number is a mistake, and frames without detections take memory too."""
 
 
 @dataclass
@@ -78,15 +82,22 @@ def find(
     """
     marks = {picture.name: _mark(picture) for picture in pictures}
     numbers = _numbers(pictures)
+    known = _read(path, detector.fingerprint()) if path is not None and path.is_file() else {}
     found = Findings()
-    if path is not None and path.is_file():
-        found = _kept(path, detector.fingerprint(), marks, numbers)
-        progress(found.reused)
+    for name, mark in marks.items():
+        if mark in known:
+            found.boxes[name], found.sizes[name] = known[mark].boxes, known[mark].size
+    found.reused = len(found.boxes)
+    progress(found.reused)
+    others = _others(known, marks, numbers)
     waiting = [picture for picture in pictures if picture.name not in found.boxes]
 
     def save() -> None:
         if path is not None and waiting and found.boxes:
-            write_atomic(path, _text(detector, found, marks, numbers).encode())
+            looked = (
+                _Looked(numbers[name], marks[name], found.sizes[name], name, found.boxes[name]) for name in found.sizes
+            )
+            write_atomic(path, _text(detector, [*looked, *others]).encode())
 
     try:
         for turn, start in enumerate(range(0, len(waiting), batch), start=1):
@@ -129,29 +140,47 @@ def _numbers(pictures: Sequence[Picture]) -> dict[str, int]:
     return {picture.name: index if picture.frame is None else picture.frame for index, picture in enumerate(pictures)}
 
 
-def _text(detector: Detector, found: Findings, marks: Mapping[str, str], numbers: Mapping[str, int]) -> str:
+class _Looked(NamedTuple):
+    """A picture in the file: 0-based frame, fingerprint, (width, height), name, what was found."""
+
+    number: int
+    mark: str
+    size: tuple[int, int]
+    name: str
+    boxes: Boxes
+
+
+def _others(known: Mapping[str, _Looked], marks: Mapping[str, str], numbers: Mapping[str, int]) -> list[_Looked]:
+    """Pictures of the file that are not asked for, and whose place none takes that is."""
+    asked, taken = set(marks.values()), set(numbers.values())
+    return [looked for mark, looked in known.items() if mark not in asked and looked.number not in taken]
+
+
+def _text(detector: Detector, pictures: Iterable[_Looked]) -> str:
+    pictures = sorted(pictures)
     head = [f"# detector {detector.fingerprint()} {detector.name}\n"]
-    for name, (width, height) in found.sizes.items():
-        head.append(f"# picture {numbers[name] + 1} {marks[name]} {width}x{height} {name}\n")
-    return "".join(head) + write_detections({numbers[name]: boxes for name, boxes in found.boxes.items()})
+    for number, mark, (width, height), name, _ in pictures:
+        head.append(f"# picture {number + 1} {mark} {width}x{height} {name}\n")
+    return "".join(head) + write_detections({looked.number: looked.boxes for looked in pictures})
 
 
-def _kept(path: Path, detector: str, marks: Mapping[str, str], numbers: Mapping[str, int]) -> Findings:
-    """What the file tells about pictures that are still the same; nothing if it is another detector's."""
+def _read(path: Path, detector: str) -> dict[str, _Looked]:
+    """The pictures of a file by fingerprint; none if it is another detector's."""
     with path.open(encoding="utf-8", errors="replace") as file:
         comments = [line for line in file if line.startswith("# ")]
     if not comments or comments[0].split()[:3] != ["#", "detector", detector]:
-        return Findings()
-    described = (re.match(r"# picture (\d+) (\S+) (\d+)x(\d+) ", line) for line in comments[1:])
-    sizes = {(int(m[1]) - 1, m[2]): (int(m[3]), int(m[4])) for m in described if m}
-    rows, nothing = read_detections(path), Boxes(np.empty((0, 4)))
-    found = Findings()
-    for name, number in numbers.items():
-        if (number, marks[name]) in sizes:
-            found.boxes[name] = rows.get(number, nothing)
-            found.sizes[name] = sizes[number, marks[name]]
-    found.reused = len(found.boxes)
-    return found
+        return {}
+    try:
+        rows = read_detections(path)
+    except BoxesError as error:
+        raise BoxesError(f"{error}; delete the file, and its pictures are looked at again") from error
+    described = (re.match(r"# picture (\d+) (\S+) (\d+)x(\d+) (.*)", line) for line in comments[1:])
+    nothing = Boxes(np.empty((0, 4)))
+    return {
+        m[2]: _Looked(int(m[1]) - 1, m[2], (int(m[3]), int(m[4])), m[5], rows.get(int(m[1]) - 1, nothing))
+        for m in described
+        if m
+    }
 
 
 def write_detections(frames: Mapping[int, Boxes]) -> str:
@@ -200,6 +229,8 @@ def _row(line: str, where: str) -> list[float]:
         raise BoxesError(f"{where}: {expected}, found {line!r}") from None
     if len(row) < 7 or not np.isfinite(row[:7]).all() or not row[0].is_integer() or row[0] < 1 or min(row[4:6]) < 0:
         raise BoxesError(f"{where}: {expected}; frames count from 1, sizes are not negative; found {line!r}")
+    if row[0] > LAST_FRAME:
+        raise BoxesError(f"{where}: frames up to {LAST_FRAME:,}, found {line!r}")
     return row[:7]
 
 

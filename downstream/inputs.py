@@ -68,6 +68,7 @@ def add_input_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("pictures", "a data set or two folders with methods, or pictures as they are")
     group.add_argument("--dataset", metavar="NAME", help="see python -m datasets list")
     group.add_argument("--root", type=Path, metavar="DIR", help="the data set's folder, or one that holds it")
+    group.add_argument("--split", metavar="NAME", help="the data set's train, test ... (default: all that it has)")
     group.add_argument("--infrared", type=Path, metavar="DIR", help="own infrared images")
     group.add_argument("--visible", type=Path, metavar="DIR", help="own visible images of the same names")
     group.add_argument(
@@ -139,7 +140,9 @@ def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
     if options.dataset is not None:
         if options.labels is not None:
             raise DownstreamError("--labels go with --images or --infrared and --visible; a data set has its own")
-        return datasets.load(options.dataset, options.root)
+        return datasets.load(options.dataset, options.root, **({"split": options.split} if options.split else {}))
+    if options.split is not None:
+        raise DownstreamError("--split goes with --dataset")
     if options.infrared is None or options.visible is None:
         raise DownstreamError("--infrared DIR and --visible DIR go together")
     data = pair_folders(options.infrared, options.visible)

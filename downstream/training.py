@@ -7,9 +7,10 @@ method's images; what differs is what the images hold.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import yaml
 from torch import Tensor
 
 from datasets.boxes import Boxes, write_yolo
-from datasets.files import write_atomic
+from datasets.files import sha256_file, write_atomic
 from datasets.images import write_png
 from downstream.detector import find_weights, load_ultralytics
 from downstream.errors import DownstreamError
@@ -28,6 +29,10 @@ from downstream.pictures import Picture
 
 BACKGROUND = 114
 """Grey that ultralytics pads with: it tells a network nothing."""
+
+
+MARK = "a training of ivif-bench"
+"""Name of the file that tells a folder of ours from anybody else's, which is never deleted."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,7 @@ def train_detector(
 
     Args:
         pictures: with labels, also such without any object; names are unique.
-        out: the weights, a ``.pt`` file; ultralytics' own record of the training lies beside it in a folder of the same
-            name.
+        out: the weights, a ``.pt`` file; ultralytics' own record of the training lies beside it in ``NAME.training``.
         budget: the default `Budget` if None.
         label: the class to learn; boxes of others count as background.
         progress: called with the number of epochs that are done since its last call.
@@ -77,7 +81,7 @@ def train_detector(
 
     Raises:
         DownstreamError: ultralytics is not installed or failed, no picture has an object of that class, a picture has
-            no labels or labels outside.
+            no labels or labels outside, ``NAME.training`` is somebody else's.
         ImageError, PairError, FusionError: a picture cannot be read or fused.
     """
     budget = budget or Budget()
@@ -85,8 +89,13 @@ def train_detector(
         raise DownstreamError(f"{out}: trained weights are written as .pt; end the name so")
     ultralytics = load_ultralytics()
     base = budget.base if budget.base.endswith(".yaml") else str(find_weights(budget.base))
-    record = out.with_suffix("").absolute()
+    record = out.with_name(f"{out.stem}.training").absolute()
+    if record.exists() and not (record / MARK).is_file():
+        raise DownstreamError(
+            f"{record} is in the way: it is not of an earlier training; move it, or train to elsewhere"
+        )
     shutil.rmtree(record, ignore_errors=True)
+    write_atomic(record / MARK, b"")
     data = _write_training_set(pictures, record / "data", label)
     try:
         network = ultralytics.YOLO(base, task="detect", verbose=False)
@@ -97,6 +106,34 @@ def train_detector(
     _publish(ultralytics.YOLO(record / "training" / "weights" / "last.pt", task="detect", verbose=False), out)
     shutil.rmtree(record / "data")
     return out
+
+
+def write_certificate(weights: Path, budget: Budget, label: str, seen: Mapping[str, Sequence[str]]) -> None:
+    """Write beside trained weights, as ``NAME.json``, how they came to be.
+
+    Args:
+        weights: the ``.pt`` file.
+        budget, label: what they were trained with.
+        seen: names of the pictures that they were trained on, by data set.
+    """
+    base = Path(budget.base)
+    facts = {
+        "sha256": sha256_file(weights),
+        "label": label,
+        **asdict(budget),
+        "base_sha256": sha256_file(base) if base.is_file() else None,
+        "seen": {data: sorted(set(names)) for data, names in seen.items()},
+    }
+    write_atomic(weights.with_suffix(".json"), f"{json.dumps(facts, indent=1)}\n".encode())
+
+
+def seen_by(weights: Path, data: str) -> set[str]:
+    """Names of the pictures of a data set that weights were trained on, as far as a file beside them tells."""
+    try:
+        facts = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+        return set(facts["seen"][data]) if facts["sha256"] == sha256_file(weights) else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _publish(network: Any, out: Path) -> None:

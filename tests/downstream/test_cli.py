@@ -1,14 +1,17 @@
 """The command line on folders of small pictures, with a detector that needs no library."""
 
 import csv
+import hashlib
 import json
 import sys
 
 import numpy as np
 import pytest
 
+from datasets.files import write_atomic
 from datasets.images import read_image, write_png
 from downstream.cli import main
+from downstream.training import Budget, write_certificate
 
 
 def table(path):
@@ -183,6 +186,7 @@ def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
 
     def train(pictures, out, budget, label, progress):
         trained[out.name] = [picture.name for picture in pictures], budget.epochs, budget.seed
+        write_atomic(out, out.name.encode())
         return out
 
     monkeypatch.setattr(cli, "train_detector", train)
@@ -194,6 +198,10 @@ def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
     names = ["infrared-000001", "infrared-000002", "average-000001", "average-000002"]
     assert trained == {"mixed.pt": (names, 30, 0)}
     assert str(walk / "out" / "mixed.pt") in capsys.readouterr().out
+    certificate = json.loads((walk / "out" / "mixed.json").read_text())
+    assert certificate["sha256"] == hashlib.sha256(b"mixed.pt").hexdigest()
+    assert list(certificate["seen"].values()) == [["000001", "000002"]]
+    assert (certificate["epochs"], certificate["label"]) == (30, "person")
 
 
 @pytest.mark.parametrize(
@@ -246,3 +254,79 @@ def test_coco_labels_of_a_folder(walk, run):
     assert run("detect", "--images", walk / "images", "--labels", walk / "coco.json") == 0
     (row,) = table(walk / "out" / "detection.csv")
     assert (row["objects"], float(row["precision"])) == ("1", 0.5)
+
+
+def test_labels_of_other_classes_are_told(walk, run, capsys):
+    for command, labels in (("detect", ("yolo", "--names", "car")), ("detect", ("yolo", "--label", "cyclist"))):
+        assert run(command, "--images", walk / "images", "--labels", walk / labels[0], *labels[1:]) == 2
+    assert "no object is labelled 'person'; there are car (12)" in (told := capsys.readouterr().err)
+    assert "no object is labelled 'cyclist'; there are person (12)" in told
+    assert not (walk / "out" / "detection.csv").exists()
+
+
+@pytest.mark.parametrize("wrong", [("--batch", "0"), ("--batch", "-1"), ("--score", "7"), ("--image-size", "x")])
+def test_numbers_that_make_no_sense_are_refused(walk, run, wrong):
+    with pytest.raises(SystemExit) as stopped:
+        run("detect", "--images", walk / "images", *wrong)
+    assert stopped.value.code == 2
+
+
+def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatch):
+    """One method's scoring fails; the tracks are written and the other method is scored."""
+    from downstream import DownstreamError, cli
+
+    score, calls = cli.tracking_scores, []
+
+    def fail_first(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise DownstreamError("two true boxes have the identity 1")
+        return score(*arguments)
+
+    monkeypatch.setattr(cli, "tracking_scores", fail_first)
+    methods = ("--method", "infrared", "--method", "visible")
+    assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", *methods) == 1
+    assert "failed: infrared, visible: two true boxes" in capsys.readouterr().err
+    assert [row["method"] for row in table(walk / "out" / "tracking.csv")] == ["visible"]
+    assert len(list((walk / "out" / "tracks").rglob("visible.txt"))) == 2
+
+
+def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots, capsys, monkeypatch):
+    from downstream import DownstreamError, cli
+
+    class Missing(type(spots)):
+        def __init__(self, weights, **settings):
+            if weights == "infrared.pt":
+                raise DownstreamError("infrared.pt: no such file")
+            super().__init__(weights, **settings)
+
+    monkeypatch.setattr(cli, "YoloDetector", Missing)
+    arguments = ("detect", *pairs, "--labels", walk / "yolo", "--method", "infrared", "--method", "visible")
+    assert run(*arguments, "--weights", "{method}.pt") == 1
+    assert "failed: infrared: infrared.pt: no such file" in capsys.readouterr().err
+    assert [row["method"] for row in table(walk / "out" / "detection.csv")] == ["visible"]
+    assert run(*arguments, "--weights", "infrared.pt") == 2
+
+
+def test_pictures_that_a_detector_was_trained_on_are_told(walk, run, capsys):
+    (walk / "own.pt").write_bytes(b"weights")
+    write_certificate(walk / "own.pt", Budget(), "person", {"images": ["000001", "000002"], "other": ["000003"]})
+    arguments = ("detect", "--images", walk / "images", "--weights", walk / "own.pt")
+    assert run(*arguments) == 0
+    assert f"warning: images, pictures: {walk / 'own.pt'} was trained on 2 of 6 pictures" in capsys.readouterr().err
+    (walk / "own.pt").write_bytes(b"other weights")
+    assert run(*arguments) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_split_goes_with_a_data_set(walk, run, capsys):
+    assert run("detect", *("--infrared", walk / "images", "--visible", walk / "images"), "--split", "train") == 2
+    assert "--split goes with --dataset" in capsys.readouterr().err
+    for split in ("train", "test"):
+        for role in ("infrared", "visible"):
+            write_png(walk / "LLVIP" / role / split / f"{split}1.png", read_image(walk / "images" / "000001.png"))
+    arguments = ("detect", "--dataset", "llvip", "--root", walk / "LLVIP", "--method", "infrared")
+    assert run(*arguments) == 0
+    assert "in 2 pictures" in capsys.readouterr().out
+    assert run(*arguments, "--split", "test") == 0
+    assert "in 1 pictures" in capsys.readouterr().out

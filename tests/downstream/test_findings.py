@@ -46,6 +46,7 @@ def test_empty_detections(tmp_path):
         ("0,-1,0,0,5,5,1", "frames count from 1"),
         ("1.5,-1,0,0,5,5,1", "frames count from 1"),
         ("1,-1,0,0,-5,5,1", "sizes are not negative"),
+        ("1000000000,-1,0,0,5,5,1", "frames up to 10,000,000"),
         ("1,-1,0,0,nan,5,1", "expected frame, id"),
         ("1 -1 0 0 5 5 1", "found '1 -1 0 0 5 5 1'"),
     ],
@@ -96,6 +97,33 @@ def test_a_changed_picture_and_an_added_one_are_looked_at(walk, spots, draw):
     assert found.boxes["000002"].xyxy.tolist() == [[40, 20, 52, 32]]
     assert len(found.boxes["000007"]) == 0
     assert find(spots, frames_of(walk), walk / "det.txt").reused == 7
+
+
+def test_pictures_that_are_not_asked_for_stay(walk, spots, draw):
+    every = frames_of(walk)
+    find(spots, every, walk / "det.txt")
+    write_png(walk / "images" / "000002.png", draw((40, 20)))
+    assert find(spots, every[:2], walk / "det.txt").reused == 1
+    again = find(spots, frames_of(walk), walk / "det.txt")
+    assert (spots.seen, again.reused) == (7, 6)
+    assert again.boxes["000006"].xyxy.tolist() == [[19, 6, 31, 18], [55, 40, 67, 52]]
+
+
+def test_single_pictures_keep_what_was_found_in_another_order(walk, spots, draw):
+    find(spots, pictures_of_folder(walk / "images"), walk / "det.txt")
+    write_png(walk / "images" / "000000.png", draw())
+    found = find(spots, pictures_of_folder(walk / "images"), walk / "det.txt")
+    assert (spots.seen, found.reused) == (7, 6)
+    assert len(found.boxes["000000"]) == 0 and len(found.boxes["000001"]) == 2
+    assert find(spots, pictures_of_folder(walk / "images"), walk / "det.txt").reused == 7
+
+
+def test_a_damaged_file_says_what_to_do(walk, spots):
+    find(spots, frames_of(walk), walk / "det.txt")
+    with (walk / "det.txt").open("a") as file:
+        file.write("1,-1,4.0")
+    with pytest.raises(BoxesError, match=r"det.txt, line \d+: expected .*; delete the file"):
+        find(spots, frames_of(walk), walk / "det.txt")
 
 
 def test_another_detector_looks_again(walk, spots):

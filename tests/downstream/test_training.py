@@ -8,7 +8,7 @@ import yaml
 
 from datasets.boxes import Boxes, read_yolo
 from datasets.images import read_image
-from downstream import DownstreamError, YoloDetector, detect
+from downstream import DownstreamError, YoloDetector, detect, training
 from downstream.pictures import Picture
 from downstream.training import BACKGROUND, Budget, _write_training_set, train_detector
 
@@ -61,6 +61,23 @@ def test_mistakes_are_told(draw, tmp_path):
         _write_training_set([person_at(draw, "c", 500, 0)], tmp_path, "person")
     with pytest.raises(DownstreamError, match=r"net.onnx: trained weights are written as .pt"):
         train_detector([nobody], tmp_path / "net.onnx")
+
+
+def test_nothing_of_others_is_deleted(draw, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "load_ultralytics", lambda: None)
+    nobody = Picture("a", Shown(draw()), Boxes(np.empty((0, 4))))
+    for folder in ("infrared", "visible.training"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(b"precious")
+    for name, reason in (
+        ("infrared", "no picture with a labelled person"),
+        ("visible", "visible.training is in the way"),
+    ):
+        with pytest.raises(DownstreamError, match=reason):
+            train_detector([nobody], tmp_path / f"{name}.pt", Budget("yolov8n.yaml"))
+    assert [path.read_bytes() for path in sorted(tmp_path.rglob("1.png"))] == [b"precious"] * 2
+    with pytest.raises(DownstreamError, match="no picture with a labelled person"):  # in place of the one before
+        train_detector([nobody], tmp_path / "infrared.pt", Budget("yolov8n.yaml"))
 
 
 @pytest.fixture
