@@ -21,7 +21,7 @@ from datasets.boxes import Boxes, BoxesError, write_mot
 from datasets.catalog import is_rendered
 from datasets.files import write_atomic
 from datasets.images import ImageError, write_png
-from datasets.pairs import PairError
+from datasets.pairs import PairError, VideoFrame
 from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes, detection_scores
 from downstream.detector import DEFAULT_WEIGHTS, SHIPPED, YoloDetector, default_weights
 from downstream.drawing import annotated, write_video
@@ -195,7 +195,7 @@ def _track(options: argparse.Namespace) -> int:
             identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
             print(f"{series.method}, {name}: {len(identities)} tracks in {len(tracks)} frames")
             if options.save_video and pictures:
-                _save_video(options, series, name, pictures, tracks)
+                _save_video(options, series, name, [p for p in pictures if (p.frame or 0) in tracks], tracks)
             if truth:
                 start = perf_counter()
                 scores[series.method, name] = tracking_scores(tracks, truth, options.label)
@@ -231,6 +231,7 @@ def _follow(
     """Tracks and truth of one sequence; the tracks are written."""
     if pictures:
         found = _find(options, series, name, pictures, clock)
+        pictures = _without_end(pictures, found)
         named = _truths(pictures, found)
         detections = complete_sequence(found, pictures)
         truth = {p.frame: named[p.name] for p in pictures if p.frame is not None and p.name in named}
@@ -246,6 +247,19 @@ def _follow(
     clock.add("tracking", perf_counter() - start)
     write_atomic(options.out / "tracks" / series.file / f"{file_name(name)}.txt", write_mot(tracks).encode())
     return tracks, truth
+
+
+def _without_end(pictures: list[Picture], found: Findings) -> list[Picture]:
+    """The frames of a film up to the last that can be read: many announce more than they hold."""
+    seen = [index for index, picture in enumerate(pictures) if picture.name in found.boxes]
+    end = pictures[seen[-1] + 1 :] if seen else []
+    if end and all(isinstance(picture.source, VideoFrame) for picture in end):
+        reason = found.failures[end[0].name]
+        print(f"left out: the last {len(end)} of {len(pictures)} frames can't be read ({reason})", file=sys.stderr)
+        for picture in end:
+            del found.failures[picture.name]
+        return pictures[: -len(end)]
+    return pictures
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

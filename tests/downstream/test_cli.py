@@ -10,7 +10,9 @@ import pytest
 
 from datasets.files import write_atomic
 from datasets.images import read_image, write_png
+from downstream import pictures
 from downstream.cli import main
+from downstream.drawing import write_video
 from downstream.training import Budget, write_certificate
 
 
@@ -330,3 +332,14 @@ def test_a_split_goes_with_a_data_set(walk, run, capsys):
     assert "in 2 pictures" in capsys.readouterr().out
     assert run(*arguments, "--split", "test") == 0
     assert "in 1 pictures" in capsys.readouterr().out
+
+
+def test_a_film_that_announces_more_frames_than_it_holds_is_followed_to_its_end(walk, run, capsys, monkeypatch):
+    write_video(walk / "walk.mp4", [read_image(path) for path in sorted((walk / "images").iterdir())])
+    monkeypatch.setattr(pictures, "video_length", lambda path: 9)
+    arguments = ("track", "--images", walk / "walk.mp4", "--labels", walk / "gt" / "gt.txt", "--unlabelled")
+    assert run(*arguments, "--min-hits", 1, "--save-video") == 0
+    assert "left out: the last 3 of 9 frames can't be read" in capsys.readouterr().err
+    (row,) = table(walk / "out" / "tracking.csv")
+    assert row["frames"] == "6"
+    assert len(list((walk / "out").rglob("*.mp4"))) == 1
