@@ -35,7 +35,7 @@ from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_at
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
 from downstream import DownstreamError
-from downstream.labels import with_labels
+from downstream.labels import is_mot, with_labels
 from downstream.pictures import as_sequence, pictures_of_pairs
 from fusion import FusedFolder, FusionError, load
 from fusion.method import resolve_device
@@ -306,7 +306,7 @@ def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) ->
     if labels is None:
         return data
     pictures = pictures_of_pairs(data, "visible")
-    pictures = as_sequence(pictures, name) if labels.suffix.lower() == ".txt" else pictures
+    pictures = as_sequence(pictures, name, numbered=True) if is_mot(labels) else pictures
     known = {picture.name: picture for picture in with_labels(pictures, labels)}
     pairs = (
         replace(pair, boxes=own.boxes, sequence=own.sequence, frame=own.frame)

@@ -101,7 +101,7 @@ def read_voc(path: Path) -> Boxes:
 
 def read_yolo(path: Path, size: tuple[int, int], names: Sequence[str] = ("person",)) -> Boxes:
     """YOLO text: a line a box, ``class centre-x centre-y width height`` as shares of `size` = (width, height)."""
-    rows = _number_rows(path, separator=None, columns=5, first="class", lowest=0)
+    rows = _number_rows(path, separator=None, columns=5, first="class", lowest=0, width=5)
     centre, extent = rows[:, 1:3] * size, rows[:, 3:5] * size
     classes = rows[:, 0].astype(int)
     labels = tuple(names[index] if index < len(names) else str(index) for index in classes)
@@ -128,8 +128,7 @@ def read_mot(path: Path) -> dict[int, Boxes]:
     Columns: frame, id, left, top, width, height, confidence, class, visibility. Ground-truth rows with confidence
     0 are ignore regions. Coordinates are taken as written. Frames without a row are absent.
     """
-    rows = _number_rows(path, separator=",", columns=6, first="frame", lowest=1)
-    rows = np.hstack((rows, np.ones((len(rows), max(0, 9 - rows.shape[1])))))
+    rows = _number_rows(path, separator=",", columns=6, first="frame", lowest=1, width=9)
     frames = rows[:, 0].astype(int) - 1
     result = {}
     for frame in np.unique(frames):
@@ -177,10 +176,18 @@ def _coco_boxes(items: list[dict], classes: Mapping[int, str]) -> Boxes:
     corner_extent = np.array([item["bbox"] for item in items], dtype=np.float64).reshape(-1, 4)
     return Boxes(
         np.hstack((corner_extent[:, :2], corner_extent[:, :2] + corner_extent[:, 2:])),
-        tuple(classes.get(item["category_id"], "person") for item in items),
+        tuple(_coco_class(item["category_id"], classes) for item in items),
         ids=np.array([item.get("track_id", -1) for item in items], dtype=np.int64),
         ignore=np.array([bool(item.get("iscrowd") or item.get("ignore")) for item in items], dtype=np.bool_),
     )
+
+
+def _coco_class(number: int, classes: Mapping[int, str]) -> str:
+    """The name of a category; files that name none are of persons."""
+    if classes and number not in classes:
+        known = ", ".join(f"{key} {name}" for key, name in classes.items())
+        raise BoxesError(f"category {number} has no name; there are {known}")
+    return classes.get(number, "person")
 
 
 def write_coco(images: Mapping[str, tuple[tuple[int, int], Boxes]]) -> str:
@@ -209,8 +216,10 @@ def write_coco(images: Mapping[str, tuple[tuple[int, int], Boxes]]) -> str:
     return json.dumps(content)
 
 
-def _number_rows(path: Path, separator: str | None, columns: int, first: str, lowest: int) -> NDArray[np.float64]:
-    """Rows of numbers, at least `columns` wide, cut to the narrowest row; blank and # lines are skipped.
+def _number_rows(
+    path: Path, separator: str | None, columns: int, first: str, lowest: int, width: int
+) -> NDArray[np.float64]:
+    """Rows of `columns` numbers or more, cut or filled with ones to `width`; blank and # lines are skipped.
 
     Both text formats begin with a whole number (called `first`, from `lowest` on) and have a box's width and height in
     the last two of their `columns`.
@@ -230,8 +239,7 @@ def _number_rows(path: Path, separator: str | None, columns: int, first: str, lo
         problem = _problem(rows[-1], columns, first, lowest)
         if problem:
             raise BoxesError(f"{path}, line {number}: {problem}")
-    width = min((len(row) for row in rows), default=columns)
-    return np.array([row[:width] for row in rows]).reshape(-1, width)
+    return np.array([(row + [1.0] * width)[:width] for row in rows]).reshape(-1, width)
 
 
 def _problem(row: list[float], columns: int, first: str, lowest: int) -> str | None:

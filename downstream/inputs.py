@@ -12,7 +12,7 @@ from pathlib import Path
 import datasets
 from datasets.pairs import PairDataset, pair_folders
 from downstream.errors import DownstreamError
-from downstream.labels import with_labels
+from downstream.labels import is_mot, with_labels
 from downstream.pictures import (
     VIDEOS,
     Picture,
@@ -118,10 +118,14 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
         pictures = pictures_of_video(path)
     else:
         pictures = pictures_of_folder(path)
-        pictures = as_sequence(pictures, path.resolve().name) if ordered else pictures
+        pictures = as_sequence(pictures, path.resolve().name, _numbered(options)) if ordered else pictures
     if options.labels is not None:
         pictures = with_labels(pictures, options.labels, options.names)
     return Series(path.stem or path.resolve().stem, "images", pictures)
+
+
+def _numbered(options: argparse.Namespace) -> bool:
+    return options.labels is not None and is_mot(options.labels)
 
 
 def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
@@ -147,7 +151,7 @@ def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
         raise DownstreamError("--infrared DIR and --visible DIR go together")
     data = pair_folders(options.infrared, options.visible)
     pictures = pictures_of_pairs(data, "visible")
-    pictures = as_sequence(pictures, options.visible.resolve().name) if ordered else pictures
+    pictures = as_sequence(pictures, options.visible.resolve().name, _numbered(options)) if ordered else pictures
     pictures = with_labels(pictures, options.labels, options.names) if options.labels else pictures
     by_name = {picture.name: picture for picture in pictures}
     known = (

@@ -16,6 +16,11 @@ from downstream.errors import DownstreamError
 from downstream.pictures import Picture
 
 
+def is_mot(path: Path) -> bool:
+    """Whether labels are MOTChallenge text, which tells of frames by number."""
+    return path.suffix.lower() == ".txt" and not path.is_dir()
+
+
 def with_labels(pictures: Sequence[Picture], path: Path, classes: Sequence[str] = ("person",)) -> list[Picture]:
     """Pictures with the boxes that `path` holds for them; those it says nothing about stay unlabelled.
 
@@ -35,11 +40,11 @@ def with_labels(pictures: Sequence[Picture], path: Path, classes: Sequence[str] 
     elif path.suffix.lower() == ".json":
         by_name = read_coco(path)
         labelled = [replace(picture, boxes=by_name.get(picture.name)) for picture in pictures]
-    elif path.suffix.lower() == ".txt":
+    elif is_mot(path):
         labelled = _from_mot(pictures, path)
     else:
         raise DownstreamError(f"{path}: expected labels: a folder with .xml or .txt files, a .json or a .txt file")
-    if all(picture.boxes is None for picture in labelled):
+    if pictures and all(picture.boxes is None for picture in labelled):
         raise DownstreamError(f"{path}: has labels of none of the {len(pictures)} pictures, such as {pictures[0].name}")
     return labelled
 
@@ -68,6 +73,8 @@ def _from_mot(pictures: Sequence[Picture], path: Path) -> list[Picture]:
     if any(picture.frame is None for picture in pictures):
         raise DownstreamError(f"{path}: MOTChallenge text labels the frames of a sequence, these are single pictures")
     truth = read_sequence_labels(path)
+    if not truth:  # as an empty file of YOLO's is a picture without people
+        return [replace(picture, boxes=Boxes(np.empty((0, 4)))) for picture in pictures]
     return [replace(picture, boxes=truth.get(picture.frame or 0)) for picture in pictures]
 
 

@@ -142,11 +142,17 @@ def pictures_of_folder(folder: Path) -> list[Picture]:
     return [Picture(path.stem, ImageFile(path)) for path in files]
 
 
-def as_sequence(pictures: list[Picture], name: str) -> list[Picture]:
+def as_sequence(pictures: list[Picture], name: str, numbered: bool = False) -> list[Picture]:
     """Single pictures as frames of one sequence, in order of the last number in their names.
 
     The lowest number is frame 0, so that a number that is missing leaves a gap for `track` to complain about. Pictures
     without numbers, or that share one, can't be put in order.
+
+    Args:
+        pictures: the frames.
+        name: of the sequence.
+        numbered: labels tell of frames by number, as MOTChallenge text does: then number 1 is frame 0, whether there is
+            a picture of that number or not; or number 0 is, if there is one.
     """
     numbers = []
     for picture in pictures:
@@ -157,7 +163,7 @@ def as_sequence(pictures: list[Picture], name: str) -> list[Picture]:
     if len(set(numbers)) != len(numbers):
         twice = next(number for number in numbers if numbers.count(number) > 1)
         raise DownstreamError(f"two pictures have the number {twice}: a sequence needs one folder of its own")
+    first = min(numbers, default=0)
+    first = min(first, 1) if numbered else first
     ordered = sorted(zip(numbers, pictures, strict=True), key=lambda item: item[0])
-    return [
-        Picture(picture.name, picture.source, picture.boxes, name, number - min(numbers)) for number, picture in ordered
-    ]
+    return [Picture(picture.name, picture.source, picture.boxes, name, number - first) for number, picture in ordered]

@@ -41,9 +41,9 @@ class TrackingScores:
         misses, false_positives: FN and FP.
         switches: true identities that are matched to another track than at their last match (IDs).
         fragmentations: times that a true identity is lost and found again (Frag). TrackEval counts fewer, as it passes
-            over frames without any tracked box; all other counts agree with it.
+            over frames without any tracked box.
         mostly_tracked, partially_tracked, mostly_lost: identities matched in at least 80 %, less, and less than 20 %
-            of their frames.
+            of their frames. TrackEval asks for more than 80 %.
         overlap: sum of IoU over `matches`.
         id_true_positives, id_false_positives, id_misses: boxes under the one-to-one assignment of whole identities.
         hota_counts: what HOTA is made of.

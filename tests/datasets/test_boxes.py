@@ -166,6 +166,12 @@ def test_mot_with_six_columns_counts_every_row(tmp_path):
     assert frames[1].visibility.tolist() == [1]
 
 
+def test_a_short_row_takes_nothing_from_the_others(tmp_path):
+    boxes = read_mot(written(tmp_path, "1,1,0,0,5,5,0,1,0.25\n1,2,0,0,5,5\n"))[0]
+    assert boxes.ignore.tolist() == [True, False]
+    assert boxes.visibility.tolist() == [0.25, 1]
+
+
 def test_mot_text_by_hand():
     frames = {
         2: Boxes(np.array([[12, 21, 42, 61.005]]), ids=np.array([7])),
@@ -203,7 +209,7 @@ COCO = {
         {"id": 5, "file_name": "night/01.jpg", "width": 640, "height": 512},
         {"id": 6, "file_name": "02.png", "width": 640, "height": 512},
     ],
-    "categories": [{"id": 3, "name": "car"}],
+    "categories": [{"id": 3, "name": "car"}, {"id": 1, "name": "person"}],
     "annotations": [
         {"image_id": 5, "category_id": 3, "bbox": [10, 20, 30, 40], "iscrowd": 0, "track_id": 9},
         {"image_id": 5, "category_id": 1, "bbox": [0, 0, 1.5, 2], "iscrowd": 1},
@@ -221,6 +227,11 @@ def test_coco_by_hand(tmp_path):
     assert boxes.labels == ("car", "person", "car")
     assert boxes.ignore.tolist() == [False, True, True]
     assert boxes.ids.tolist() == [9, -1, -1]
+
+
+def test_coco_without_categories_is_of_persons(tmp_path):
+    images = read_coco(written(tmp_path, without("categories")))
+    assert images["01"].labels == ("person", "person", "person")
 
 
 def without(key):
@@ -242,6 +253,10 @@ def with_annotation(**annotation):
         (without("annotations"), "'annotations'"),
         (with_annotation(image_id=77, category_id=3, bbox=[0, 0, 1, 1]), "77"),
         (with_annotation(image_id=5, category_id=3), "'bbox'"),
+        (
+            with_annotation(image_id=5, category_id=2, bbox=[0, 0, 1, 1]),
+            "category 2 has no name; there are 3 car, 1 per",
+        ),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1]), "reshape"),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, -1, 1]), "ends before"),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, "x", 1]), "x"),

@@ -8,7 +8,7 @@ import pytest
 
 from datasets.boxes import Boxes, BoxesError
 from downstream import DownstreamError
-from downstream.labels import check_labels, with_labels
+from downstream.labels import check_labels, read_sequence_labels, with_labels
 from downstream.pictures import as_sequence, pictures_of_folder, pictures_of_video
 
 
@@ -104,6 +104,24 @@ def test_frames_are_ordered_by_number(walk):
     pictures = frames_of(walk)
     assert [picture.name for picture in pictures] == [f"cam1_{n}" for n in (8, 9, 10, 11, 12, 13)]
     assert [picture.frame for picture in pictures] == list(range(6))
+
+
+def test_a_missing_first_frame_shifts_no_label(walk):
+    """MOTChallenge text counts frames from 1; pictures from 0 on are a sequence of their own."""
+    (walk / "images" / "000001.png").unlink()
+    later = as_sequence(pictures_of_folder(walk / "images"), "walk", numbered=True)
+    assert [picture.frame for picture in later] == [1, 2, 3, 4, 5]
+    labels = walk / "gt" / "gt.txt"
+    whole = read_sequence_labels(labels)
+    for picture in with_labels(later, labels):
+        np.testing.assert_array_equal(picture.boxes.xyxy, whole[picture.frame].xyxy)
+    (walk / "images" / "000006.png").rename(walk / "images" / "000000.png")
+    assert [p.frame for p in as_sequence(pictures_of_folder(walk / "images"), "walk", numbered=True)] == [0, 2, 3, 4, 5]
+
+
+def test_an_empty_track_file_is_a_sequence_without_people(walk):
+    (walk / "gt" / "gt.txt").write_text("")
+    assert [len(picture.boxes) for picture in with_labels(frames_of(walk), walk / "gt" / "gt.txt")] == [0] * 6
 
 
 def test_folders_that_are_no_sequence(walk):
