@@ -189,12 +189,10 @@ def observe(
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
         for data in map(_labelled, sets):
-            sizes: dict[str, tuple[int, int]] = {}
             for name in (*CONTROLS, *methods) if data else ():
                 series = Series(data.name, name, _pictures(out, data, name, methods.get(name)))
-                watch = _Watch(observer, out, series, _sequences(data), sizes, effort, bar.update)
+                watch = _Watch(observer, out, series, _sequences(data), effort, bar.update)
                 boards[data.name].scores[name] = watch.scores()
-                sizes = sizes or watch.sizes  # of the first camera, which are those of the pairs
                 write_boards(out, boards)
     return effort
 
@@ -213,7 +211,6 @@ class _Watch:
         observer, out: see `observe`.
         series: the pictures, all with labels.
         followed: sequences that have identities to compare tracks with.
-        expected: size of the sources by picture, as far as it is known.
         effort: is added to.
         progress: called with the number of pictures that are done since its last call.
     """
@@ -224,13 +221,11 @@ class _Watch:
         out: Path,
         series: Series,
         followed: Sequence[str],
-        expected: Mapping[str, tuple[int, int]],
         effort: Effort,
         progress: Callable[[int], object],
     ) -> None:
         self.observer, self.out, self.series, self.followed = observer, out, series, followed
-        self.expected, self.effort, self.progress = expected, effort, progress
-        self.sizes: dict[str, tuple[int, int]] = {}
+        self.effort, self.progress = effort, progress
         self._found: dict[str, Boxes] = {}
         self._truths: dict[str, Boxes] = {}
         self._tracking: dict[str, TrackingScores] = {}
@@ -266,21 +261,13 @@ class _Watch:
         for picture in pictures:
             if picture.boxes is not None and picture.name in found.boxes:
                 try:
-                    self._check(picture, picture.boxes, found.sizes[picture.name])
+                    check_labels(picture.boxes, found.sizes[picture.name])
                     self._truths[picture.name] = picture.boxes
                 except DownstreamError as error:
                     found.failures[picture.name] = str(error)
-        self.sizes |= found.sizes
         self._found |= found.boxes
         self._result.failures |= found.failures
         return found
-
-    def _check(self, picture: Picture, boxes: Boxes, size: tuple[int, int]) -> None:
-        expected = self.expected.get(picture.name, size)
-        if size != expected:
-            sizes = " and ".join(f"{width}x{height}" for width, height in (size, expected))
-            raise DownstreamError(f"sizes differ: {sizes} (fused, sources); labels are pixels of the sources")
-        check_labels(boxes, size)
 
     def _follow(self, name: str, pictures: list[Picture], found: Findings) -> None:
         """Tracks of one sequence, and their scores where there is a truth; without all frames it is lost."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from datasets.boxes import Boxes
 from datasets.files import sha256_bytes
 from datasets.images import SUFFIXES, ImageError, to_float, to_uint8
-from datasets.pairs import ImageFile, Pair, Source, VideoFrame, video_length
+from datasets.pairs import ImageFile, Pair, PairError, Source, VideoFrame, video_length
 from downstream.errors import DownstreamError
 from fusion import FusedFolder, FusionMethod, load
 
@@ -81,7 +81,11 @@ class _FusedElsewhere:
     folder: FusedFolder
 
     def read(self) -> Tensor:
-        return self._file().read()
+        image, source = self._file().read(), self.pair.infrared.read()
+        if image.shape[-2:] != source.shape[-2:]:
+            sizes = " and ".join(f"{shown.shape[-1]}x{shown.shape[-2]}" for shown in (image, source))
+            raise PairError(f"sizes differ: {sizes} (fused, sources); labels are pixels of the sources")
+        return image
 
     def fingerprint(self) -> str:
         return self._file().fingerprint()

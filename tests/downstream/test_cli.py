@@ -104,6 +104,14 @@ def test_a_missing_result_is_told_and_the_rest_is_scored(walk, run, pairs, capsy
     assert [row["method"] for row in table(walk / "out" / "tracking.csv")] == ["infrared"]
 
 
+def test_a_result_of_another_size_is_told(walk, run, pairs, capsys):
+    image = read_image(walk / "mine" / "000003.png")
+    write_png(walk / "mine" / "000003.png", image.repeat_interleave(2, 1).repeat_interleave(2, 2))
+    assert run("detect", *pairs, "--labels", walk / "yolo", "--fused", f"mine={walk / 'mine'}") == 1
+    assert "failed: mine, 000003: sizes differ: 192x128 and 96x64 (fused, sources)" in capsys.readouterr().err
+    assert table(walk / "out" / "detection.csv")[0]["images"] == "5"
+
+
 def test_a_gap_in_a_sequence_is_told(walk, run, capsys):
     (walk / "images" / "000003.png").unlink()
     assert run("track", "--images", walk / "images") == 1
