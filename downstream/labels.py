@@ -32,7 +32,8 @@ def with_labels(pictures: Sequence[Picture], path: Path, classes: Sequence[str] 
         classes: names of YOLO's class numbers.
 
     Raises:
-        DownstreamError: nothing there, or labels of none of the pictures.
+        DownstreamError: nothing there, or labels of none of the pictures, also if a sequence's rows are all of other
+            frames.
         BoxesError: a file that cannot be read, or a class number without a name.
     """
     if path.is_dir():
@@ -75,7 +76,16 @@ def _from_mot(pictures: Sequence[Picture], path: Path) -> list[Picture]:
     truth = read_sequence_labels(path)
     if not truth:  # as an empty file of YOLO's is a picture without people
         return [replace(picture, boxes=Boxes(np.empty((0, 4)))) for picture in pictures]
-    return [replace(picture, boxes=truth.get(picture.frame or 0)) for picture in pictures]
+    labelled = [replace(picture, boxes=truth.get(picture.frame or 0)) for picture in pictures]
+    rows = [frame for frame, boxes in truth.items() if len(boxes)]
+    if labelled and rows and not any(picture.boxes for picture in labelled):
+        first, last = labelled[0], labelled[-1]
+        raise DownstreamError(
+            f"{path}: has rows of frames {rows[0] + 1} to {rows[-1] + 1}, of none of the {len(labelled)} pictures; "
+            f"{first.name} is frame {(first.frame or 0) + 1}, {last.name} is frame {(last.frame or 0) + 1}; "
+            "give the pictures the numbers that the labels count in"
+        )
+    return labelled
 
 
 def read_sequence_labels(path: Path) -> dict[int, Boxes]:

@@ -119,6 +119,29 @@ def test_a_missing_first_frame_shifts_no_label(walk):
     assert [p.frame for p in as_sequence(pictures_of_folder(walk / "images"), "walk", numbered=True)] == [0, 2, 3, 4, 5]
 
 
+def test_rows_that_are_all_of_other_frames_are_refused(walk):
+    """Pictures numbered as in a longer film with labels from 1 on, and the other way round; one in common is enough."""
+    labels = walk / "gt" / "gt.txt"
+    text = labels.read_text()
+    labels.write_text("".join(f"45{row}" for row in text.splitlines(keepends=True)))
+    told = "gt.txt: has rows of frames 451 to 456, of none of the 6 pictures; 000001 is frame 1, 000006 is frame 6;"
+    with pytest.raises(DownstreamError, match=told):
+        with_labels(frames_of(walk), labels)
+    for number in range(1, 7):
+        (walk / "images" / f"{number:06d}.png").rename(walk / "images" / f"{number + 450:06d}.png")
+    film = as_sequence(pictures_of_folder(walk / "images"), "walk", numbered=True)
+    assert with_labels(film, labels)[0].boxes.xyxy.tolist() == FIRST
+    labels.write_text(text)
+    told = "gt.txt: has rows of frames 1 to 6, of none of the 6 pictures; 000451 is frame 451, 000456 is frame 456;"
+    for announced in ("", "[Sequence]\nseqLength=500\n"):
+        (walk / "gt" / "seqinfo.ini").write_text(announced)
+        with pytest.raises(DownstreamError, match=told):
+            with_labels(film, labels)
+    (walk / "images" / "000451.png").rename(walk / "images" / "000006.png")
+    overlapping = as_sequence(pictures_of_folder(walk / "images"), "walk", numbered=True)
+    assert [len(picture.boxes) for picture in with_labels(overlapping, labels)] == [2, 0, 0, 0, 0, 0]
+
+
 def test_an_empty_track_file_is_a_sequence_without_people(walk):
     (walk / "gt" / "gt.txt").write_text("")
     assert [len(picture.boxes) for picture in with_labels(frames_of(walk), walk / "gt" / "gt.txt")] == [0] * 6
