@@ -35,8 +35,7 @@ from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_at
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
 from downstream import DownstreamError
-from downstream.labels import is_mot, with_labels
-from downstream.pictures import as_sequence, pictures_of_pairs
+from downstream.labels import is_mot, label_pairs
 from fusion import FusedFolder, FusionError, load
 from fusion.method import resolve_device
 
@@ -305,15 +304,7 @@ def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) ->
     data = pair_folders(infrared, visible, name)
     if labels is None:
         return data
-    pictures = pictures_of_pairs(data, "visible")
-    pictures = as_sequence(pictures, name, numbered=True) if is_mot(labels) else pictures
-    known = {picture.name: picture for picture in with_labels(pictures, labels)}
-    pairs = (
-        replace(pair, boxes=own.boxes, sequence=own.sequence, frame=own.frame)
-        for pair in data
-        for own in (known[pair.name],)
-    )
-    return replace(data, pairs=tuple(pairs))
+    return label_pairs(data, labels, name if is_mot(labels) else None)
 
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:

@@ -34,6 +34,9 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """A hash that changes when the picture's content does."""
 
+    def __hash__(self) -> int:
+        """Sources are values, and may be keys."""
+
 
 def _content_hash(path: Path) -> str:
     try:

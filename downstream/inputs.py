@@ -12,7 +12,7 @@ from pathlib import Path
 import datasets
 from datasets.pairs import PairDataset, pair_folders
 from downstream.errors import DownstreamError
-from downstream.labels import is_mot, with_labels
+from downstream.labels import is_mot, label_pairs, with_labels
 from downstream.pictures import (
     VIDEOS,
     Picture,
@@ -118,14 +118,11 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
         pictures = pictures_of_video(path)
     else:
         pictures = pictures_of_folder(path)
-        pictures = as_sequence(pictures, path.resolve().name, _numbered(options)) if ordered else pictures
+        numbered = options.labels is not None and is_mot(options.labels)
+        pictures = as_sequence(pictures, path.resolve().name, numbered) if ordered else pictures
     if options.labels is not None:
         pictures = with_labels(pictures, options.labels, options.names)
     return Series(path.stem or path.resolve().stem, "images", pictures)
-
-
-def _numbered(options: argparse.Namespace) -> bool:
-    return options.labels is not None and is_mot(options.labels)
 
 
 def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
@@ -149,18 +146,8 @@ def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
         raise DownstreamError("--split goes with --dataset")
     if options.infrared is None or options.visible is None:
         raise DownstreamError("--infrared DIR and --visible DIR go together")
-    data = pair_folders(options.infrared, options.visible)
-    pictures = pictures_of_pairs(data, "visible")
-    pictures = as_sequence(pictures, options.visible.resolve().name, _numbered(options)) if ordered else pictures
-    pictures = with_labels(pictures, options.labels, options.names) if options.labels else pictures
-    by_name = {picture.name: picture for picture in pictures}
-    known = (
-        replace(
-            pair, boxes=by_name[pair.name].boxes, sequence=by_name[pair.name].sequence, frame=by_name[pair.name].frame
-        )
-        for pair in data
-    )
-    return replace(data, pairs=tuple(known))
+    sequence = options.visible.resolve().name if ordered else None
+    return label_pairs(pair_folders(options.infrared, options.visible), options.labels, sequence, options.names)
 
 
 def _chosen(pictures: list[Picture], options: argparse.Namespace) -> list[Picture]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from datasets.boxes import Boxes, BoxesError, read_coco, read_mot, read_voc, read_yolo
 from datasets.images import ImageError
-from datasets.pairs import PairError
+from datasets.pairs import PairDataset, PairError
 from downstream.errors import DownstreamError
-from downstream.pictures import Picture
+from downstream.pictures import Picture, as_sequence, pictures_of_pairs
 
 
 def is_mot(path: Path) -> bool:
@@ -48,6 +48,34 @@ def with_labels(pictures: Sequence[Picture], path: Path, classes: Sequence[str] 
     if pictures and all(picture.boxes is None for picture in labelled):
         raise DownstreamError(f"{path}: has labels of none of the {len(pictures)} pictures, such as {pictures[0].name}")
     return labelled
+
+
+def label_pairs(
+    pairs: PairDataset, path: Path | None, sequence: str | None, classes: Sequence[str] = ("person",)
+) -> PairDataset:
+    """Pairs with the boxes that `path` holds for their visible pictures, and as frames of a sequence.
+
+    Args:
+        pairs: of two folders.
+        path: see `with_labels`; None: no labels.
+        sequence: name of the one that they are; None: they are single pictures.
+        classes: see `with_labels`.
+
+    Raises:
+        DownstreamError, BoxesError: see `with_labels` and `as_sequence`.
+    """
+    pictures = pictures_of_pairs(pairs, "visible")
+    if sequence is not None:
+        pictures = as_sequence(pictures, sequence, numbered=path is not None and is_mot(path))
+    if path is not None:
+        pictures = with_labels(pictures, path, classes)
+    found = {picture.name: picture for picture in pictures}
+    known = (
+        replace(pair, boxes=own.boxes, sequence=own.sequence, frame=own.frame)
+        for pair in pairs
+        for own in (found[pair.name],)
+    )
+    return replace(pairs, pairs=tuple(known))
 
 
 def _from_folder(picture: Picture, folder: Path, classes: Sequence[str]) -> Boxes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from torch import Tensor
@@ -81,9 +82,10 @@ class _FusedElsewhere:
     folder: FusedFolder
 
     def read(self) -> Tensor:
-        image, source = self._file().read(), self.pair.infrared.read()
-        if image.shape[-2:] != source.shape[-2:]:
-            sizes = " and ".join(f"{shown.shape[-1]}x{shown.shape[-2]}" for shown in (image, source))
+        image = self._file().read()
+        size, expected = (image.shape[-1], image.shape[-2]), _size(self.pair.infrared)
+        if size != expected:
+            sizes = " and ".join(f"{width}x{height}" for width, height in (size, expected))
             raise PairError(f"sizes differ: {sizes} (fused, sources); labels are pixels of the sources")
         return image
 
@@ -92,6 +94,13 @@ class _FusedElsewhere:
 
     def _file(self) -> ImageFile:
         return ImageFile(self.folder.find(self.pair.name))
+
+
+@lru_cache(maxsize=4096)
+def _size(source: Source) -> tuple[int, int]:
+    """(width, height) of a source, which all methods' results are to have."""
+    image = source.read()
+    return image.shape[-1], image.shape[-2]
 
 
 def pictures_of_results(pairs: Iterable[Pair], folder: FusedFolder) -> list[Picture]:
