@@ -13,7 +13,6 @@ from typing import Any
 from joblib import cpu_count
 from tabulate import tabulate
 
-import datasets
 from benchmark.comparison import comparison_text, comparisons, couples
 from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
@@ -33,6 +32,7 @@ from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
+from datasets.options import chosen_pairs
 from datasets.pairs import PairError
 from downstream.detector import DEFAULT_WEIGHTS, SHIPPED
 from fusion import FusionError, load
@@ -164,7 +164,7 @@ def _transfer(options: argparse.Namespace) -> int:
 
 
 def _stages(options: argparse.Namespace) -> int:
-    pairs = datasets.load(options.dataset, root=options.root)
+    pairs = chosen_pairs(options)
     pairs = pairs if options.all_pairs else training_split(pairs)[1]
     print(stages_text(measure_stages(pairs[: options.limit], reference_plan(options), options.jobs)))
     return 0

@@ -28,10 +28,10 @@ from benchmark.metrics import get
 from benchmark.provenance import made_by
 from benchmark.store import Row, Store, file_name
 from benchmark.tasks import read_boards, write_boards
-from benchmark.work import DISK_ERRORS, MethodTask, PairTask, do_pair
+from benchmark.work import MethodTask, PairTask, do_pair
 from datasets.boxes import BoxesError
 from datasets.catalog import is_rendered
-from datasets.files import code_fingerprint, sha256_bytes, sha256_file, write_atomic
+from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file, write_atomic
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, pair_folders
 from downstream import DownstreamError
@@ -129,7 +129,7 @@ def run(config: RunConfig) -> Summary:
             f"{error}; mend that and give the same command again: everything finished so far is kept"
         ) from error
     except OSError as error:
-        remedy = "make room or choose another --out, and" if error.errno in DISK_ERRORS else "mend that and"
+        remedy = "make room or choose another --out, and" if is_disk_error(error) else "mend that and"
         raise RunError(
             f"{error.filename or config.out}: {error.strerror}; {remedy} give the same command again: everything "
             "finished so far is kept"

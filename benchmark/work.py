@@ -6,7 +6,6 @@ pair or a method becomes a row with its reason; only a full disk stops the run.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,10 @@ from torch import Tensor
 
 from benchmark.metrics import Picture, get
 from benchmark.store import Row, finite_or_none
-from datasets.files import sha256_bytes, sha256_file, write_atomic
+from datasets.files import is_disk_error, reason, sha256_bytes, sha256_file, write_atomic
 from datasets.images import encode_png, luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair, PairImages
 from fusion import FusedFolder, FusionMethod, load
-
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""Errors that are no property of a pair or method: every later write would fail as well."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class Fused(NamedTuple):
 
 
 def do_pair(task: PairTask) -> list[Row]:
-    """Everything `task` asks for, as rows; raises `OSError` when the disk can't be written (see `DISK_ERRORS`)."""
+    """Everything `task` asks for, as rows; raises `OSError` when the disk can't be written (see `is_disk_error`)."""
     cv2.setNumThreads(task.threads)
     try:
         images = task.pair.read()
@@ -96,7 +92,7 @@ def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: 
             fused = _fused_image(task, method, images)
         picture = Picture(luminance(fused.image)[None].to(task.device))
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        if is_disk_error(error):
             raise
         return _failed(task, method, error)
     # One thread, so that sums are formed in the same order however many processes share the machine.
@@ -132,7 +128,7 @@ def _measured(
         with torch.inference_mode():
             measured = get(key)(*pictures)
     except Exception as error:
-        return _row(task, method, fused, key, code, None, "failed", _reason(error))
+        return _row(task, method, fused, key, code, None, "failed", reason(error))
     value, flag = finite_or_none(measured.values.item()), measured.flags[0]
     if value is None:
         return _row(task, method, fused, key, code, None, "failed", flag or "the metric gave NaN")
@@ -142,12 +138,7 @@ def _measured(
 def _failed(task: PairTask, method: MethodTask, error: Exception) -> list[Row]:
     if method.folder is None:
         method.path.unlink(missing_ok=True)  # an image of the method as it was before must not pass for its result
-    return [_row(task, method, None, key, code, None, "failed", _reason(error)) for key, code in method.metrics]
-
-
-def _reason(error: Exception) -> str:
-    """This project's errors say what to do; others are told apart by their type."""
-    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
+    return [_row(task, method, None, key, code, None, "failed", reason(error)) for key, code in method.metrics]
 
 
 def _row(

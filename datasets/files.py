@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import inspect
 import os
@@ -54,6 +55,20 @@ def cache_root() -> Path:
     if value:
         return Path(value).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivif-bench"
+
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Errors that are no property of a picture or a method: every later write would fail as well."""
+
+
+def is_disk_error(error: Exception) -> bool:
+    """Whether `error` is one of `DISK_ERRORS`."""
+    return isinstance(error, OSError) and error.errno in DISK_ERRORS
+
+
+def reason(error: Exception) -> str:
+    """What a table says of a failure: this project's errors say what to do, others are told apart by their type."""
+    return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
 
 
 PROJECT = ("benchmark", "datasets", "downstream", "fusion")

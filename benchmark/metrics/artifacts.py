@@ -84,6 +84,7 @@ def _missing(of_infrared: Tensor, of_visible: Tensor, infrared_weight: Tensor, v
         Original("Nabf", "port(this study)", absolute=1e-9),
     ],
     rewards_noise=False,
+    min_side=2,
     transposable=False,
 )
 def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -109,6 +110,7 @@ def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     agrees="none in circulation",
     originals=[Original("Nabf_petrovic", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    min_side=2,
     transposable=False,
 )
 def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -129,6 +131,7 @@ def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Pictur
     agrees="Kumar's code",
     originals=[Original("Labf", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    min_side=2,
     transposable=False,
 )
 def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -151,6 +154,7 @@ def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     agrees="Kumar's code",
     originals=[Original("Qabf_petrovic(Nabf code)", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
+    min_side=2,
     transposable=False,
 )
 def kept_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:

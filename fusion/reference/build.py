@@ -16,16 +16,20 @@ from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import code_fingerprint, sha256_bytes, write_atomic
-from datasets.images import ImageError, encode_png, luminance
-from datasets.pairs import Pair, PairDataset, PairError
+from datasets.files import code_fingerprint, is_disk_error, reason, sha256_bytes, write_atomic
+from datasets.images import encode_png, luminance
+from datasets.pairs import Pair, PairDataset
 from fusion.contact_sheet import contact_sheet
-from fusion.method import FusionError
 from fusion.reference.enhance import Enhanced, enhance
 from fusion.reference.filter import Choice, Rule, choose
 from fusion.reference.pool import Candidate, Pool, usable
 
 RECORD = "record.json"
+"""Written last and deleted first: without it a pair has no references."""
+
+MADE, KEPT = "made", "kept"
+DONE = MADE, KEPT
+"""What becomes of a pair that has references now."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,10 @@ def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[st
         jobs: processes; 0: one a processor core.
 
     Returns:
-        What became of each pair, by name: "made", "kept", or the reason why it has no references.
+        What became of each pair, by name: one of `DONE`, or the reason why it has no references.
+
+    Raises:
+        OSError: the disk is full or can't be written.
     """
     plan.pool.fill(dataset, jobs)
     work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
@@ -107,10 +114,14 @@ def _build(plan: Plan, pair: Pair) -> str:
     try:
         key = _key(plan, pair)
         if _is_current(folder, key, plan.preview):
-            return "kept"
+            return KEPT
+        (folder / RECORD).unlink(missing_ok=True)
         made = make(plan, pair)
-    except (FusionError, ImageError, PairError) as error:
-        return str(error)
+    except Exception as error:
+        (folder / RECORD).unlink(missing_ok=True)
+        if is_disk_error(error):
+            raise
+        return reason(error)
     for old in folder.glob("*.png"):
         old.unlink()
     for number, result in enumerate(made.enhanced, start=1):
@@ -119,14 +130,24 @@ def _build(plan: Plan, pair: Pair) -> str:
         write_atomic(folder / "preview.png", encode_png(_preview(pair.name, made)))
     record = _record(key, plan, made)
     write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
-    return "made"
+    return MADE
+
+
+def rejections(plan: Plan, pairs: PairDataset) -> dict[str, dict[str, str]]:
+    """Why candidates could not be references, by method and pair, as the records say; pairs without one don't count."""
+    found: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        path = plan.out / "pairs" / pair.name / RECORD
+        if path.is_file():
+            for method, facts in json.loads(path.read_text())["candidates"].items():
+                if "rejected" in facts:
+                    found.setdefault(method, {})[pair.name] = facts["rejected"]
+    return found
 
 
 def _key(plan: Plan, pair: Pair) -> str:
-    code = f"{code_fingerprint(choose)} {code_fingerprint(enhance)}"
-    return sha256_bytes(
-        f"{plan.rule} {plan.enhancement} {code} {plan.pool.fingerprint(pair)} {pair.fingerprint()}".encode()
-    )
+    parts = plan.rule.fingerprint(pair.name), plan.enhancement, code_fingerprint(enhance)
+    return sha256_bytes(f"{parts} {plan.pool.fingerprint(pair)} {pair.fingerprint()}".encode())
 
 
 def _is_current(folder: Path, key: str, preview: bool) -> bool:

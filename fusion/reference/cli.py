@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+import sys
 from pathlib import Path
 from typing import Any
 
-import datasets
+from datasets.options import add_pair_options, chosen_pairs
 from fusion.folder import FusedFolder
-from fusion.method import resolve_device
-from fusion.reference.build import Plan, build_references
+from fusion.method import FusionError, resolve_device
+from fusion.reference.build import DONE, Plan, build_references, rejections
 from fusion.reference.enhance import KINDS
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
 from fusion.registry import default_names
+
+SHOWN = 10
+"""Failures that are told in full."""
 
 
 def add_parser(commands: Any) -> None:
@@ -27,9 +30,8 @@ def add_parser(commands: Any) -> None:
 
 def add_reference_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which pairs, and how references are made of them; see `reference_plan`."""
+    add_pair_options(parser, default="roadscene")
     add = parser.add_argument
-    add("--dataset", default="roadscene", metavar="NAME")
-    add("--root", type=Path, metavar="DIR", help="folder of the data set")
     add("--out", type=Path, default=Path("references"), metavar="DIR", help="finished work there is kept")
     add(
         "--method",
@@ -40,7 +42,8 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--candidates", action="append", default=[], metavar="NAME=DIR", help="results made elsewhere, repeatable")
     add("--k", type=int, default=Rule.count, metavar="K", help="references a pair (default %(default)s)")
-    add("--filter", default=Rule.name, metavar="RULE", help="auto, random, best, metric:KEY or list:FILE")
+    rules = "auto, random, best, metric:KEY, or list:FILE with a line 'PAIR METHOD [METHOD ...]' for every pair"
+    add("--filter", default=Rule.name, metavar="RULE", help=rules)
     add("--temperature", type=float, default=Rule.temperature, help="of the weights; inf: all alike")
     add("--diversity", type=float, default=Rule.diversity, help="what near copies of a chosen one lose")
     add("--enhance", choices=KINDS, default=Plan.enhancement)
@@ -61,12 +64,20 @@ def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
 
 def _references(options: argparse.Namespace) -> int:
     plan = reference_plan(options, options.preview)
-    results = build_references(datasets.load(options.dataset, root=options.root)[: options.limit], plan, options.jobs)
-    counts = Counter(result if result in ("made", "kept") else "failed" for result in results.values())
-    print(
-        f"{counts['made']} pairs made now, {counts['kept']} still valid from before; references in {options.out}/pairs"
-    )
-    failed = {name: result for name, result in results.items() if result not in ("made", "kept")}
-    for name, reason in list(failed.items())[:10]:
-        print(f"  failed: {name}: {reason}")
+    pairs = chosen_pairs(options)[: options.limit]
+    if not len(pairs):
+        raise FusionError("no pairs to make references of")
+    results = build_references(pairs, plan, options.jobs)
+    made, kept = (list(results.values()).count(outcome) for outcome in DONE)
+    failed = {name: outcome for name, outcome in results.items() if outcome not in DONE}
+    print(f"{made} pairs made now, {kept} still valid from before; references in {plan.out}/pairs")
+    for method, reasons in rejections(plan, pairs).items():
+        pair, reason = next(iter(reasons.items()))
+        print(f"  {method} was out of the question for {len(reasons)} of {made + kept} pairs, such as {pair}: {reason}")
+    if failed:
+        print(f"{len(failed)} pairs failed:", file=sys.stderr)
+    for name, reason in list(failed.items())[:SHOWN]:
+        print(f"  {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
+    if len(failed) > SHOWN:
+        print(f"  ... and {len(failed) - SHOWN} more", file=sys.stderr)
     return 1 if failed else 0

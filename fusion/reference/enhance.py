@@ -1,6 +1,6 @@
 """Enhancement: turn a reference into supervision, by as much as the scene calls for and the evidence bears out.
 
-All functions work on batches ``float32 [B, 1, H, W]`` in 0..1 and give the same on every device.
+Pictures are ``float32 [1, 1, H, W]`` in 0..1; filters and measures take batches too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmark.metrics import Picture, get
 from datasets.images import to_float, to_uint8
 from fusion.method import FusionError
 from fusion.reference.exposure import is_night
-from fusion.reference.filter import judge
+from fusion.reference.filter import judge, value_of
 
 KINDS = ("none", "published", "adaptive")
 """Enhancements by name."""
@@ -247,7 +247,7 @@ class Guard:
         return ""
 
     def _artifacts(self, picture: Picture) -> float:
-        return get("nabf")(*self.scene.pictures, picture).values.item()
+        return value_of("nabf", *self.scene.pictures, picture)
 
     def _noise(self, image: Tensor) -> float:
         return noise_level(self.scene, to_float(image)[None])

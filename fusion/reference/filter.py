@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from benchmark.metrics import MetricError, Picture, get
 from benchmark.metrics.correlation import pearson
-from datasets.files import sha256_bytes
+from datasets.files import code_fingerprint, sha256_bytes
 from fusion.method import FusionError
 from fusion.reference.exposure import clipping, exposedness
 
@@ -82,7 +84,8 @@ class Rule:
 
     Attributes:
         name: "auto": by consensus; "random"; "best": the first by consensus alone; "metric:KEY": by one metric;
-            "list:FILE": by a person, who wrote a line ``PAIR METHOD [METHOD ...]`` for each pair.
+            "list:FILE": by a person, who wrote a line ``PAIR METHOD [METHOD ...]`` for each pair, best first, names
+            with spaces in quotes.
         count: how many references a pair gets at most.
         temperature: of the soft-max that turns scores into weights; infinite for equal weights.
         diversity: what is taken off a candidate's score for being the same picture as one already chosen; correlation
@@ -100,15 +103,24 @@ class Rule:
         kind, _, rest = self.name.partition(":")
         if kind not in ("auto", "random", "best", "metric", "list") or bool(rest) != (kind in ("metric", "list")):
             raise FusionError(f"filter {self.name!r}: expected auto, random, best, metric:KEY or list:FILE")
-        if self.count < 1 or self.temperature <= 0:
-            raise FusionError("a filter chooses at least 1 reference, at a temperature above 0")
+        if self.count < 1 or not self.temperature > 0 or not 0 <= self.diversity < float("inf"):
+            raise FusionError(
+                "a filter chooses at least 1 reference, at a temperature above 0 and a diversity not below"
+            )
         if kind == "metric":
             try:
                 get(rest)
             except MetricError as error:
                 raise FusionError(str(error)) from error
-        if kind == "list" and not Path(rest).is_file():
-            raise FusionError(f"there is no list {rest}")
+        if kind == "list":
+            _read_list(rest)
+
+    def fingerprint(self, pair: str) -> str:
+        """A hash that changes when the rule, what it says of this pair, or the code of a metric that it asks does."""
+        kind, _, rest = self.name.partition(":")
+        listed = _read_list(rest).get(pair, ()) if kind == "list" else ()
+        codes = [code_fingerprint(get(key).function) for key in _measured(self) if key != "exposedness"]
+        return sha256_bytes(f"{self} {listed} {codes} {code_fingerprint(choose)}".encode())
 
 
 def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor]) -> Choice:
@@ -121,14 +133,15 @@ def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates:
         candidates: fused luminance ``uint8 [1, H, W]`` by method.
 
     Raises:
-        FusionError: no candidate passed the gates, or a list names none that there is.
+        FusionError: no candidate passed the gates; or the list lacks the pair, names a method that is no candidate, or
+            none that passed the gates.
     """
     judged = judge((Picture(infrared[None]), Picture(visible[None])), candidates, _own_metric(rule))
     passed = {found.method: found for found in judged if not found.rejected}
     if not passed:
         reasons = "; ".join(f"{found.method}: {found.rejected}" for found in judged)
         raise FusionError(f"{pair}: no candidate passed the filter's gates ({reasons or 'there is none'})")
-    scores = _scores(rule, pair, passed)
+    scores = _scores(rule, pair, judged)
     count = 1 if rule.name == "best" else rule.count
     diversity = rule.diversity if rule.name == "auto" else 0.0
     chosen = _spread(scores, {name: candidates[name] for name in scores}, count, diversity)
@@ -141,26 +154,50 @@ def _own_metric(rule: Rule) -> tuple[str, ...]:
     return (key,) if kind == "metric" else ()
 
 
-def _scores(rule: Rule, pair: str, passed: Mapping[str, Judged]) -> dict[str, float]:
-    """What the rule ranks and weighs candidates by, in 0..1."""
+def _measured(rule: Rule) -> tuple[str, ...]:
+    """Whatever the rule measures: for scores, gates and ranks."""
+    return (*(key for family in FAMILIES.values() for key in family), "nabf", *_own_metric(rule))
+
+
+def _scores(rule: Rule, pair: str, judged: Sequence[Judged]) -> dict[str, float]:
+    """What the rule ranks and weighs candidates by, in 0..1; of equal ones the first comes first."""
     kind, _, rest = rule.name.partition(":")
+    passed = [found for found in judged if not found.rejected]
     if kind == "random":
         seed = int(sha256_bytes(f"{rule.seed} {pair}".encode())[:16], 16)
-        order = np.random.default_rng(seed).permutation(len(passed))
-        return {name: (1.0 if place < rule.count else 0.0) for name, place in zip(passed, order.tolist(), strict=True)}
+        return {passed[place].method: 1.0 for place in np.random.default_rng(seed).permutation(len(passed)).tolist()}
     if kind == "metric":
-        return {name: found.ranks[rest] for name, found in passed.items()}
+        return {found.method: found.ranks[rest] for found in passed}
     if kind == "list":
-        named = [name for name in _listed(Path(rest), pair) if name in passed]
-        if not named:
-            raise FusionError(f"{pair}: {rest} names no candidate that there is and that passed the gates")
-        return dict.fromkeys(named, 1.0)
-    return {name: found.score or 0.0 for name, found in passed.items()}
+        return dict.fromkeys(_listed(rest, pair, {found.method: found.rejected for found in judged}), 1.0)
+    return {found.method: found.score or 0.0 for found in passed}
 
 
-def _listed(path: Path, pair: str) -> list[str]:
-    lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
-    return next((words[1:] for words in lines if words and words[0] == pair), [])
+def _listed(path: str, pair: str, rejected: Mapping[str, str]) -> list[str]:
+    """What a list names for a pair and passed the gates."""
+    named = _read_list(path).get(pair, ())
+    if not named:
+        raise FusionError(f"{pair} has no line in {path}")
+    if unknown := [name for name in named if name not in rejected]:
+        raise FusionError(f"{path} names {', '.join(unknown)} for {pair}, whose candidates are {', '.join(rejected)}")
+    passed = [name for name in named if not rejected[name]]
+    if not passed:
+        reasons = "; ".join(f"{name}: {rejected[name]}" for name in named)
+        raise FusionError(f"{pair}: whatever {path} names was rejected ({reasons})")
+    return passed
+
+
+def _read_list(path: str) -> Mapping[str, tuple[str, ...]]:
+    """Names of methods by pair."""
+    try:
+        return _parse_list(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise FusionError(f"list {path}: {error}; expected lines PAIR METHOD [METHOD ...] in UTF-8") from error
+
+
+@lru_cache(maxsize=4)
+def _parse_list(text: str) -> Mapping[str, tuple[str, ...]]:
+    return {words[0]: tuple(words[1:]) for line in text.splitlines() if (words := shlex.split(line))}
 
 
 def _spread(scores: Mapping[str, float], images: Mapping[str, Tensor], count: int, diversity: float) -> list[str]:
@@ -185,7 +222,7 @@ def judge(sources: tuple[Picture, Picture], candidates: Mapping[str, Tensor], mo
         candidates: fused luminance by method.
         more: further metrics to rank by.
     """
-    keys = dict.fromkeys([key for family in FAMILIES.values() for key in family] + list(more))
+    keys = dict.fromkeys((*(key for family in FAMILIES.values() for key in family), *more))
     reasons, pictures = {}, {}
     for name, image in candidates.items():
         reasons[name] = _unlike(sources[0], image) or _broken(sources, Picture(image[None]), image)

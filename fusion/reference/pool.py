@@ -13,9 +13,9 @@ from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import sha256_bytes, sha256_file, write_atomic
+from datasets.files import is_disk_error, reason, sha256_bytes, sha256_file, write_atomic
 from datasets.images import ImageError, encode_png, luminance, read_image, to_float, to_uint8
-from datasets.pairs import Pair, PairDataset, PairError
+from datasets.pairs import Pair, PairDataset
 from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod
 from fusion.registry import load
@@ -97,15 +97,22 @@ class Pool:
 
     def _made(self, name: str, pair: Pair) -> Tensor:
         path = self.folder / name / f"{pair.name}.{self._key(name, pair)}.png"
-        if path.is_file():
+        try:
             return read_image(path)
+        except (ImageError, OSError):
+            pass  # not there yet, or damaged
         infrared, visible = pair.read()
         sources = (to_float(image)[None].to(self.device) for image in (infrared, luminance(visible)))
         fused = to_uint8(_loaded(name, self.device).fuse(*sources))[0].cpu()
-        for old in path.parent.glob(f"{escape(pair.name)}.????????????.png"):
-            old.unlink()
+        for old in made_of(pair.name, path.parent):
+            old.unlink(missing_ok=True)
         write_atomic(path, encode_png(fused))
         return fused
+
+
+def made_of(pair: str, folder: Path) -> Iterator[Path]:
+    """A method's results for a pair in the method's folder of a pool; more than one only while the method changes."""
+    return folder.glob(f"{escape(pair)}.????????????.png")
 
 
 def _file_hash(folder: FusedFolder, pair: str) -> str:
@@ -122,8 +129,10 @@ def _read(folder: FusedFolder, pair: str) -> Tensor:
 def _attempt(name: str, make: Callable[[], Tensor]) -> Candidate:
     try:
         return Candidate(name, make())
-    except (FusionError, ImageError, PairError) as error:
-        return Candidate(name, None, str(error))
+    except Exception as error:
+        if is_disk_error(error):
+            raise
+        return Candidate(name, None, reason(error))
 
 
 def _fill(pool: Pool, pair: Pair) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from glob import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from datasets.files import sha256_bytes, sha256_file
 from datasets.images import read_image, to_float, to_uint8
 from fusion.method import FusionError
 from fusion.reference.build import RECORD
+from fusion.reference.pool import made_of
 
 Aggregation = Literal["weighted", "mean", "max"]
 """How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
@@ -35,13 +35,18 @@ class References:
     folder: Path
     count: int = 5
 
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise FusionError(f"{self.count} references a pair: training needs 1 or more")
+
     def read(self, pair: str) -> tuple[Tensor, Tensor]:
         """References ``uint8 [K, H, W]`` and weights ``float32 [K]`` of a pair, which sum to 1.
 
         Pairs with fewer references get copies of the last one with weight 0.
 
         Raises:
-            FusionError: the pair has no references, or they cannot be read.
+            FusionError: the pair has no references.
+        ImageError: one of them cannot be read.
         """
         folder = self.folder / "pairs" / pair
         weights = self._weights(folder)[: self.count]
@@ -57,12 +62,23 @@ class References:
             FusionError: the pair has no references.
         """
         best, *_ = self._recorded(self.folder / "pairs" / pair, "methods")
-        kept = sorted((self.folder / "pool" / best).glob(f"{escape(pair)}.*.png"))
+        kept = sorted(made_of(pair, self.folder / "pool" / best))
         return read_image(kept[0]) if kept else None
 
     def fingerprint(self, pairs: list[str]) -> str:
-        """A hash that changes when a reference or weight of these pairs does."""
+        """A hash that changes when a reference or weight of these pairs does.
+
+        Raises:
+            FusionError: a pair has no references, or some were made by other settings than the others.
+        """
         parts = []
+        first, *others = [self._settings(self.folder / "pairs" / pair) for pair in pairs]
+        for settings, pair in zip(others, pairs[1:], strict=True):
+            if settings != first:
+                raise FusionError(
+                    f"{self.folder}: references of {pairs[0]} were made by {first}, those of {pair} by {settings}; "
+                    f"python -m fusion references --out {self.folder}, with the options you want, makes them alike"
+                )
         for pair in pairs:
             folder = self.folder / "pairs" / pair
             weights = self._weights(folder)[: self.count]
@@ -70,12 +86,16 @@ class References:
             parts.append(f"{pair} {weights} {files}")
         return sha256_bytes("\n".join(parts).encode())
 
+    def _settings(self, folder: Path) -> str:
+        rule, steps = self._recorded(folder, "rule"), self._recorded(folder, "enhancement")
+        return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
+
     def _weights(self, folder: Path) -> list[float]:
         return [float(weight) for weight in self._recorded(folder, "weights")]
 
-    def _recorded(self, folder: Path, key: str) -> list:
+    def _recorded(self, folder: Path, key: str) -> Any:
         try:
-            return list(json.loads((folder / RECORD).read_text())[key])
+            return json.loads((folder / RECORD).read_text())[key]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import datasets
+from datasets.options import add_pair_options, chosen_pairs
 from fusion.method import FusionError, resolve_device
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import References
@@ -30,8 +30,7 @@ def add_parser(commands: Any) -> None:
     add("--aggregation", choices=("weighted", "mean", "max"), default="weighted", help="of several references")
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
-    add("--dataset", default="roadscene", metavar="NAME")
-    add("--root", type=Path, metavar="DIR", help="folder of the data set")
+    add_pair_options(parser, default="roadscene")
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
@@ -50,8 +49,7 @@ def add_ablate_parser(commands: Any) -> None:
     parser = commands.add_parser("ablate", help="what references, filter, enhancement and aggregation are worth")
     add = parser.add_argument
     add("network", nargs="?", choices=sorted(RECIPES), default="sdnet", help="trained many times (default %(default)s)")
-    add("--dataset", default="roadscene", metavar="NAME")
-    add("--root", type=Path, metavar="DIR", help="folder of the data set")
+    add_pair_options(parser, default="roadscene")
     add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
     add("--pool", type=Path, metavar="DIR", help="candidates' results, as in references/pool (default: OUT/pool)")
     add("--pairs", type=int, metavar="N", help="train on, and measure, only what is among the first N pairs")
@@ -71,7 +69,7 @@ def _ablate(options: argparse.Namespace) -> int:
     pool = Pool(options.pool or options.out / "pool", tuple(options.methods or default_names()))
     keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "limit", "bfloat16")
     study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
-    pairs = datasets.load(options.dataset, root=options.root)[: options.pairs]
+    pairs = chosen_pairs(options)[: options.pairs]
     found = ablate(pairs, study, options.jobs)
     print(ablation_text(study, found))
     return 0
@@ -104,7 +102,7 @@ def _train(options: argparse.Namespace) -> int:
         initial=None if options.init == "scratch" else find_weights(options.network, options.init),
         references=References(options.references, options.k) if options.references else None,
     )
-    manifest = train(recipe, datasets.load(options.dataset, root=options.root), settings, options.budget)
+    manifest = train(recipe, chosen_pairs(options), settings, options.budget)
     if manifest:
         record = manifest.recipe
         shares = (

@@ -8,10 +8,11 @@ import torch
 
 from datasets.images import read_image, write_png
 from datasets.pairs import PairDataset, pair_folders
+from fusion.classical.pixelwise import Average
 from fusion.cli import main
 from fusion.folder import FusedFolder
 from fusion.method import FusionError
-from fusion.reference.build import Plan, build_references
+from fusion.reference.build import Plan, build_references, rejections
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import References, aggregated
@@ -55,6 +56,66 @@ def test_a_changed_picture_makes_its_pair_anew(data: PairDataset, tmp_path: Path
     write_png(tmp_path / "visible" / "two [b].png", scene(50))
     assert build_references(data, plan(tmp_path), jobs=1) == {"one": "kept", "two [b]": "made"}
     assert len(list((tmp_path / "refs" / "pool").rglob("*.png"))) == len(METHODS) * 2
+
+
+def test_a_changed_line_of_a_list_makes_its_pair_anew(data: PairDataset, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("one gff dwt\n'two [b]' average\n")
+    assert set(build_references(data, plan(tmp_path, rule=Rule(f"list:{mine}")), jobs=1).values()) == {"made"}
+    mine.write_text("one gff dwt\n'two [b]' laplacian\n")
+    again = build_references(data, plan(tmp_path, rule=Rule(f"list:{mine}")), jobs=1)
+    assert again == {"one": "kept", "two [b]": "made"}
+
+
+def test_a_pair_that_fails_keeps_no_references_of_other_settings(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    mine = tmp_path / "mine.txt"
+    mine.write_text("one gff dwt")
+    outcomes = build_references(data, plan(tmp_path, rule=Rule(f"list:{mine}")), jobs=1)
+    assert outcomes["one"] == "made" and "no line" in outcomes["two [b]"]
+    with pytest.raises(FusionError, match="no references"):
+        References(tmp_path / "refs").read("two [b]")
+
+
+def test_training_refuses_references_of_different_settings(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    build_references(data[:1], plan(tmp_path, enhancement="published"), jobs=1)
+    with pytest.raises(FusionError, match=r"enhancement published, those of two .* enhancement none"):
+        References(tmp_path / "refs").fingerprint(["one", "two [b]"])
+
+
+def test_a_stop_before_the_record_leaves_no_references(data: PairDataset, tmp_path: Path, monkeypatch) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("fusion.reference.build._record", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build_references(data, plan(tmp_path, enhancement="published"), jobs=1)
+    with pytest.raises(FusionError, match="no references"):
+        References(tmp_path / "refs").read("one")
+    assert build_references(data, plan(tmp_path), jobs=1) == {"one": "made", "two [b]": "kept"}
+
+
+def test_damaged_results_in_the_pool_are_made_again(data: PairDataset, tmp_path: Path) -> None:
+    build_references(data, plan(tmp_path), jobs=1)
+    (damaged,) = (tmp_path / "refs" / "pool" / "gff").glob("one.*.png")
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    build_references(data, plan(tmp_path, rule=Rule(count=4)), jobs=1)
+    assert damaged.read_bytes() == whole
+    assert "gff" not in rejections(plan(tmp_path), data)
+
+
+def test_any_failure_of_a_method_costs_that_candidate_alone(data: PairDataset, tmp_path: Path, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(Average, "fuse_planes", fails)
+    assert set(build_references(data, plan(tmp_path), jobs=1).values()) == {"made"}
+    assert rejections(plan(tmp_path), data)["average"] == dict.fromkeys(("one", "two [b]"), "RuntimeError: not today")
 
 
 def test_records_say_what_was_chosen_and_why(data: PairDataset, tmp_path: Path) -> None:
@@ -108,6 +169,8 @@ def test_training_reads_them_with_weights_that_sum_to_one(data: PairDataset, tmp
     assert weights[3:].tolist() == [0, 0] and torch.equal(images[4], images[2])
     with pytest.raises(FusionError, match="python -m fusion references"):
         References(tmp_path / "refs").read("three")
+    with pytest.raises(FusionError, match="1 or more"):
+        References(tmp_path / "refs", 0)
 
 
 def test_fingerprint_of_references_follows_their_content(data: PairDataset, tmp_path: Path) -> None:
@@ -140,3 +203,19 @@ def test_command(data: PairDataset, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "2 pairs made now" in capsys.readouterr().out
     assert main([*arguments, "--method", "nope"]) == 2
     assert "no method 'nope'" in capsys.readouterr().err
+
+
+def test_command_on_own_pairs_tells_what_is_missing(
+    data: PairDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_png(tmp_path / "mine" / "one_MINE.png", scene(0))
+    own = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible")]
+    few = ["--method", "average", "--method", "gff", "--enhance", "none", "--out", str(tmp_path / "r"), "--jobs", "1"]
+    assert main(["references", *own, *few, "--candidates", f"mine={tmp_path / 'mine'}"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 pairs made now" in printed and "mine was out of the question for 2 of 2 pairs" in printed
+    assert main(["references", *own, *few, "--limit", "0"]) == 2
+    assert "no pairs" in capsys.readouterr().err
+    (tmp_path / "list.txt").write_text("one gff")
+    assert main(["references", *own, *few, "--filter", f"list:{tmp_path / 'list.txt'}"]) == 1
+    assert "1 pairs failed" in capsys.readouterr().err

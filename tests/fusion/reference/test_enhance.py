@@ -133,10 +133,26 @@ def test_published_drives_the_geometric_mean_to_256_over_e() -> None:
     assert float(geometric) == pytest.approx(256 / math.e, rel=0.02)
 
 
-def test_published_adds_edges() -> None:
-    soft = box_mean(stripes(0.2), 0)
-    enhanced = published(soft)
-    assert float(enhanced.std()) > float(soft.std())
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.9), (0.0, 0.25)])
+def test_published_by_hand(low: float, high: float) -> None:
+    """On a textured picture and on one so dark that its exponent grows; windows and blur pixel by pixel."""
+    generator = torch.Generator().manual_seed(3)
+    x = 255 * (low + (high - low) * torch.rand(12, 14, generator=generator, dtype=torch.float64))
+    around = torch.nn.functional.pad(x[None, None], (1, 1, 1, 1), "reflect")[0, 0]
+    taps = torch.tensor([[math.exp(-(i * i + j * j) / 4.5) for j in (-1, 0, 1)] for i in (-1, 0, 1)]).double()
+    smooth = torch.tensor(
+        [[(around[i : i + 3, j : j + 3] * taps).sum() / taps.sum() for j in range(14)] for i in range(12)]
+    )
+    fine = x - smooth
+    assert 10 * float(x.std() / x.mean()) > 1  # contrast is adapted up, so that every edge counts
+    around = torch.nn.functional.pad(fine.abs()[None, None], (1, 1, 1, 1), "reflect")[0, 0]
+    edges = torch.tensor([[around[i : i + 3, j : j + 3].var() for j in range(14)] for i in range(12)])
+    edges = (edges - edges.min()) / (edges.max() - edges.min())
+    unit = (255 * (x - x.min()) / (x.max() - x.min() + 0.1) + 0.5) / 256
+    exponent = -1 / unit.log().mean() + (0.2 if x.mean() < 51 else 0)
+    expected = ((256 * unit**exponent - 0.5 + 5 * edges * fine) / 255).clamp(0, 1)
+    assert (5 * edges * fine).abs().max() > 50
+    assert torch.allclose(published((x / 255)[None, None].float())[0, 0].double(), expected, atol=1e-5)
 
 
 def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
@@ -163,6 +179,18 @@ def test_guards_name_what_an_enhancement_spoiled() -> None:
     half = torch.where(torch.arange(64) < 32, stripes(0.2), constant(0.5))
     rough = torch.where(torch.arange(64) < 32, half, half + 0.006 * random)
     assert "noise" in Guard(Scene(infrared, levels(half)), levels(half))(levels(rough))
+
+
+def test_no_strength_is_chosen_that_a_guard_refuses(monkeypatch) -> None:
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.nn.functional.interpolate(torch.rand(1, 1, 8, 8, generator=generator), (64, 64), mode="bicubic")
+    visible = levels((coarse * 0.6 + 0.2 + stripes(0.05, 0.0)).clamp(0, 1))
+    faded = (visible // 5 + 20).to(torch.uint8)
+    (free,) = enhance("adaptive", levels(constant(0.2)), visible, [faded])
+    assert any(free.record["chosen"].values())
+    monkeypatch.setattr(Guard, "__call__", lambda self, image: "" if torch.equal(image, faded) else "no change allowed")
+    (held,) = enhance("adaptive", levels(constant(0.2)), visible, [faded])
+    assert torch.equal(held.image, faded) and not any(held.record["chosen"].values())
 
 
 def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:

@@ -1,0 +1,39 @@
+"""Command-line options that say which pairs a command works on: a published data set, or folders of the user's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from datasets import load
+from datasets.images import parse_range
+from datasets.pairs import PairDataset, PairError, pair_folders
+
+
+def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the options that `chosen_pairs` reads; `default` is the data set of a command without any of them."""
+    add = parser.add_argument
+    add("--dataset", metavar="NAME", help=f"published one (default {default})")
+    add("--root", type=Path, metavar="DIR", help="folder of the data set")
+    add("--infrared", type=Path, metavar="DIR", help="your own pairs: folder of infrared images ...")
+    add("--visible", type=Path, metavar="DIR", help="... and of visible ones with the same file names")
+    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    parser.set_defaults(default_dataset=default)
+
+
+def chosen_pairs(options: argparse.Namespace) -> PairDataset:
+    """The pairs that the options of `add_pair_options` name.
+
+    Raises:
+        PairError: unknown data set, nothing found, or options that do not go together.
+    """
+    own = options.infrared, options.visible
+    if any(own):
+        if not all(own):
+            raise PairError("--infrared and --visible go together: give both folders or neither")
+        if options.dataset or options.root:
+            raise PairError("either --infrared and --visible or --dataset: a command takes one kind")
+        data = pair_folders(*own)
+    else:
+        data = load(options.dataset or options.default_dataset, root=options.root)
+    return data.with_range(options.value_range)
