@@ -67,9 +67,10 @@ def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 def comparisons(run: Path, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
     """Methods against baselines on every data set of a run, see `couples`."""
+    wanted = {name: set(facts["pairs"]) for name, facts in read_description(run)[1]["datasets"].items()}
     values: dict[tuple[str, str, str], dict[str, float]] = {}
     for row in Store(run).rows():
-        if row.value is not None:
+        if row.value is not None and row.pair in wanted.get(row.dataset, ()):
             values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
     return [(board, _on_one(board, values, pairs)) for board in leaderboards(run)]
 

@@ -12,7 +12,7 @@ import yaml
 from benchmark.metrics import MetricError, expand
 from downstream.pictures import CONTROLS
 from fusion import FusedFolder, FusionError
-from fusion.registry import default_names, names
+from fusion.registry import called, default_names, names, with_absolute_file
 
 ALL = "all"
 """What stands for every bundled method, the slow ones too."""
@@ -96,9 +96,9 @@ class RunConfig:
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
         named = [every for name in self.methods for every in (names() if name == ALL else [name])]
-        methods = tuple(name for name in dict.fromkeys(named) if not name.startswith(FOLDER))
+        methods = tuple(with_absolute_file(name) for name in dict.fromkeys(named) if not name.startswith(FOLDER))
         methods = methods or (() if folders else tuple(default_names()))
-        entries = [*methods, *(folder.name for folder in folders)]
+        entries = [*map(called, methods), *(folder.name for folder in folders)]
         twice = sorted({name for name in entries if entries.count(name) > 1})
         if twice:
             raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")

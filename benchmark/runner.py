@@ -38,6 +38,7 @@ from downstream import DownstreamError
 from downstream.labels import is_mot, label_pairs
 from fusion import FusedFolder, FusionError, load
 from fusion.method import resolve_device
+from fusion.registry import called
 
 
 class RunError(RuntimeError):
@@ -78,9 +79,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A method taking part: its name, the folder its results come from if it is one, and the hash of what it is."""
+    """A method taking part.
+
+    Attributes:
+        name: what tables call it.
+        origin: what `fusion.load` makes it from.
+        folder: where its results come from, instead.
+        fingerprint: hash of what it is.
+    """
 
     name: str
+    origin: str
     folder: FusedFolder | None
     fingerprint: str
 
@@ -252,7 +261,7 @@ def _method_task(
     valid = [row for row in known if row.fuse_key == fuse_key and row.fused_sha256 == content and content]
     finished = {row.metric for row in valid if row.status != "failed" and row.metric_key == codes.get(row.metric)}
     missing = tuple((key, code) for key, code in codes.items() if key not in finished)
-    return MethodTask(entrant.name, entrant.folder, path, bool(valid), fuse_key, missing)
+    return MethodTask(entrant.name, entrant.origin, entrant.folder, path, bool(valid), fuse_key, missing)
 
 
 def _content(path: Path) -> str:
@@ -273,14 +282,14 @@ def _existing(folder: FusedFolder, pair: str) -> Path:
 def _bundled(name: str) -> Entrant:
     try:
         method = load(name)
-        return Entrant(name, None, method.fingerprint())
+        return Entrant(called(name), name, None, method.fingerprint())
     except FusionError as error:
         raise ConfigError(str(error)) from error
 
 
 def _from_folder(text: str) -> Entrant:
     folder = FusedFolder.parse(text)
-    return Entrant(folder.name, folder, "")
+    return Entrant(folder.name, "", folder, "")
 
 
 def load_datasets(config: RunConfig) -> list[PairDataset]:

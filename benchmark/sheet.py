@@ -19,6 +19,7 @@ from fusion.contact_sheet import contact_sheet
 from fusion.reference.supervision import References, weighted_mean
 
 DEFAULT_ROWS = 4
+TAUGHT = "reference", "enhanced", "mean of all"
 
 
 def run_sheet(
@@ -42,7 +43,7 @@ def run_sheet(
         ``uint8 [3, H, W]``; a method's cell stays empty where it has no image.
 
     Raises:
-        ConfigError: unknown pair or method, or no run directory.
+        ConfigError: unknown pair or method, no run directory, or references of none of the pairs.
     """
     config, description = read_description(run)
     chosen = list(methods or description["methods"])
@@ -51,18 +52,19 @@ def run_sheet(
         raise ConfigError(f"{run} has no method {', '.join(unknown)}; it has {', '.join(description['methods'])}")
     folders = {folder.name: folder for folder in map(FusedFolder.parse, config.fused)}
     data = _with_pairs(load_datasets(config), pairs)
+    taught = None if references is None else _references(references, data)
     rows = []
     for pair in data:
         cells = _sources(pair)
-        if references is not None:
-            cells += _references(references, pair.name, cells[0])
+        if taught is not None:
+            cells += taught.get(pair.name) or [torch.full_like(cells[0][:1], 255)] * len(TAUGHT)
         for method in chosen:
             own = run / "fused" / file_name(data.name) / file_name(method) / f"{pair.name}.png"
             image = _image(folders.get(method), own, pair.name)
             cells.append(torch.full_like(cells[0][:1], 255) if image is None else image)
         rows.append(cells)
-    taught = [] if references is None else ["reference", "enhanced", "mean of all"]
-    return contact_sheet(rows, ["infrared", "visible", *taught, *chosen], [pair.name for pair in data], width)
+    titles = ["infrared", "visible", *(TAUGHT if taught else ()), *chosen]
+    return contact_sheet(rows, titles, [pair.name for pair in data], width)
 
 
 def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str] | None) -> PairDataset:
@@ -83,15 +85,20 @@ def _sources(pair: Pair) -> list[Tensor]:
         return [torch.full((1, 3, 4), 255, dtype=torch.uint8)] * 2
 
 
-def _references(folder: Path, pair: str, like: Tensor) -> list[Tensor]:
-    """The best reference before and after enhancement, and the weighted mean of all; white where there is none."""
-    empty = torch.full_like(like[:1], 255)
-    try:
-        images, weights = References(folder).read(pair)
-    except (FusionError, ImageError):
-        return [empty] * 3
-    before = References(folder).candidate(pair)
-    return [empty if before is None else before, images[:1], weighted_mean(images[:, None], weights.tolist())]
+def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
+    """By pair: the best reference before and after enhancement, and the weighted mean of all; see `TAUGHT`."""
+    found, failures = {}, []
+    for pair in data:
+        try:
+            references = References(folder)
+            images, weights = references.read(pair.name)
+            mean = weighted_mean(images[:, None], weights.tolist())
+            found[pair.name] = [references.candidate(pair.name), images[:1], mean]
+        except (FusionError, ImageError) as error:
+            failures.append(str(error))
+    if not found:
+        raise ConfigError(f"references of none of these pairs: {failures[0]}")
+    return found
 
 
 def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:

@@ -32,6 +32,7 @@ class MethodTask:
 
     Attributes:
         name: what tables call the method.
+        origin: what `fusion.load` makes it from.
         folder: where its results lie, for methods that are folders.
         path: where the fused image is, or is to be written.
         ready: whether `path` already holds this method's image of this pair.
@@ -40,6 +41,7 @@ class MethodTask:
     """
 
     name: str
+    origin: str
     folder: FusedFolder | None
     path: Path
     ready: bool
@@ -107,7 +109,7 @@ def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fuse
     if method.ready:
         return Fused(read_image(method.path), sha256_file(method.path), None)
     infrared, visible = (to_float(image)[None].to(task.device) for image in images)
-    loaded = _method(method.name, task.device)
+    loaded = _method(method.origin, task.device)
     start = time.perf_counter()
     fused = to_uint8(loaded.fuse(infrared, visible))[0].cpu()
     seconds = time.perf_counter() - start

@@ -24,6 +24,7 @@ from downstream.pictures import (
 )
 from fusion import FusedFolder
 from fusion.method import resolve_device
+from fusion.registry import called
 
 DEFAULT_METHODS = ("infrared", "visible", "average")
 """What is looked at if nothing is named: both cameras as controls, and the simplest fusion."""
@@ -131,7 +132,7 @@ def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     device = resolve_device(options.device)
     for method in options.methods or ([] if options.fused else DEFAULT_METHODS):
-        yield Series(pairs.name, method, pictures_of_pairs(pairs, method, device))
+        yield Series(pairs.name, called(method), pictures_of_pairs(pairs, method, device))
     for folder in map(FusedFolder.parse, options.fused):
         yield Series(pairs.name, folder.name, pictures_of_results(pairs, folder))
 

@@ -1,7 +1,8 @@
 """Registry: method classes by name, and how a name on the command line becomes a method.
 
 A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
-(retrained on references), ``sdnet+published`` (its authors' weights).
+(retrained on references), ``sdnet+published`` (its authors' weights); or by a file, after what tables are to call it:
+``sdnet+mine=FILE``.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     The class must be callable without arguments and derive from `FusionMethod`; the current folder is searched too.
 
     Args:
-        name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights.
+        name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights, with
+            ``=FILE`` or ``+WORD=FILE`` those of the file.
         weights: of a network: "original", "rts", "published", a safetensors file, or its authors' checkpoint
             (converted, see `fusion.weights.convert`). None is what the name says.
 
@@ -70,20 +72,38 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         FusionError: unknown name, module or class; a class that is no `FusionMethod`; weights that don't exist, don't
             fit, or are given to a method that has none.
     """
+    own, equals, file = name.partition("=")
+    if equals:
+        if weights is not None or not file:
+            raise FusionError(f"{name!r}: expected NAME=FILE, and weights named once")
+        method = load(own.partition("+")[0], file)
+        method.name = own
+        return method
     if ":" in name:
-        own = _load_class(name)
-        return _instance(own) if weights is None else _with_weights(own, weights)
+        cls = _load_class(name)
+        return _instance(cls) if weights is None else _with_weights(cls, weights)
     key, plus, variant = name.partition("+")
-    cls = _bundled().get(key)
-    if cls is None:
+    bundled = _bundled().get(key)
+    if bundled is None:
         raise FusionError(f"no method {name!r}; there are {', '.join(names())}, or your own as package.module:Class")
     if plus and (weights is not None or variant not in VARIANTS):
         known = ", ".join(f"{key}+{known}" for known in VARIANTS)
         raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
-    return _with_weights(cls, weights or variant) if weights or variant else cls()
+    return _with_weights(bundled, weights or variant) if weights or variant else bundled()
 
 
-VARIANTS = {"rts": "RtS", "published": "published"}
+def called(name: str) -> str:
+    """What tables and folders call the method that `load` makes of a name."""
+    return name.partition("=")[0]
+
+
+def with_absolute_file(name: str) -> str:
+    """A name for `load` that means the same in every folder."""
+    own, equals, file = name.partition("=")
+    return f"{own}={Path(file).expanduser().absolute()}" if equals else name
+
+
+VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, published"}
 """What may follow a network's name after a plus sign, and how titles show it."""
 
 
@@ -113,7 +133,8 @@ def _with_weights(cls: type[FusionMethod], weights: str | Path) -> FusionMethod:
     if weights in VARIANTS:
         method, suffix = network(weights), str(weights)
     else:
-        method, suffix = network(as_safetensors(cls.name, Path(weights))), Path(weights).stem
+        method = network(as_safetensors(cls.name, Path(weights).expanduser()))
+        suffix = Path(weights).stem.removeprefix(f"{cls.name}+")
     method.name = f"{cls.name}+{suffix}"
     method.title = f"{cls.title} ({VARIANTS.get(suffix, suffix)})"
     return method

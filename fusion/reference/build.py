@@ -167,15 +167,23 @@ def _record(key: str, plan: Plan, made: Made) -> dict[str, Any]:
     }
     for facts in judged.values():
         del facts["method"]
+    files = {found.method: _within(plan.out, found.file) for found in made.candidates if found.file}
     missing = {found.method: {"rejected": found.reason} for found in made.candidates if found.luminance is None}
     return {
         "methods": choice.methods,
         "weights": choice.weights,
+        "files": [files[method] for method in choice.methods],
         "enhancement": [result.record for result in made.enhanced],
         "rule": asdict(plan.rule),
         "candidates": {**judged, **missing},
         "key": key,
     }
+
+
+def _within(out: Path, file: Path) -> str:
+    """A path that stays right when the folder `out`, which holds it, is moved; others are absolute."""
+    file, out = file.resolve(), out.resolve()
+    return str(file.relative_to(out) if file.is_relative_to(out) else file)
 
 
 def _preview(name: str, made: Made) -> Tensor:

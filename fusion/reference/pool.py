@@ -18,7 +18,7 @@ from datasets.images import ImageError, encode_png, luminance, read_image, to_fl
 from datasets.pairs import Pair, PairDataset
 from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod
-from fusion.registry import load
+from fusion.registry import called, load
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Candidate:
     Attributes:
         method: its name.
         luminance: ``uint8 [1, H, W]``; None where there is no usable result.
+        file: where it was read from or written to.
         reason: why there is none.
     """
 
     method: str
     luminance: Tensor | None
+    file: Path | None = None
     reason: str = ""
 
 
@@ -43,7 +45,7 @@ class Pool:
     Attributes:
         folder: where bundled methods' results are kept, as ``METHOD/PAIR.HASH.png``; the hash is of the method's code
             and weights and of the pair's pictures, so that a changed method or picture never meets an old result.
-        methods: names of bundled methods, or ``package.module:Class``.
+        methods: what `fusion.load` makes methods from.
         folders: results made elsewhere, which are read where they are.
         device: where bundled methods fuse.
     """
@@ -63,7 +65,7 @@ class Pool:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all candidates: bundled methods, then folders."""
-        return (*self.methods, *(folder.name for folder in self.folders))
+        return (*map(called, self.methods), *(folder.name for folder in self.folders))
 
     def fill(self, dataset: PairDataset, jobs: int = 0) -> None:
         """Fuse whatever is missing, pairs in parallel; failures show when the pair is read.
@@ -82,7 +84,7 @@ class Pool:
     def candidates(self, pair: Pair) -> Iterator[Candidate]:
         """The candidates of one pair, in the order of `names`; bundled methods fuse now what is not there yet."""
         for method in self.methods:
-            yield _attempt(method, partial(self._made, method, pair))
+            yield _attempt(called(method), partial(self._made, method, pair))
         for folder in self.folders:
             yield _attempt(folder.name, partial(_read, folder, pair.name))
 
@@ -95,24 +97,19 @@ class Pool:
     def _key(self, name: str, pair: Pair) -> str:
         return sha256_bytes(f"{_loaded(name, self.device).fingerprint()} {pair.fingerprint()}".encode())[:12]
 
-    def _made(self, name: str, pair: Pair) -> Tensor:
-        path = self.folder / name / f"{pair.name}.{self._key(name, pair)}.png"
+    def _made(self, name: str, pair: Pair) -> tuple[Tensor, Path]:
+        path = self.folder / called(name) / f"{pair.name}.{self._key(name, pair)}.png"
         try:
-            return read_image(path)
+            return read_image(path), path
         except (ImageError, OSError):
             pass  # not there yet, or damaged
         infrared, visible = pair.read()
         sources = (to_float(image)[None].to(self.device) for image in (infrared, luminance(visible)))
         fused = to_uint8(_loaded(name, self.device).fuse(*sources))[0].cpu()
-        for old in made_of(pair.name, path.parent):
+        for old in path.parent.glob(f"{escape(pair.name)}.????????????.png"):
             old.unlink(missing_ok=True)
         write_atomic(path, encode_png(fused))
-        return fused
-
-
-def made_of(pair: str, folder: Path) -> Iterator[Path]:
-    """A method's results for a pair in the method's folder of a pool; more than one only while the method changes."""
-    return folder.glob(f"{escape(pair)}.????????????.png")
+        return fused, path
 
 
 def _file_hash(folder: FusedFolder, pair: str) -> str:
@@ -122,17 +119,18 @@ def _file_hash(folder: FusedFolder, pair: str) -> str:
         return "missing"
 
 
-def _read(folder: FusedFolder, pair: str) -> Tensor:
-    return luminance(read_image(folder.find(pair)))
+def _read(folder: FusedFolder, pair: str) -> tuple[Tensor, Path]:
+    path = folder.find(pair)
+    return luminance(read_image(path)), path
 
 
-def _attempt(name: str, make: Callable[[], Tensor]) -> Candidate:
+def _attempt(name: str, make: Callable[[], tuple[Tensor, Path]]) -> Candidate:
     try:
-        return Candidate(name, make())
+        return Candidate(name, *make())
     except Exception as error:
         if is_disk_error(error):
             raise
-        return Candidate(name, None, reason(error))
+        return Candidate(name, None, reason=reason(error))
 
 
 def _fill(pool: Pool, pair: Pair) -> None:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from datasets.files import sha256_bytes, sha256_file
-from datasets.images import read_image, to_float, to_uint8
+from datasets.images import luminance, read_image, to_float, to_uint8
+from datasets.pairs import Pair
 from fusion.method import FusionError
 from fusion.reference.build import RECORD
-from fusion.reference.pool import made_of
 
 Aggregation = Literal["weighted", "mean", "max"]
 """How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
@@ -29,15 +29,18 @@ class References:
 
     Attributes:
         folder: the folder.
-        count: how many references of each pair are used, best first; weights are scaled to a sum of 1.
+        count: how many references of each pair are used, best first; None: as many as were asked for when they were
+            made. Weights are scaled to a sum of 1.
     """
 
     folder: Path
-    count: int = 5
+    count: int | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
+        if self.count is not None and self.count < 1:
             raise FusionError(f"{self.count} references a pair: training needs 1 or more")
+        if not (self.folder / "pairs").is_dir():
+            raise FusionError(f"{self.folder} is no folder of references; python -m fusion references makes one")
 
     def read(self, pair: str) -> tuple[Tensor, Tensor]:
         """References ``uint8 [K, H, W]`` and weights ``float32 [K]`` of a pair, which sum to 1.
@@ -45,25 +48,42 @@ class References:
         Pairs with fewer references get copies of the last one with weight 0.
 
         Raises:
-            FusionError: the pair has no references.
-        ImageError: one of them cannot be read.
+            FusionError: the pair has no references, or they differ in size.
+            ImageError: one of them cannot be read.
         """
         folder = self.folder / "pairs" / pair
         weights = self._weights(folder)[: self.count]
         images = [read_image(folder / f"{number}.png")[0] for number in range(1, 1 + len(weights))]
-        lacking = self.count - len(images)
+        if len({image.shape for image in images}) > 1:
+            raise FusionError(f"{folder}: references differ in size, found {[list(image.shape) for image in images]}")
+        lacking = (self.count or self._recorded(folder, "rule")["count"]) - len(images)
         total = sum(weights)
         return torch.stack(images + images[-1:] * lacking), torch.tensor([w / total for w in weights] + [0.0] * lacking)
 
-    def candidate(self, pair: str) -> Tensor | None:
-        """The best reference as it was before enhancement, ``uint8 [1, H, W]``; None where the pool lacks it.
+    def candidate(self, pair: str) -> Tensor:
+        """The best reference as it was before enhancement, ``uint8 [1, H, W]``.
 
         Raises:
             FusionError: the pair has no references.
+            ImageError: what it was made from is not there any more.
         """
-        best, *_ = self._recorded(self.folder / "pairs" / pair, "methods")
-        kept = sorted(made_of(pair, self.folder / "pool" / best))
-        return read_image(kept[0]) if kept else None
+        best, *_ = self._recorded(self.folder / "pairs" / pair, "files")
+        return luminance(read_image(self.folder / best))
+
+    def used(self, pairs: Iterable[Pair]) -> float:
+        """How many references a pair has on average, of those that are used."""
+        counts = [len(self._weights(self.folder / "pairs" / pair.name)[: self.count]) for pair in pairs]
+        return sum(counts) / len(counts)
+
+    def most(self, pairs: Iterable[Pair]) -> int:
+        """The largest number of references that a pair has."""
+        return max(len(self._weights(self.folder / "pairs" / pair.name)) for pair in pairs)
+
+    def settings(self, pair: str) -> str:
+        """How the references of a pair were made, in words."""
+        folder = self.folder / "pairs" / pair
+        rule, steps = self._recorded(folder, "rule"), self._recorded(folder, "enhancement")
+        return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
 
     def fingerprint(self, pairs: list[str]) -> str:
         """A hash that changes when a reference or weight of these pairs does.
@@ -72,7 +92,7 @@ class References:
             FusionError: a pair has no references, or some were made by other settings than the others.
         """
         parts = []
-        first, *others = [self._settings(self.folder / "pairs" / pair) for pair in pairs]
+        first, *others = map(self.settings, pairs)
         for settings, pair in zip(others, pairs[1:], strict=True):
             if settings != first:
                 raise FusionError(
@@ -85,10 +105,6 @@ class References:
             files = [sha256_file(folder / f"{number}.png") for number in range(1, 1 + len(weights))]
             parts.append(f"{pair} {weights} {files}")
         return sha256_bytes("\n".join(parts).encode())
-
-    def _settings(self, folder: Path) -> str:
-        rule, steps = self._recorded(folder, "rule"), self._recorded(folder, "enhancement")
-        return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
 
     def _weights(self, folder: Path) -> list[float]:
         return [float(weight) for weight in self._recorded(folder, "weights")]

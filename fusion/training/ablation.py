@@ -20,11 +20,11 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmark.metrics import Picture, expand, get
-from datasets.files import sha256_file, write_atomic
+from datasets.files import code_fingerprint, sha256_bytes, write_atomic
 from datasets.images import luminance, to_float, to_uint8
 from datasets.pairs import Pair, PairDataset
 from fusion.method import FusionError, FusionMethod
-from fusion.reference.build import Plan, build_references
+from fusion.reference.build import DONE, Plan, build_references
 from fusion.reference.filter import UNSEEN, Rule, value_of
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import Aggregation, References
@@ -109,7 +109,20 @@ class Study:
     bfloat16: bool = False
 
 
-def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, NDArray[np.float64]]:
+@dataclass(frozen=True)
+class Outcome:
+    """What the trainings of one variant came to.
+
+    Attributes:
+        scores: mean over the held-out pairs, ``float64 [seeds, METRICS]``.
+        used: references a pair that were trained on, on average.
+    """
+
+    scores: NDArray[np.float64]
+    used: float
+
+
+def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, Outcome]:
     """Train and measure every variant; trainings in parallel.
 
     Args:
@@ -118,13 +131,17 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, N
         jobs: processes; 0: one a processor core.
 
     Returns:
-        Mean over the held-out pairs by variant, ``float64 [seeds, METRICS]``.
+        Outcomes by variant.
 
     Raises:
-        FusionError: unknown network, pairs without references, or a training that failed.
+        FusionError: unknown network, a patch that it does not take, no pair held out, pairs without references, or a
+            training that failed.
     """
     variants = list(dict.fromkeys(variant for levels in FACTORS.values() for variant in levels.values()))
-    _recipe(study, ORIGINAL)  # an unknown network is told before any work starts
+    _recipe(study, ORIGINAL)  # what cannot be trained is told before any work starts
+    seen, held_out = training_split(dataset)
+    if not (len(seen) and len(held_out)):
+        raise FusionError(f"of {len(dataset)} pairs {len(held_out)} are held out to measure; take more pairs")
     for rule, enhancement in dict.fromkeys((v.rule, v.enhancement) for v in variants if v.count):
         plan = Plan(_references(study, rule, enhancement), study.pool, Rule(rule, MOST), enhancement)
         failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
@@ -134,10 +151,13 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, N
     work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
     results = work(delayed(_score)(dataset, study, variant, seed) for variant, seed in tasks)
     found = dict(zip(tasks, tqdm(results, total=len(tasks), unit="training", desc="ablation"), strict=True))
-    return {variant: np.array([found[variant, seed] for seed in range(study.seeds)]) for variant in variants}
-
-
-DONE = ("made", "kept")
+    return {
+        variant: Outcome(
+            np.array([found[variant, seed] for seed in range(study.seeds)]),
+            references.used(seen) if (references := _references_of(study, variant)) else 0.0,
+        )
+        for variant in variants
+    }
 
 
 def _references(study: Study, rule: str, enhancement: str) -> Path:
@@ -147,19 +167,22 @@ def _references(study: Study, rule: str, enhancement: str) -> Path:
 def _recipe(study: Study, variant: Variant) -> Recipe:
     own = recipe_for(study.network)
     recipe: Recipe = supervised_recipe_for(study.network, variant.aggregation) if variant.count else own
-    recipe.patch, recipe.batch = study.patch or recipe.patch, study.batch or recipe.batch
-    recipe.learning_rate = study.learning_rate or recipe.learning_rate
-    return recipe
+    return recipe.customised(study.patch, study.batch, study.learning_rate)
+
+
+def _references_of(study: Study, variant: Variant) -> References | None:
+    if not variant.count:
+        return None
+    return References(_references(study, variant.rule, variant.enhancement), variant.count)
 
 
 def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
     """Train one network and measure it, or read what an earlier call found."""
     torch.set_num_threads(1)
     recipe = _recipe(study, variant)
-    references = None
-    if variant.count:
-        references = References(_references(study, variant.rule, variant.enhancement), variant.count)
-    out = study.out / "trainings" / variant.folder / f"seed{seed}"
+    references = _references_of(study, variant)
+    setting = f"{study.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
+    out = study.out / "trainings" / setting / variant.folder / f"seed{seed}"
     settings = Settings(
         out,
         bfloat16=study.bfloat16,
@@ -172,11 +195,12 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
     train(recipe, dataset, settings, str(study.steps))
     weights = out / f"{weights_name(recipe)}.safetensors"
     held_out = training_split(dataset)[1][: study.limit]
-    key = f"{sha256_file(weights)} {held_out.fingerprint()} {METRICS}"
+    method = load(study.network, weights)
+    codes = [code_fingerprint(get(key).function) for key in METRICS]
+    key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes}".encode())
     kept = out / "scores.json"
     if kept.is_file() and (record := json.loads(kept.read_text()))["key"] == key:
         return record["scores"]
-    method = load(study.network, weights)
     scores = np.nanmean([list(_values(method, pair)) for pair in held_out], axis=0).tolist()
     write_atomic(kept, json.dumps({"key": key, "scores": scores}).encode())
     return scores
@@ -191,16 +215,16 @@ def _values(method: FusionMethod, pair: Pair) -> Iterator[float]:
         yield value_of(key, *sources, picture)
 
 
-def ablation_text(study: Study, found: Mapping[Variant, NDArray[np.float64]]) -> str:
+def ablation_text(study: Study, found: Mapping[Variant, Outcome]) -> str:
     """A table a factor, for a terminal: means over seeds with 95 % intervals, and ranks within the factor."""
     tables = []
     for factor, levels in FACTORS.items():
-        ranks = _ranks([found[variant] for variant in levels.values()])
+        outcomes = [found[variant] for variant in levels.values()]
         rows = [
-            [level, _interval(rank, 2), *(_interval(values, 4) for values in found[variant].T)]
-            for (level, variant), rank in zip(levels.items(), ranks, strict=True)
+            [level, f"{outcome.used:.1f}", _interval(rank, 2), *(_interval(values, 4) for values in outcome.scores.T)]
+            for level, outcome, rank in zip(levels, outcomes, _ranks([o.scores for o in outcomes]), strict=True)
         ]
-        head = [factor, "mean rank", *(f"{key} {get(key).arrow}" for key in METRICS)]
+        head = [factor, "references a pair", "mean rank", *(f"{key} {get(key).arrow}" for key in METRICS)]
         tables.append(tabulate(rows, head, disable_numparse=True))
     what = f"{study.network}, {study.steps} steps, {study.seeds} seeds"
     note = f"{what}; mean over seeds ± half of a 95 % interval (Student's t); ranks over all {len(METRICS)} metrics"
@@ -208,9 +232,9 @@ def ablation_text(study: Study, found: Mapping[Variant, NDArray[np.float64]]) ->
 
 
 def _ranks(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean rank over the metrics of each level, 1 is best: ``float64 [levels, seeds]``."""
+    """Mean rank over the metrics of each level, 1 is best and NaN the worst: ``float64 [levels, seeds]``."""
     signs = np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
-    stacked = np.stack(values) * signs
+    stacked = np.nan_to_num(np.stack(values) * signs, nan=-np.inf)
     above = (stacked[None] > stacked[:, None]).sum(axis=1)
     ties = (stacked[None] == stacked[:, None]).sum(axis=1)
     return (above + (ties + 1) / 2).mean(axis=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def add_parser(commands: Any) -> None:
     supervision = "what the loss compares with: the sources as its authors do, or references"
     add("--supervision", choices=("original", "rts"), default="original", help=supervision)
     add("--references", type=Path, metavar="DIR", help="of python -m fusion references, for rts")
-    add("--k", type=int, default=5, help="references a pair that are used (default %(default)s)")
+    add("--k", type=int, metavar="K", help="how many of a pair's references are used, best first (default: all)")
     add("--aggregation", choices=("weighted", "mean", "max"), default="weighted", help="of several references")
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
@@ -87,10 +88,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
-    if options.patch and recipe.patch_is_fixed:
-        raise FusionError(f"{options.network} trains on {recipe.patch}x{recipe.patch} patches alone; leave out --patch")
-    recipe.patch, recipe.batch = options.patch or recipe.patch, options.batch or recipe.batch
-    recipe.learning_rate = options.learning_rate or recipe.learning_rate
+    recipe.customised(options.patch, options.batch, options.learning_rate)
+    pairs = chosen_pairs(options)
+    references = References(options.references, options.k) if options.references else None
+    if references and options.k and references.most(pairs) < options.k:
+        raise FusionError(f"{options.references} has at most {references.most(pairs)} references a pair")
     out = options.out or Path("training", weights_name(recipe))
     settings = Settings(
         out,
@@ -100,9 +102,9 @@ def _train(options: argparse.Namespace) -> int:
         schedule=options.schedule,
         seed=options.seed,
         initial=None if options.init == "scratch" else find_weights(options.network, options.init),
-        references=References(options.references, options.k) if options.references else None,
+        references=references,
     )
-    manifest = train(recipe, chosen_pairs(options), settings, options.budget)
+    manifest = train(recipe, pairs, settings, options.budget)
     if manifest:
         record = manifest.recipe
         shares = (
@@ -110,4 +112,6 @@ def _train(options: argparse.Namespace) -> int:
             f"{record['share_of_published_pixels']:.1%} of the pixels"
         )
         print(f"{out / weights_name(recipe)}.safetensors: {record['steps']} steps, {record['seconds']} s, {shares}")
+        if record.get("lacks"):
+            print(f"not learned yet: {record['lacks']} (--budget, --schedule)", file=sys.stderr)
     return 0

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from fusion.method import FusionError
 from fusion.networks.blocks import BatchStatisticsNorm
 from fusion.weights import read_weights
 
@@ -79,6 +80,14 @@ class Recipe(ABC):
     def __init__(self, published: bool = False) -> None:
         self.published = published
 
+    def customised(self, patch: int | None, batch: int | None, learning_rate: float | None) -> Self:
+        """This recipe with other numbers where they are given; raises `FusionError` where the patch is fixed."""
+        if patch and self.patch_is_fixed and patch != self.patch:
+            raise FusionError(f"{self.network} trains on {self.patch}x{self.patch} patches alone; leave out --patch")
+        self.patch, self.batch = patch or self.patch, batch or self.batch
+        self.learning_rate = learning_rate or self.learning_rate
+        return self
+
     @abstractmethod
     def build(self) -> nn.ModuleDict:
         """New networks with the authors' initial weights; "generator" is the one that fuses."""
@@ -107,6 +116,12 @@ class Recipe(ABC):
     def initialise(self, networks: nn.ModuleDict, weights: Path) -> None:
         """Start the fusing network from a safetensors file; adversaries keep their random weights."""
         read_weights(networks["generator"], weights)
+        if not self.published:
+            reset_frozen_affine(networks["generator"])
+
+    def lacks(self, share: float) -> str:
+        """What the network has not learned at all when this share of the schedule is over, in words."""
+        return ""
 
     def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
         """The state dict that is shipped."""
@@ -136,3 +151,12 @@ def freeze_affine(network: nn.Module) -> None:
         if isinstance(layer, BatchStatisticsNorm) and not layer.affine_in_eval:
             layer.weight.requires_grad_(False)
             layer.bias.requires_grad_(False)
+
+
+@torch.no_grad()
+def reset_frozen_affine(network: nn.Module) -> None:
+    """Back to 1 and 0 with what `freeze_affine` keeps there, after other weights were read."""
+    for layer in network.modules():
+        if isinstance(layer, BatchStatisticsNorm) and not layer.weight.requires_grad:
+            layer.weight.fill_(1)
+            layer.bias.fill_(0)

@@ -179,6 +179,15 @@ class RFNNestRecipe(Recipe):
         """Auto-encoder and fusion networks."""
         return nn.ModuleDict({"generator": RFNNest()})
 
+    def initialise(self, networks: nn.ModuleDict, weights: Path) -> None:
+        """Start from weights whose auto-encoder is learned: the second stage is the whole schedule."""
+        super().initialise(networks, weights)
+        self.first_stage = 0.0
+
+    def lacks(self, share: float) -> str:
+        """The fusion networks in the first stage."""
+        return "" if share > self.first_stage else "its fusion networks: the auto-encoder takes the first half"
+
     def step(self, step: Step, infrared: Tensor, visible: Tensor, *supervision: Tensor) -> dict[str, float]:
         """One step of the stage that `share` falls into."""
         rebuilding = step.share < self.first_stage

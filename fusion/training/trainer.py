@@ -124,6 +124,9 @@ def _train(
     given = settings.references
     if (given is not None) != (recipe.supervision == "rts"):
         raise FusionError(f"supervision {recipe.supervision}: references go with rts, and only with it")
+    if not len(held_out):
+        names = ", ".join(pair.name for pair in dataset[:3])
+        raise FusionError(f"none of {len(dataset)} pairs ({names} ...) is held out to validate on; train on more pairs")
     patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride, given)
     published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // type(recipe).batch)
     schedule = settings.schedule or published_steps
@@ -180,7 +183,7 @@ def _train(
     if state.log:
         state.log[-1].setdefault("validation", _validate(recipe, networks, validation))
     state.save()
-    return _export(state, published_steps)
+    return _export(state, published_steps, _provenance(seen, given))
 
 
 def _data(seen: PairDataset, references: References | None) -> dict[str, str]:
@@ -188,6 +191,14 @@ def _data(seen: PairDataset, references: References | None) -> dict[str, str]:
     split = {"split": seen.fingerprint()}
     names = [pair.name for pair in seen]
     return split if references is None else {**split, "references": references.fingerprint(names)}
+
+
+def _provenance(seen: PairDataset, references: References | None) -> dict[str, str]:
+    """How the references that are trained on were made, and how many a pair are used."""
+    if references is None:
+        return {}
+    settings = references.settings(next(iter(seen)).name)
+    return {"references_made_by": f"{settings}; {references.used(seen):.1f} of each pair on average are used"}
 
 
 def _agreed(go_on: bool, world: int) -> bool:
@@ -281,8 +292,10 @@ class State:
         if not path.is_file():
             return
         content: dict[str, Any] = torch.load(path, map_location=self.settings.device, weights_only=True)
-        if content["identity"] != self.identity:
-            raise FusionError(f"{path} is of another training ({content['identity']}); give another --out")
+        before = content["identity"]
+        if changed := [key for key in before | self.identity if before.get(key) != self.identity.get(key)]:
+            differences = "; ".join(f"{key} {before.get(key)!r}, now {self.identity.get(key)!r}" for key in changed)
+            raise FusionError(f"{path} is of another training ({differences}); give another --out")
         self.networks.load_state_dict(content["networks"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(content["optimizers"][name])
@@ -298,7 +311,7 @@ class State:
         return text.getvalue()
 
 
-def _export(state: State, published_steps: int) -> Manifest:
+def _export(state: State, published_steps: int, provenance: dict[str, str]) -> Manifest:
     """Write the weights, and beside them how they came to be."""
     recipe, settings, published = state.recipe, state.settings, type(state.recipe)()
     tail = state.log[-50:]
@@ -306,11 +319,13 @@ def _export(state: State, published_steps: int) -> Manifest:
     curves = {name: [row[name] for row in tail if name in row] for name in names}
     record = {
         **state.identity,
+        **provenance,
         "steps": state.step,
         "published_schedule": {"steps": published_steps, "patch": published.patch, "batch": published.batch},
         "share_of_published_steps": state.step / published_steps,
         "share_of_published_pixels": state.step / published_steps * _pixels(recipe) / _pixels(published),
         "seconds": round(state.seconds, 1),
+        **({"lacks": lacks} if (lacks := recipe.lacks(state.step / state.identity["schedule"])) else {}),
         "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
     tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}

@@ -21,18 +21,22 @@ def published_folder() -> Path:
 
 
 def find_weights(name: str, weights: str | Path) -> Path:
-    """The file behind "original", "rts", "published" or a path, for the network `name`.
+    """The file behind "original", "rts", "published", "rts+published" or a path, for the network `name`.
 
     Raises:
         FusionError: there is none; the message says how to get it.
     """
-    if str(weights) in ("original", "rts", "published"):
-        if weights == "published":
-            path, remedy = published_folder() / f"{name}.safetensors", f"python -m fusion weights fetch {name}"
+    if str(weights) in ("original", "rts", "published", "rts+published"):
+        if str(weights).endswith("published"):
+            key = name + str(weights).removesuffix("published").rstrip("+").replace("rts", "+rts")
+            path, remedy = published_folder() / f"{key}.safetensors", f"python -m fusion weights fetch {key}"
         elif weights == "original":
-            path, remedy = SHIPPED / f"{name}.safetensors", f"python -m fusion train {name}"
+            path = SHIPPED / f"{name}.safetensors"
+            remedy = f"python -m fusion train {name} makes some, and {name}=FILE uses them"
         else:
-            path, remedy = SHIPPED / f"{name}+rts.safetensors", f"python -m fusion train {name} --supervision rts"
+            path = SHIPPED / f"{name}+rts.safetensors"
+            command = f"python -m fusion train {name} --supervision rts --references DIR"
+            remedy = f"{command} makes some, and {name}+rts=FILE uses them"
     else:
         path, remedy = Path(weights).expanduser(), "give the path of a safetensors file"
     if not path.is_file():

@@ -45,15 +45,20 @@ def files_here() -> list[Path]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    rows = [(path.stem, _origin(path), f"{path.stat().st_size / 1e6:.1f}", _terms(path)) for path in files_here()]
+    rows = [(_method(path), _origin(path), f"{path.stat().st_size / 1e6:.1f}", _terms(path)) for path in files_here()]
     here = {path.stem for path in files_here() if path.parent == published_folder()}
     rows += [
-        (key, "can be fetched" if weights.files else "by hand", "", weights.licence)
+        (f"{key}+published", "can be fetched" if weights.files else "by hand", "", weights.licence)
         for key, weights in PUBLISHED.items()
         if key not in here and (weights.network in network_names())
     ]
-    print(tabulate(rows, ["weights", "state", "MB", "terms"], disable_numparse=True))
+    print(tabulate(rows, ["method", "state", "MB", "terms"], disable_numparse=True))
     return 0
+
+
+def _method(path: Path) -> str:
+    """What `fusion.load` calls the network with these weights."""
+    return path.stem if path.parent == SHIPPED else f"{path.stem}+published"
 
 
 def _origin(path: Path) -> str:

@@ -1,18 +1,22 @@
 """The command line as a user meets it."""
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from benchmark.cli import main
 from benchmark.metrics import get, names
+from benchmark.sheet import run_sheet
 from datasets.images import read_image
 from datasets.pairs import pair_folders
 from fusion import load
 from fusion.reference.build import Plan, build_references
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
+from fusion.weights import SHIPPED
 
 
 def arguments(folders: Path, *more: str) -> list[str]:
@@ -116,6 +120,41 @@ def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
     assert sheet.shape[2] > 6 * 100
     assert main(["sheet", str(folders.parent / "run"), *words[:-2]]) == 0
     assert sheet.shape[2] - read_image(folders.parent / "run" / "sheet.png").shape[2] > 3 * 100
+    words[-1] = str(tmp_path / "nowhere")
+    assert main(["sheet", str(folders.parent / "run"), *words]) == 2
+
+
+def test_references_in_a_sheet_are_those_on_disk(folders: Path, tmp_path: Path, monkeypatch) -> None:
+    main(arguments(folders, "--method", "average"))
+    pool = Pool(tmp_path / "references" / "pool", ("average", "laplacian", "gff"))
+    data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
+    build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
+    drawn = []
+    monkeypatch.setattr("benchmark.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
+    run_sheet(folders.parent / "run", ["alley", "bridge"], None, 100, tmp_path / "references")
+    before, after, mean = drawn[0][2:5]
+    record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
+    best = next((tmp_path / "references" / "pool" / record["methods"][0]).glob("alley.*.png"))
+    count = len(record["weights"])
+    images = [read_image(tmp_path / "references" / "pairs" / "alley" / f"{n}.png") for n in range(1, 1 + count)]
+    assert torch.equal(before, read_image(best)) and torch.equal(after, images[0])
+    expected = sum(image.float() * weight for image, weight in zip(images, record["weights"], strict=True))
+    assert (mean - expected).abs().max() <= 0.51
+    assert all(int(cell.min()) == 255 for cell in drawn[1][2:5])  # bridge has none
+
+
+def test_networks_with_weights_of_ones_own(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = SHIPPED / "sdnet+rts.safetensors"
+    two = ["--method", "sdnet", "--method", f"sdnet+rts={weights}"]
+    assert main(arguments(folders, *two)) == 0
+    run = folders.parent / "run"
+    ours, shipped = (read_image(next(run.glob(f"fused/*/{name}/alley.png"))) for name in ("sdnet", "sdnet+rts"))
+    assert not torch.equal(ours, shipped)
+    assert main(["compare", str(run)]) == 0
+    assert "sdnet > sdnet+rts" in capsys.readouterr().out
+    assert main(arguments(folders, "--method", "sdnet", "--method", f"sdnet={weights}")) == 2
+    assert main(arguments(folders, "--method", "sdnet+rts=/no/such.safetensors")) == 2
+    assert main(arguments(folders, "--method", f"average={weights}")) == 2
 
 
 def test_sheet_shows_a_damaged_pair_as_empty(folders: Path) -> None:

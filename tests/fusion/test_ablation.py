@@ -1,12 +1,14 @@
 """Ablation: what is varied, how levels are ranked, and a whole small study."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datasets.pairs import PairDataset
+from fusion.method import FusionError
 from fusion.reference.pool import Pool
 from fusion.training import ablation
 from fusion.training.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Study, ablate, ablation_text
@@ -30,6 +32,21 @@ def test_ranks_by_hand() -> None:
     ranks = ablation._ranks([first, second])[:, 0]
     wins = len(higher) - 1
     assert ranks.tolist() == pytest.approx([(wins + 1.5 + 2 * 2) / 11, (2 * wins + 1.5 + 2) / 11])
+
+
+def test_no_value_ranks_last() -> None:
+    lacking, there = np.full((1, len(METRICS)), np.nan), np.zeros((1, len(METRICS)))
+    assert ablation._ranks([lacking, there])[:, 0].tolist() == [2, 1]
+
+
+def test_what_cannot_be_studied_is_told_before_any_work(pairs: PairDataset, tmp_path: Path) -> None:
+    pool = Pool(tmp_path / "pool", ("average",))
+    with pytest.raises(FusionError, match="leave out --patch"):
+        ablate(pairs, Study(tmp_path, "fusiongan", pool, patch=64))
+    seen = training_split(pairs)[0]
+    with pytest.raises(FusionError, match="0 are held out"):
+        ablate(seen, Study(tmp_path, "sdnet", pool))
+    assert not (tmp_path / "references").exists()
 
 
 def test_intervals_by_hand() -> None:
@@ -56,12 +73,15 @@ def test_a_whole_study(pairs: PairDataset, tmp_path: Path, monkeypatch: pytest.M
     study = Study(tmp_path / "study", "sdnet", pool, steps=2, patch=48, batch=2, seeds=2, limit=1)
     found = ablate(pairs, study, jobs=1)
     assert set(found) == {ORIGINAL, MAIN, FACTORS["K"]["1"]}
-    assert all(values.shape == (2, len(KEYS)) and np.isfinite(values).all() for values in found.values())
-    assert not np.array_equal(found[MAIN], found[ORIGINAL])
+    scores = {variant: outcome.scores for variant, outcome in found.items()}
+    assert all(values.shape == (2, len(KEYS)) and np.isfinite(values).all() for values in scores.values())
+    assert not np.array_equal(scores[MAIN], scores[ORIGINAL])
+    assert found[ORIGINAL].used == 0 and found[FACTORS["K"]["1"]].used == 1 < found[MAIN].used <= 4
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("scores.json")}
     assert len(before) == 6
     again = ablate(pairs, study, jobs=1)
-    assert all(np.array_equal(found[variant], again[variant]) for variant in found)
+    assert all(np.array_equal(scores[variant], again[variant].scores) for variant in scores)
     assert before == {path: path.stat().st_mtime_ns for path in before}
+    ablate(pairs, replace(study, network="pmgi", seeds=1), jobs=1)  # another network's trainings have their own place
     text = ablation_text(study, found)
     assert "original" in text and "±" in text and "sdnet, 2 steps, 2 seeds" in text

@@ -3,12 +3,15 @@
 import json
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
+from scipy.ndimage import laplace, sobel, uniform_filter
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pad
 
 from datasets.images import encode_png, write_png
 from datasets.pairs import PairDataset, pair_folders
@@ -25,6 +28,7 @@ from fusion.training.reference_losses import (
     ddcgan_reference_judgement,
     dissimilarity,
     intensity_and_laplacian,
+    rfn_nest_reference_loss,
     similarity,
     squared_error,
     swinfusion_reference_loss,
@@ -101,6 +105,171 @@ def small(network: str, batch: int = 3) -> Supervised:
     if not recipe.patch_is_fixed:
         recipe.patch, recipe.stride = 16, 8
     return recipe
+
+
+PIXELS = 16 * 16
+COUNTS: dict[str, dict[str, float]] = {
+    "didfuse": {"squared": 2, "clamped": 2, "slopes": 10},
+    "pmgi": {"squared": 100, "laplacian": 100 * 5},
+    "sdnet": {"squared": 1, "laplacian": 10},
+    "fusiongan": {"squared": 100, "laplacian": 100 * 5},
+    "ddcgan": {"squared": 0.6 * PIXELS / 16, "neighbours": 0.6 * PIXELS * 1.2},
+    "swinfusion": {"absolute": 20, "edges": 20, "unlike": 10},
+    "mgt": {"absolute": 50, "edges": 50, "unlike": 10},
+}
+"""How much each of `errors` counts in a network's loss; RFN-Nest's has terms of its own."""
+
+
+def errors(fused: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """How far apart two pictures ``[H, W]`` are, by scipy and scikit-image."""
+    difference = fused - reference
+    edges = [sum(np.abs(sobel(image, axis, mode="constant")) for axis in (0, 1)) for image in (fused, reference)]
+    neighbours = (9 * uniform_filter(difference, 3, mode="constant") - difference) / 8
+    dark = [np.pad(image, 5) for image in (fused, reference)]  # as far as a window of 11 sees
+    options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 1.0}
+    unlike = 1 - structural_similarity(*dark, full=True, **options)[1][5:-5, 5:-5]
+    found = {
+        "squared": difference**2,
+        "absolute": np.abs(difference),
+        "laplacian": laplace(difference, mode="constant") ** 2,
+        "neighbours": np.abs(neighbours - difference),
+        "slopes": [np.abs(sobel(difference, axis, mode="nearest")) / 8 for axis in (0, 1)],
+        "edges": np.abs(edges[0] - edges[1]),
+        "unlike": unlike,
+        "clamped": np.clip(unlike, 0, 1) / 2,
+    }
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+class Given(nn.Module):
+    """A network that gives the same whatever it sees."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, images: Tensor, *others: Tensor, update: bool = True) -> Tensor:
+        return self.output.expand(len(images), *self.output.shape[1:])
+
+
+def giving(fused: Tensor, score: float = 0.5) -> nn.ModuleDict:
+    """Networks that fuse to `fused` and judge everything alike."""
+    return nn.ModuleDict(
+        {"generator": Given(fused), "average": Given(fused), "discriminator": Given(torch.tensor([[score]]))}
+    )
+
+
+@pytest.mark.parametrize("network", sorted(SUPERVISED.keys() - {"rfn_nest"}))
+def test_every_error_counts_as_often_as_the_network_wants(network: str) -> None:
+    """With nothing amiss in what is decomposed: sources are grey, 0 in -1..1, and so is all that comes of them."""
+    torch.manual_seed(0)
+    references, fused, grey = torch.rand(2, 2, 16, 16), torch.rand(2, 1, 16, 16), torch.full((2, 1, 16, 16), 0.5)
+    seen = 2 * references - 1 if network in ("pmgi", "sdnet", "fusiongan") else references
+    expected = 0.0
+    for image, others, weights in zip(fused, seen, WEIGHTS, strict=True):
+        for other, weight in zip(others, weights, strict=True):
+            found = errors(image[0].double().numpy(), other.double().numpy())
+            expected += float(weight) * sum(count * found[name] for name, count in COUNTS[network].items()) / 2
+    if network == "fusiongan":  # whose result lacks a border of 6
+        references = pad(references, (6, 6, 6, 6))
+    recipe, networks = supervised_recipe_for(network), giving(fused)
+    recipe.forward = lambda *_: [fused] + [0 * fused] * {"didfuse": 4, "sdnet": 2}.get(network, 0)
+    step = Step(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator(), number=1)
+    losses = recipe.step(step, grey, grey, references, WEIGHTS)
+    assert losses["content" if recipe.patch_is_fixed else "loss"] == pytest.approx(expected, rel=1e-5)
+    assert recipe.loss(networks, grey, grey, references, WEIGHTS).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "outputs", "expected"),
+    [
+        ("didfuse", (0.1, 0.4, 0.2, 0.2), 0.5 * np.tanh(0.3)),
+        ("didfuse", (0.1, 0.1, 0.2, 0.9), -0.5 * np.tanh(0.7)),
+        ("sdnet", (0.4, 0.6), 0.1**2),
+        ("sdnet", (0.5, 0.9), 0.3**2),
+    ],
+    ids=["bases", "details", "infrared", "visible"],
+)
+def test_what_is_decomposed_counts_too(network: str, outputs: tuple[float, ...], expected: float) -> None:
+    """Base maps alike and detail maps apart, or the sources, .5 and .6, again; fused and references are the same."""
+    grey, sources = constants((0.5,)), (constants((0.5,)), constants((0.6,)))
+    targets = Targets(constants((0.5, 0.5)), WEIGHTS[:1])
+    found = supervised_recipe_for(network).against(targets, sources, [grey, *(constants((x,)) for x in outputs)])
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("level", "count"), [(0, 0.001), (1, 0.01), (2, 0.1), (3, 1.0)])
+def test_deeper_maps_count_more_for_rfn_nest(level: int, count: float) -> None:
+    """Of a step from 3 to 5, once stretched from 0 to 255 as both references are, whose maps are 10 and 50, not 0."""
+    stairs = torch.zeros(1, 1, 16, 16)
+    stairs[..., 8:] = 1.0
+    targets = Targets((255 * stairs).expand(-1, 2, -1, -1), WEIGHTS[:1])
+    bright = constants((10.0, 50.0)).unsqueeze(2)
+    maps = [bright if number == level else 0 * bright for number in range(4)]
+    found = rfn_nest_reference_loss(3 + 2 * stairs, targets, [0 * bright[:, 0]] * 4, maps)
+    assert found.item() == pytest.approx(count * (0.75 * 10 + 0.25 * 50) ** 2, rel=1e-4)
+
+
+def test_structure_of_rfn_nest_by_hand() -> None:
+    """Black, beside white of weight .75 and black of .25; maps are what they should be, .75 * 255 at all levels.
+
+    Of black and white, structure is 1 at all scales, luminance C / (255^2 + C), C = 2.55^2; it counts at the coarsest
+    one, mapped by (x + 1) / 2, to the power of .1333. Single precision leaves white a variance, hence the tolerance.
+    """
+    network = SimpleNamespace(
+        encode=lambda image: [image] * 4, fuse_maps=lambda infrared, visible: infrared, decode=lambda maps: maps[0]
+    )
+    images = [torch.full((1, 1, 16, 16), value) for value in (0.75, 0.1)]
+    supervision = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 16, 16), WEIGHTS[:1]
+    recipe, networks = supervised_recipe_for("rfn_nest"), {"generator": network}
+    luminance = 2.55**2 / (255**2 + 2.55**2)
+    expected = 0.75 * (1 - ((luminance + 1) / 2) ** 0.1333)
+    step = Step(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator())
+    assert recipe.fuse(step, *images, *supervision)["fuse"] == pytest.approx(expected, rel=1e-3)
+    assert recipe.loss(networks, *images, *supervision).item() == pytest.approx(expected, rel=1e-3)
+
+
+def descents(network: str, fused: Tensor, references: Tensor, score: float, number: int = 0) -> list[tuple[str, float]]:
+    """Losses that a step goes down, for one pair with references of weights .75 and .25, and whose they are."""
+    found: list[tuple[str, float]] = []
+
+    def descend(name: str, loss: Tensor) -> float:
+        found.append((name, loss.item()))
+        return loss.item()
+
+    step = Step(giving(fused, score), descend, nullcontext, torch.Generator().manual_seed(0), number)
+    supervised_recipe_for(network).step(step, *torch.rand(2, 1, 1, 4, 4).unbind(), references, WEIGHTS[:1])
+    return found
+
+
+def test_labels_and_content_of_fusiongan() -> None:
+    """Everything is judged .5: real labels are .7 to 1.2, fake ones 0 to .3, and the generator wants real ones.
+
+    In -1..1, fused is 0, references are 1, with weight .75, and 0. The square of 1 is 1, that of its Laplacian, with
+    zeros outside, 1 at 8 sides and 4 at 4 corners of 16 pixels: 1.5.
+    """
+    references = pad(constants((1.0, 0.5)), (6, 6, 6, 6))
+    (_, first), (_, second), (name, generating) = descents("fusiongan", 0 * constants((1.0,)), references, 0.5)
+    draw = torch.Generator().manual_seed(0)
+    for judging in (first, second):
+        one, other, fake = *torch.rand(2, generator=draw).tolist(), torch.rand(1, generator=draw).item()
+        real = 0.75 * (0.5 - 0.7 - 0.5 * one) ** 2 + 0.25 * (0.5 - 0.7 - 0.5 * other) ** 2
+        assert judging == pytest.approx(real + (0.5 - 0.3 * fake) ** 2, rel=1e-5)
+    wanted = (0.5 - 0.7 - 0.5 * torch.rand(1, generator=draw).item()) ** 2
+    assert name == "generator" and generating == pytest.approx(wanted + 100 * 0.75 * (1 + 5 * 1.5), rel=1e-6)
+
+
+@pytest.mark.parametrize(("probability", "fooled"), [(0.5, False), (0.4, True)])
+def test_content_of_ddcgan_counts_again_where_the_judge_is_fooled(probability: float, fooled: bool) -> None:
+    """Everything is judged real with probability p; -log p - log(1 - p) is 1.39 and 1.43, on both sides of 1.4.
+
+    Fused is 40, the references 0, with weight .75, and 40; corners of 40 lack 5 of 8 neighbours, sides 3.
+    """
+    fooling = -np.log(probability)
+    whole = fooling + 0.6 * 0.75 * (16 * 40**2 / 16 + 1.2 * 40 * (4 * 5 / 8 + 8 * 3 / 8))
+    found = descents("ddcgan", constants((40.0,)), constants((0.0, 40.0)), probability, number=1)
+    assert [name for name, _ in found] == ["generator"] * 4
+    assert [loss for _, loss in found] == pytest.approx([whole] + [whole if fooled else fooling] * 3, rel=1e-6)
 
 
 @pytest.mark.parametrize("network", sorted(SUPERVISED.keys() - {"ddcgan"}))
@@ -214,7 +383,8 @@ def data(tmp_path: Path) -> PairDataset:
         folder.mkdir(parents=True)
         for place, image in enumerate(images, start=1):
             (folder / f"{place}.png").write_bytes(encode_png(image))
-        (folder / "record.json").write_text(json.dumps({"weights": [0.75, 0.25]}))
+        made_by = {"rule": {"name": "auto", "count": 2}, "enhancement": [{"kind": "none"}] * 2}
+        (folder / "record.json").write_text(json.dumps({"weights": [0.75, 0.25], **made_by}))
     return pair_folders(tmp_path / "infrared", tmp_path / "visible")
 
 
@@ -236,7 +406,20 @@ def test_training_resumes_exactly_and_names_what_it_learned_from(data: PairDatas
         tmp_path / "parts" / "pmgi+rts.safetensors"
     ).read_bytes()
     assert whole.recipe["supervision"] == "rts" and whole.recipe["references"] == parts.recipe["references"]
+    assert whole.recipe["references_made_by"].startswith("auto, K 2, enhancement none; 2.0 of each pair")
     assert np.isfinite(whole.recipe["last_losses"]["validation"])
+
+
+def test_what_is_no_set_of_references_is_refused(data: PairDataset, tmp_path: Path) -> None:
+    with pytest.raises(FusionError, match="is no folder of references"):
+        References(tmp_path / "refs" / "pairs")
+    assert References(tmp_path / "refs").most(data) == 2
+    own = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible"), "--patch", "32"]
+    words = ["train", "sdnet", "--supervision", "rts", "--references", str(tmp_path / "refs"), "--budget", "1", *own]
+    assert main([*words, "--k", "3", "--out", str(tmp_path / "out")]) == 2
+    write_png(tmp_path / "refs" / "pairs" / "pair0" / "2.png", torch.zeros(1, 8, 8, dtype=torch.uint8))
+    with pytest.raises(FusionError, match="pair0: references differ in size"):
+        References(tmp_path / "refs").read("pair0")
 
 
 def test_references_go_with_their_recipes_alone(data: PairDataset, tmp_path: Path) -> None:

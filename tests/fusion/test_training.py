@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from datasets.images import to_float, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.method import FusionError
+from fusion.networks.pmgi import PMGI
 from fusion.training.adversarial import DDcGANRecipe, FusionGANRecipe
 from fusion.training.patches import Patches, training_split
 from fusion.training.recipe import Recipe, Step
@@ -241,8 +242,36 @@ def test_weights_come_with_a_record_and_fit_the_method(pairs: PairDataset, tmp_p
 
 def test_a_checkpoint_of_another_training_is_refused(pairs: PairDataset, tmp_path: Path) -> None:
     train(small("sdnet"), pairs, Settings(tmp_path / "out"), "1")
-    with pytest.raises(FusionError, match="another training"):
+    with pytest.raises(FusionError, match=r"another training \(seed 0, now 1\)"):
         train(small("sdnet"), pairs, Settings(tmp_path / "out", seed=1), "2")
+
+
+def test_training_needs_pairs_to_validate_on(pairs: PairDataset, tmp_path: Path) -> None:
+    with pytest.raises(FusionError, match="held out to validate on"):
+        train(small("sdnet"), training_split(pairs)[0], Settings(tmp_path / "out"), "1")
+
+
+def test_rfn_nest_says_what_it_has_not_learned_and_skips_what_it_was_given(pairs: PairDataset, tmp_path: Path) -> None:
+    manifest = train(small("rfn_nest"), pairs, Settings(tmp_path / "first", schedule=8), "1")
+    assert "fusion networks" in (manifest.recipe or {})["lacks"]
+    start = tmp_path / "first" / "rfn_nest.safetensors"
+    manifest = train(small("rfn_nest"), pairs, Settings(tmp_path / "second", schedule=8, initial=start), "1")
+    assert "lacks" not in (manifest.recipe or {}) and "fuse" in (manifest.recipe or {})["last_losses"]
+
+
+def test_what_evaluation_leaves_out_is_not_trained_with(tmp_path: Path) -> None:
+    """Scale and shift of published weights, which the authors' test code does not use either."""
+    network = PMGI()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.startswith("bn."):
+                parameter.fill_(0.7)
+    save_file(network.state_dict(), tmp_path / "theirs.safetensors")
+    recipe = recipe_for("pmgi")
+    networks = recipe.build()
+    recipe.initialise(networks, tmp_path / "theirs.safetensors")
+    scales = {name: value for name, value in networks["generator"].named_parameters() if name.startswith("bn.")}
+    assert scales and all(float(value.mean()) == (1 if "weight" in name else 0) for name, value in scales.items())
 
 
 def test_a_training_that_diverges_stops(pairs: PairDataset, tmp_path: Path) -> None:

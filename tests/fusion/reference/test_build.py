@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.images import read_image, write_png
+from datasets.images import ImageError, read_image, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.classical.pixelwise import Average
 from fusion.cli import main
@@ -137,9 +137,12 @@ def test_the_best_candidate_is_found_again_before_enhancement(data: PairDataset,
     build_references(data, plan(tmp_path, enhancement="published"), jobs=1)
     assert torch.equal(references.candidate("two [b]"), untouched)
     assert not torch.equal(references.read("two [b]")[0][:1], untouched)
-    for path in (tmp_path / "refs" / "pool").rglob("*.png"):
+    moved = (tmp_path / "refs").rename(tmp_path / "moved")
+    assert torch.equal(References(moved, 3).candidate("two [b]"), untouched)
+    for path in (moved / "pool").rglob("*.png"):
         path.unlink()
-    assert references.candidate("two [b]") is None
+    with pytest.raises(ImageError):
+        References(moved, 3).candidate("two [b]")
 
 
 def test_folders_take_part_and_missing_images_are_recorded(data: PairDataset, tmp_path: Path) -> None:
@@ -165,6 +168,7 @@ def test_training_reads_them_with_weights_that_sum_to_one(data: PairDataset, tmp
     build_references(data, plan(tmp_path), jobs=1)
     images, weights = References(tmp_path / "refs", 2).read("one")
     assert images.shape == (2, 72, 88) and float(weights.sum()) == pytest.approx(1)
+    assert References(tmp_path / "refs").read("one")[0].shape == (3, 72, 88)
     images, weights = References(tmp_path / "refs", 5).read("one")
     assert weights[3:].tolist() == [0, 0] and torch.equal(images[4], images[2])
     with pytest.raises(FusionError, match="python -m fusion references"):
