@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
@@ -93,7 +93,7 @@ def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[st
     Args:
         dataset: pairs.
         plan: how.
-        jobs: processes; 0: one a processor core.
+        jobs: processes; 0: see `Pool.processes`.
 
     Returns:
         What became of each pair, by name: one of `DONE`, or the reason why it has no references.
@@ -102,7 +102,7 @@ def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[st
         OSError: the disk is full or can't be written.
     """
     plan.pool.fill(dataset, jobs)
-    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
+    work = Parallel(n_jobs=plan.pool.processes(jobs), return_as="generator")
     done = work(delayed(_build)(plan, pair) for pair in dataset)
     names = [pair.name for pair in dataset]
     return dict(zip(names, tqdm(done, total=len(names), unit="pair", desc="references"), strict=True))

@@ -72,14 +72,18 @@ class Pool:
 
         Args:
             dataset: pairs.
-            jobs: processes; 0: one a processor core.
+            jobs: processes; 0: see `processes`.
         """
         for method in self.methods:
             _loaded(method, self.device)  # an unknown name is told before any work starts
-        work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator_unordered")
+        work = Parallel(n_jobs=self.processes(jobs), return_as="generator_unordered")
         calls = (delayed(_fill)(self, pair) for pair in dataset)
         for _ in tqdm(work(calls), total=len(dataset), unit="pair", desc="pool"):
             pass
+
+    def processes(self, jobs: int) -> int:
+        """`jobs`; 0: one a processor core, but one alone where methods fuse on a GPU, whose memory they share."""
+        return jobs or (1 if self.device.startswith("cuda") else cpu_count())
 
     def candidates(self, pair: Pair) -> Iterator[Candidate]:
         """The candidates of one pair, in the order of `names`; bundled methods fuse now what is not there yet."""
