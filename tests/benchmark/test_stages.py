@@ -73,7 +73,7 @@ def test_pairs_without_references_are_told(pairs: PairDataset, tmp_path: Path, m
     listed.write_text("0 average\n2 gff\n")
     plan = Plan(tmp_path, Pool(tmp_path / "pool", METHODS), Rule(f"list:{listed}"), "none")
     found = measure_stages(pairs, plan, jobs=1)
-    assert found.pairs == ("0", "2") and "names no candidate" in found.failures["1"]
+    assert found.pairs == ("0", "2") and "1 has no line in" in found.failures["1"]
     listed.write_text("9 average\n")
     with pytest.raises(FusionError, match=r"no pair of .* has references"):
         measure_stages(pairs, plan, jobs=1)

@@ -182,9 +182,10 @@ def test_weights_from_a_file(random_weights):
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("sdnet", "no original weights of sdnet .*: python -m fusion train sdnet$"),
+        ("sdnet", "no original weights of sdnet .*: python -m fusion train sdnet makes some, and sdnet=FILE"),
         ("sdnet+rts", r"no rts weights of sdnet .*: python -m fusion train sdnet --supervision rts"),
         ("pmgi+published", "no published weights of pmgi .*: python -m fusion weights fetch pmgi"),
+        ("didfuse+rts+published", r"no rts\+published weights of didfuse .*: .* weights fetch didfuse\+rts"),
     ],
 )
 def test_missing_weights_say_how_to_get_them(shipped, name, command):
