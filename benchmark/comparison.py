@@ -12,8 +12,7 @@ from tabulate import tabulate
 from benchmark.config import ConfigError
 from benchmark.metrics import Metric
 from benchmark.statistics import Paired, corrected, paired, verdict
-from benchmark.store import Store
-from benchmark.tables import Leaderboard, Line, leaderboards, read_description
+from benchmark.tables import Leaderboard, Line, leaderboards, read_description, rows_of
 
 RETRAINED = "+rts"
 """How the name of a network ends that was trained with references."""
@@ -67,10 +66,9 @@ def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 def comparisons(run: Path, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
     """Methods against baselines on every data set of a run, see `couples`."""
-    wanted = {name: set(facts["pairs"]) for name, facts in read_description(run)[1]["datasets"].items()}
     values: dict[tuple[str, str, str], dict[str, float]] = {}
-    for row in Store(run).rows():
-        if row.value is not None and row.pair in wanted.get(row.dataset, ()):
+    for row in rows_of(run, read_description(run)[1]):
+        if row.value is not None:
             values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
     return [(board, _on_one(board, values, pairs)) for board in leaderboards(run)]
 

@@ -33,6 +33,7 @@ from datasets.boxes import BoxesError
 from datasets.catalog import is_rendered
 from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file, write_atomic
 from datasets.images import ImageError, luminance
+from datasets.options import tell_unmatched
 from datasets.pairs import Pair, PairDataset, pair_folders
 from downstream import DownstreamError
 from downstream.labels import is_mot, label_pairs
@@ -303,8 +304,7 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     for data in sets:
-        for path, reason in data.unmatched:
-            print(f"left out: {path}: {reason}", file=sys.stderr)
+        tell_unmatched(data)
     return [data[: config.limit].with_range(config.value_range) for data in sets]
 
 

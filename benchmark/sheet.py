@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def run_sheet(
 
     Raises:
         ConfigError: unknown pair or method, no run directory, or references of none of the pairs.
+        FusionError: no folder of references.
     """
     config, description = read_description(run)
     chosen = list(methods or description["methods"])
@@ -87,17 +89,21 @@ def _sources(pair: Pair) -> list[Tensor]:
 
 def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
     """By pair: the best reference before and after enhancement, and the weighted mean of all; see `TAUGHT`."""
-    found, failures = {}, []
+    references, found = References(folder), {}
     for pair in data:
         try:
-            references = References(folder)
             images, weights = references.read(pair.name)
-            mean = weighted_mean(images[:, None], weights.tolist())
-            found[pair.name] = [references.candidate(pair.name), images[:1], mean]
         except (FusionError, ImageError) as error:
-            failures.append(str(error))
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        try:
+            before = references.candidate(pair.name)
+        except ImageError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            before = torch.full_like(images[:1], 255)
+        found[pair.name] = [before, images[:1], weighted_mean(images[:, None], weights.tolist())]
     if not found:
-        raise ConfigError(f"references of none of these pairs: {failures[0]}")
+        raise ConfigError(f"{folder} has references of none of these pairs")
     return found
 
 

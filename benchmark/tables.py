@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -87,7 +87,7 @@ def leaderboards(run: Path) -> list[Leaderboard]:
         StoreError: scores in it are damaged.
     """
     config, description = read_description(run)
-    rows = Store(Path(run)).rows()
+    rows = rows_of(run, description)
     methods = list(description["methods"])
     judged = read_boards(run) if config.detect else {}
     boards = []
@@ -96,6 +96,13 @@ def leaderboards(run: Path) -> list[Leaderboard]:
         board = _leaderboard(name, facts["pairs"], own, methods, config.metrics, judged.get(name, TaskBoard(0, 0)))
         boards.append(replace(board, detector=description["downstream"]["detector"]["name"]) if board.tasks else board)
     return boards
+
+
+def rows_of(run: Path, description: Mapping[str, Any]) -> list[Row]:
+    """The scores of the pairs and methods of a run as it is described; its folder may hold those of earlier ones."""
+    methods = set(description["methods"])
+    pairs = {(name, pair) for name, facts in description["datasets"].items() for pair in facts["pairs"]}
+    return [row for row in Store(run).rows() if row.method in methods and (row.dataset, row.pair) in pairs]
 
 
 def read_description(run: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -122,7 +129,7 @@ def _leaderboard(
     table: dict[tuple[str, str], list[Row]] = {(method, key): [] for method in methods for key in keys}
     known = set(pairs)
     for row in rows:
-        if (row.method, row.metric) in table and row.pair in known:
+        if (row.method, row.metric) in table:
             table[row.method, row.metric].append(row)
     cells = {place: _cell(found) for place, found in table.items()}
     ranks = {key: _ranks(get(key), {method: cells[method, key].mean for method in methods}) for key in keys}

@@ -12,8 +12,7 @@ from tabulate import tabulate
 
 from benchmark.config import ConfigError
 from benchmark.metrics import Metric, get
-from benchmark.store import Store
-from benchmark.tables import read_description
+from benchmark.tables import read_description, rows_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def readings(run: Path, pairs: Sequence[str] = (), methods: Sequence[str] = ()) 
         ConfigError: no run directory, an unknown pair or method, or no metric with a variant.
     """
     config, description = read_description(run)
-    measured = [row for row in Store(run).rows() if row.metric in config.metrics]
+    measured = [row for row in rows_of(run, description) if row.metric in config.metrics]
     for what, wanted, known in (
         ("pair", pairs, {row.pair for row in measured}),
         ("method", methods, set(description["methods"])),

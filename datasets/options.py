@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from datasets import load
@@ -36,4 +37,11 @@ def chosen_pairs(options: argparse.Namespace) -> PairDataset:
         data = pair_folders(*own)
     else:
         data = load(options.dataset or options.default_dataset, root=options.root)
+    tell_unmatched(data)
     return data.with_range(options.value_range)
+
+
+def tell_unmatched(data: PairDataset) -> None:
+    """Say which files of a data set are in no pair, and why."""
+    for path, reason in data.unmatched:
+        print(f"left out: {path}: {reason}", file=sys.stderr)

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 import datasets
+from datasets.options import tell_unmatched
 from datasets.pairs import PairDataset, pair_folders
 from downstream.errors import DownstreamError
 from downstream.labels import is_mot, label_pairs, with_labels
@@ -128,8 +129,7 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
 
 def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
     pairs = _pairs(options, ordered)
-    for path, reason in pairs.unmatched:
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+    tell_unmatched(pairs)
     device = resolve_device(options.device)
     for method in options.methods or ([] if options.fused else DEFAULT_METHODS):
         yield Series(pairs.name, called(method), pictures_of_pairs(pairs, method, device))

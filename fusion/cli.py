@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 from datasets.images import ImageError, parse_range, to_float, to_uint8, write_png
+from datasets.options import tell_unmatched
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
 from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod, resolve_device
@@ -49,8 +50,7 @@ def _fuse(options: argparse.Namespace) -> int:
 
 def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
     data = pair_folders(options.infrared, options.visible).with_range(options.value_range)
-    for path, reason in data.unmatched:
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+    tell_unmatched(data)
     failed = 0
     for pair in data:
         try:

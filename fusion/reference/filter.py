@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -119,8 +119,7 @@ class Rule:
         """A hash that changes when the rule, what it says of this pair, or the code of a metric that it asks does."""
         kind, _, rest = self.name.partition(":")
         listed = _read_list(rest).get(pair, ()) if kind == "list" else ()
-        codes = [code_fingerprint(get(key).function) for key in _measured(self) if key != "exposedness"]
-        return sha256_bytes(f"{self} {listed} {codes} {code_fingerprint(choose)}".encode())
+        return sha256_bytes(f"{self} {listed} {codes_of(_measured(self))} {code_fingerprint(choose)}".encode())
 
 
 def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor]) -> Choice:
@@ -269,6 +268,11 @@ def value_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> f
         metric = get(key)
         small = min(fused.size) < metric.min_side
         return float("nan") if small else metric(infrared, visible, fused).values.item()
+
+
+def codes_of(keys: Iterable[str]) -> list[str]:
+    """Hashes of the code behind what `value_of` gives for these keys."""
+    return [code_fingerprint(exposedness if key == "exposedness" else get(key).function) for key in keys]
 
 
 def _unlike(source: Picture, image: Tensor) -> str:

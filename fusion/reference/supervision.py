@@ -51,12 +51,12 @@ class References:
             FusionError: the pair has no references, or they differ in size.
             ImageError: one of them cannot be read.
         """
-        folder = self.folder / "pairs" / pair
-        weights = self._weights(folder)[: self.count]
+        folder, record = self._folder(pair), self._record(pair)
+        weights = record["weights"][: self.count]
         images = [read_image(folder / f"{number}.png")[0] for number in range(1, 1 + len(weights))]
         if len({image.shape for image in images}) > 1:
             raise FusionError(f"{folder}: references differ in size, found {[list(image.shape) for image in images]}")
-        lacking = (self.count or self._recorded(folder, "rule")["count"]) - len(images)
+        lacking = (self.count or record["rule"]["count"]) - len(images)
         total = sum(weights)
         return torch.stack(images + images[-1:] * lacking), torch.tensor([w / total for w in weights] + [0.0] * lacking)
 
@@ -67,23 +67,21 @@ class References:
             FusionError: the pair has no references.
             ImageError: what it was made from is not there any more.
         """
-        best, *_ = self._recorded(self.folder / "pairs" / pair, "files")
+        best, *_ = self._record(pair)["files"]
         return luminance(read_image(self.folder / best))
 
     def used(self, pairs: Iterable[Pair]) -> float:
         """How many references a pair has on average, of those that are used."""
-        counts = [len(self._weights(self.folder / "pairs" / pair.name)[: self.count]) for pair in pairs]
+        counts = [len(self._record(pair.name)["weights"][: self.count]) for pair in pairs]
         return sum(counts) / len(counts)
 
     def most(self, pairs: Iterable[Pair]) -> int:
         """The largest number of references that a pair has."""
-        return max(len(self._weights(self.folder / "pairs" / pair.name)) for pair in pairs)
+        return max(len(self._record(pair.name)["weights"]) for pair in pairs)
 
     def settings(self, pair: str) -> str:
         """How the references of a pair were made, in words."""
-        folder = self.folder / "pairs" / pair
-        rule, steps = self._recorded(folder, "rule"), self._recorded(folder, "enhancement")
-        return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
+        return _settings(self._record(pair))
 
     def fingerprint(self, pairs: list[str]) -> str:
         """A hash that changes when a reference or weight of these pairs does.
@@ -92,30 +90,36 @@ class References:
             FusionError: a pair has no references, or some were made by other settings than the others.
         """
         parts = []
-        first, *others = map(self.settings, pairs)
-        for settings, pair in zip(others, pairs[1:], strict=True):
-            if settings != first:
+        records = {pair: self._record(pair) for pair in pairs}
+        first = _settings(records[pairs[0]])
+        for pair, record in records.items():
+            if (settings := _settings(record)) != first:
                 raise FusionError(
                     f"{self.folder}: references of {pairs[0]} were made by {first}, those of {pair} by {settings}; "
                     f"python -m fusion references --out {self.folder}, with the options you want, makes them alike"
                 )
-        for pair in pairs:
-            folder = self.folder / "pairs" / pair
-            weights = self._weights(folder)[: self.count]
-            files = [sha256_file(folder / f"{number}.png") for number in range(1, 1 + len(weights))]
+            weights = record["weights"][: self.count]
+            files = [sha256_file(self._folder(pair) / f"{number}.png") for number in range(1, 1 + len(weights))]
             parts.append(f"{pair} {weights} {files}")
         return sha256_bytes("\n".join(parts).encode())
 
-    def _weights(self, folder: Path) -> list[float]:
-        return [float(weight) for weight in self._recorded(folder, "weights")]
+    def _folder(self, pair: str) -> Path:
+        return self.folder / "pairs" / pair
 
-    def _recorded(self, folder: Path, key: str) -> Any:
+    def _record(self, pair: str) -> dict[str, Any]:
+        folder = self._folder(pair)
         try:
-            return json.loads((folder / RECORD).read_text())[key]
+            record = json.loads((folder / RECORD).read_text())
+            return {key: record[key] for key in ("weights", "files", "rule", "enhancement")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
             ) from error
+
+
+def _settings(record: dict[str, Any]) -> str:
+    rule, steps = record["rule"], record["enhancement"]
+    return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
 
 
 def weighted_mean(images: Iterable[Tensor], weights: Sequence[float]) -> Tensor:

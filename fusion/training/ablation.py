@@ -20,12 +20,12 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmark.metrics import Picture, expand, get
-from datasets.files import code_fingerprint, sha256_bytes, write_atomic
+from datasets.files import sha256_bytes, write_atomic
 from datasets.images import luminance, to_float, to_uint8
 from datasets.pairs import Pair, PairDataset
 from fusion.method import FusionError, FusionMethod
 from fusion.reference.build import DONE, Plan, build_references
-from fusion.reference.filter import UNSEEN, Rule, value_of
+from fusion.reference.filter import UNSEEN, Rule, codes_of, value_of
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import Aggregation, References
 from fusion.registry import load
@@ -143,7 +143,7 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     if not (len(seen) and len(held_out)):
         raise FusionError(f"of {len(dataset)} pairs {len(held_out)} are held out to measure; take more pairs")
     for rule, enhancement in dict.fromkeys((v.rule, v.enhancement) for v in variants if v.count):
-        plan = Plan(_references(study, rule, enhancement), study.pool, Rule(rule, MOST), enhancement)
+        plan = Plan(_folder(study, rule, enhancement), study.pool, Rule(rule, MOST), enhancement)
         failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
         if failed:
             raise FusionError(f"{len(failed)} pairs have no references: {next(iter(failed.values()))}")
@@ -154,13 +154,13 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     return {
         variant: Outcome(
             np.array([found[variant, seed] for seed in range(study.seeds)]),
-            references.used(seen) if (references := _references_of(study, variant)) else 0.0,
+            references.used(seen) if (references := _references(study, variant)) else 0.0,
         )
         for variant in variants
     }
 
 
-def _references(study: Study, rule: str, enhancement: str) -> Path:
+def _folder(study: Study, rule: str, enhancement: str) -> Path:
     return study.out / "references" / f"{rule}-{enhancement}"
 
 
@@ -170,17 +170,17 @@ def _recipe(study: Study, variant: Variant) -> Recipe:
     return recipe.customised(study.patch, study.batch, study.learning_rate)
 
 
-def _references_of(study: Study, variant: Variant) -> References | None:
+def _references(study: Study, variant: Variant) -> References | None:
     if not variant.count:
         return None
-    return References(_references(study, variant.rule, variant.enhancement), variant.count)
+    return References(_folder(study, variant.rule, variant.enhancement), variant.count)
 
 
 def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
     """Train one network and measure it, or read what an earlier call found."""
     torch.set_num_threads(1)
     recipe = _recipe(study, variant)
-    references = _references_of(study, variant)
+    references = _references(study, variant)
     setting = f"{study.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
     out = study.out / "trainings" / setting / variant.folder / f"seed{seed}"
     settings = Settings(
@@ -196,8 +196,7 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
     weights = out / f"{weights_name(recipe)}.safetensors"
     held_out = training_split(dataset)[1][: study.limit]
     method = load(study.network, weights)
-    codes = [code_fingerprint(get(key).function) for key in METRICS]
-    key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes}".encode())
+    key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes_of(METRICS)}".encode())
     kept = out / "scores.json"
     if kept.is_file() and (record := json.loads(kept.read_text()))["key"] == key:
         return record["scores"]

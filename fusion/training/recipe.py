@@ -117,7 +117,7 @@ class Recipe(ABC):
         """Start the fusing network from a safetensors file; adversaries keep their random weights."""
         read_weights(networks["generator"], weights)
         if not self.published:
-            reset_frozen_affine(networks["generator"])
+            freeze_affine(networks["generator"])
 
     def lacks(self, share: float) -> str:
         """What the network has not learned at all when this share of the schedule is over, in words."""
@@ -145,18 +145,10 @@ def trained(network: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
+@torch.no_grad()
 def freeze_affine(network: nn.Module) -> None:
-    """Keep scale and shift of all normalisations that evaluation leaves out at 1 and 0."""
+    """Set scale and shift of all normalisations that evaluation leaves out to 1 and 0, and keep them there."""
     for layer in network.modules():
         if isinstance(layer, BatchStatisticsNorm) and not layer.affine_in_eval:
-            layer.weight.requires_grad_(False)
-            layer.bias.requires_grad_(False)
-
-
-@torch.no_grad()
-def reset_frozen_affine(network: nn.Module) -> None:
-    """Back to 1 and 0 with what `freeze_affine` keeps there, after other weights were read."""
-    for layer in network.modules():
-        if isinstance(layer, BatchStatisticsNorm) and not layer.weight.requires_grad:
-            layer.weight.fill_(1)
-            layer.bias.fill_(0)
+            layer.weight.requires_grad_(False).fill_(1)
+            layer.bias.requires_grad_(False).fill_(0)

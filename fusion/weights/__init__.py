@@ -26,19 +26,16 @@ def find_weights(name: str, weights: str | Path) -> Path:
     Raises:
         FusionError: there is none; the message says how to get it.
     """
-    if str(weights) in ("original", "rts", "published", "rts+published"):
-        if str(weights).endswith("published"):
-            key = name + str(weights).removesuffix("published").rstrip("+").replace("rts", "+rts")
-            path, remedy = published_folder() / f"{key}.safetensors", f"python -m fusion weights fetch {key}"
-        elif weights == "original":
-            path = SHIPPED / f"{name}.safetensors"
-            remedy = f"python -m fusion train {name} makes some, and {name}=FILE uses them"
-        else:
-            path = SHIPPED / f"{name}+rts.safetensors"
-            command = f"python -m fusion train {name} --supervision rts --references DIR"
-            remedy = f"{command} makes some, and {name}+rts=FILE uses them"
-    else:
+    keys = {"original": name, "rts": f"{name}+rts", "published": name, "rts+published": f"{name}+rts"}
+    key = keys.get(str(weights))
+    if key is None:
         path, remedy = Path(weights).expanduser(), "give the path of a safetensors file"
+    elif str(weights).endswith("published"):
+        path, remedy = published_folder() / f"{key}.safetensors", f"python -m fusion weights fetch {key}"
+    else:
+        path = SHIPPED / f"{key}.safetensors"
+        more = " --supervision rts --references DIR" if weights == "rts" else ""
+        remedy = f"python -m fusion train {name}{more} makes some, and {key}=FILE uses them"
     if not path.is_file():
         raise FusionError(f"no {weights} weights of {name} ({path}): {remedy}")
     return path

@@ -124,7 +124,9 @@ def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
     assert main(["sheet", str(folders.parent / "run"), *words]) == 2
 
 
-def test_references_in_a_sheet_are_those_on_disk(folders: Path, tmp_path: Path, monkeypatch) -> None:
+def test_references_in_a_sheet_are_those_on_disk(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(arguments(folders, "--method", "average"))
     pool = Pool(tmp_path / "references" / "pool", ("average", "laplacian", "gff"))
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
@@ -141,6 +143,10 @@ def test_references_in_a_sheet_are_those_on_disk(folders: Path, tmp_path: Path, 
     expected = sum(image.float() * weight for image, weight in zip(images, record["weights"], strict=True))
     assert (mean - expected).abs().max() <= 0.51
     assert all(int(cell.min()) == 255 for cell in drawn[1][2:5])  # bridge has none
+    best.unlink()
+    run_sheet(folders.parent / "run", ["alley"], None, 100, tmp_path / "references")
+    assert int(drawn[2][2].min()) == 255 and torch.equal(drawn[2][3], after) and torch.equal(drawn[2][4], mean)
+    assert f"left out: {best}" in capsys.readouterr().err
 
 
 def test_networks_with_weights_of_ones_own(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,8 @@ SCORES = {
 
 def run_with(folder: Path, keys: list[str]) -> Path:
     config = {"out": str(folder), "infrared": "a", "visible": "b", "metrics": keys}
-    description = {"config": config, "methods": {name: {} for name in SCORES["sd"]}, "datasets": {}}
+    methods, sets = {name: {} for name in SCORES["sd"]}, {"folders": {"pairs": ["p", "q"]}}
+    description = {"config": config, "methods": methods, "datasets": sets}
     (folder / "run.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     Store(folder).append(
         Row("folders", name, pair, key, value, "ok")
@@ -28,6 +29,8 @@ def run_with(folder: Path, keys: list[str]) -> Path:
         for name, values in SCORES[key].items()
         for pair, value in zip(("p", "q"), values, strict=True)
     )
+    # of an earlier run on more pairs: no part of this one
+    Store(folder).append(Row("folders", name, "other", key, 1000.0, "ok") for key in keys for name in methods)
     return folder
 
 
@@ -56,7 +59,13 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "message"), [(["--pair", "x"], "pair x"), (["--method", "y"], "method y"), ([], "--metrics variants")]
+    ("more", "message"),
+    [
+        (["--pair", "x"], "pair x"),
+        (["--pair", "other"], "pair other"),
+        (["--method", "y"], "method y"),
+        ([], "--metrics variants"),
+    ],
 )
 def test_mistakes(more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["variants", str(run_with(tmp_path, ["sd", "en"])), *more]) == 2

@@ -383,7 +383,7 @@ def data(tmp_path: Path) -> PairDataset:
         folder.mkdir(parents=True)
         for place, image in enumerate(images, start=1):
             (folder / f"{place}.png").write_bytes(encode_png(image))
-        made_by = {"rule": {"name": "auto", "count": 2}, "enhancement": [{"kind": "none"}] * 2}
+        made_by = {"rule": {"name": "auto", "count": 2}, "enhancement": [{"kind": "none"}] * 2, "files": []}
         (folder / "record.json").write_text(json.dumps({"weights": [0.75, 0.25], **made_by}))
     return pair_folders(tmp_path / "infrared", tmp_path / "visible")
 
