@@ -43,7 +43,8 @@ def transfer(first: Path, second: Path, seed: int = 0) -> tuple[list[str], list[
     methods = [line.method for line in left[0].lines if line.method in {other.method for other in right[0].lines}]
     metrics = [metric for metric in left[0].metrics if metric in right[0].metrics]
     if len(methods) < 3 or not metrics:
-        raise ConfigError(f"{first} and {second} have {len(methods)} methods and {len(metrics)} metrics in common")
+        common = f"{first} and {second} have {len(methods)} methods and {len(metrics)} metrics in common"
+        raise ConfigError(f"{common}; comparing rankings takes 3 methods and a metric")
     return methods, [
         _agreement(metric, method_means(left, metric), method_means(right, metric), methods, seed) for metric in metrics
     ]
