@@ -142,8 +142,8 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     seen, held_out = training_split(dataset)
     if not (len(seen) and len(held_out)):
         raise FusionError(f"of {len(dataset)} pairs {len(held_out)} are held out to measure; take more pairs")
-    for rule, enhancement in dict.fromkeys((v.rule, v.enhancement) for v in variants if v.count):
-        plan = Plan(_folder(study, rule, enhancement), study.pool, Rule(rule, MOST), enhancement)
+    plans = {(plan := _plan(study, v, seed)).out: plan for seed in range(study.seeds) for v in variants if v.count}
+    for plan in plans.values():
         failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
         if failed:
             raise FusionError(f"{len(failed)} pairs have no references: {next(iter(failed.values()))}")
@@ -154,14 +154,17 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     return {
         variant: Outcome(
             np.array([found[variant, seed] for seed in range(study.seeds)]),
-            references.used(seen) if (references := _references(study, variant)) else 0.0,
+            references.used(seen) if (references := _references(study, variant, seed=0)) else 0.0,
         )
         for variant in variants
     }
 
 
-def _folder(study: Study, rule: str, enhancement: str) -> Path:
-    return study.out / "references" / f"{rule}-{enhancement}"
+def _plan(study: Study, variant: Variant, seed: int) -> Plan:
+    """How the references of a training are made: those of the random filter are drawn anew for every seed."""
+    chance = variant.rule == "random"
+    folder = study.out / "references" / f"{variant.rule}{seed if chance else ''}-{variant.enhancement}"
+    return Plan(folder, study.pool, Rule(variant.rule, MOST, seed=seed if chance else 0), variant.enhancement)
 
 
 def _recipe(study: Study, variant: Variant) -> Recipe:
@@ -170,17 +173,15 @@ def _recipe(study: Study, variant: Variant) -> Recipe:
     return recipe.customised(study.patch, study.batch, study.learning_rate)
 
 
-def _references(study: Study, variant: Variant) -> References | None:
-    if not variant.count:
-        return None
-    return References(_folder(study, variant.rule, variant.enhancement), variant.count)
+def _references(study: Study, variant: Variant, seed: int) -> References | None:
+    return References(_plan(study, variant, seed).out, variant.count) if variant.count else None
 
 
 def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
     """Train one network and measure it, or read what an earlier call found."""
     torch.set_num_threads(1)
     recipe = _recipe(study, variant)
-    references = _references(study, variant)
+    references = _references(study, variant, seed)
     setting = f"{study.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
     out = study.out / "trainings" / setting / variant.folder / f"seed{seed}"
     settings = Settings(
@@ -215,19 +216,40 @@ def _values(method: FusionMethod, pair: Pair) -> Iterator[float]:
 
 
 def ablation_text(study: Study, found: Mapping[Variant, Outcome]) -> str:
-    """A table a factor, for a terminal: means over seeds with 95 % intervals, and ranks within the factor."""
+    """A table a factor, for a terminal: means over seeds with 95 % intervals, and ranks within the factor.
+
+    Trainings of a seed have steps, patches and initial weights in common, so that levels are compared seed by seed.
+    """
     tables = []
     for factor, levels in FACTORS.items():
         outcomes = [found[variant] for variant in levels.values()]
+        ranks = _ranks([outcome.scores for outcome in outcomes])
+        rank_of_main = ranks[list(levels.values()).index(MAIN)]
         rows = [
-            [level, f"{outcome.used:.1f}", _interval(rank, 2), *(_interval(values, 4) for values in outcome.scores.T)]
-            for level, outcome, rank in zip(levels, outcomes, _ranks([o.scores for o in outcomes]), strict=True)
+            [
+                f"{level} (default)" if variant == MAIN else level,
+                f"{outcome.used:.1f}",
+                _interval(rank, 2) + _sign(rank_of_main - rank),
+                *_cells(outcome.scores, found[MAIN].scores),
+            ]
+            for (level, variant), outcome, rank in zip(levels.items(), outcomes, ranks, strict=True)
         ]
-        head = [factor, "references a pair", "mean rank", *(f"{key} {get(key).arrow}" for key in METRICS)]
+        head = [factor, "references a pair", "mean rank ↓", *(f"{key} {get(key).arrow}" for key in METRICS)]
         tables.append(tabulate(rows, head, disable_numparse=True))
     what = f"{study.network}, {study.steps} steps, {study.seeds} seeds"
-    note = f"{what}; mean over seeds ± half of a 95 % interval (Student's t); ranks over all {len(METRICS)} metrics"
-    return "\n\n".join([*tables, note])
+    notes = (
+        f"{what}; mean over seeds ± half of a 95 % interval (Student's t); ranks over all {len(METRICS)} metrics",
+        "+ and -: better and worse than the default, by a 95 % interval of the differences seed by seed; not corrected "
+        "for the number of comparisons",
+    )
+    return "\n\n".join([*tables, "\n".join(notes)])
+
+
+def _cells(scores: NDArray[np.float64], of_main: NDArray[np.float64]) -> Iterator[str]:
+    """Metrics of a level, each with its interval and its sign against the default."""
+    for values, others, key in zip(scores.T, of_main.T, METRICS, strict=True):
+        gain = values - others if get(key).better == "higher" else others - values
+        yield _interval(values, 4) + _sign(gain)
 
 
 def _ranks(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -243,5 +265,15 @@ def _interval(values: NDArray[np.float64], digits: int) -> str:
     mean = f"{values.mean():.{digits}g}" if digits > 2 else f"{values.mean():.{digits}f}"
     if len(values) < 2:
         return mean
-    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{mean} ± {half:.2g}"
+    return f"{mean} ± {_half_interval(values):.2g}"
+
+
+def _half_interval(values: NDArray[np.float64]) -> float:
+    return float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+
+
+def _sign(gains: NDArray[np.float64]) -> str:
+    """Whether gains, one a seed, are surely above or below zero."""
+    if len(gains) < 2 or not abs(gains.mean()) > _half_interval(gains):
+        return ""
+    return " +" if gains.mean() > 0 else " -"

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.metrics import get
 from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.reference.pool import Pool
 from fusion.training import ablation
-from fusion.training.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Study, ablate, ablation_text
+from fusion.training.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Outcome, Study, ablate, ablation_text
 from fusion.training.patches import training_split
 
 
@@ -53,6 +54,35 @@ def test_intervals_by_hand() -> None:
     """Three values 1, 2, 3: deviation 1, t(.975, 2) = 4.303, half of the interval 4.303 / sqrt 3 = 2.48."""
     assert ablation._interval(np.array([1.0, 2.0, 3.0]), 4) == "2 ± 2.5"
     assert ablation._interval(np.array([2.0]), 4) == "2"
+
+
+def test_signs_by_hand() -> None:
+    """Gains of 1, 2, 3 are 2 ± 2.48: not sure; of 2, 3, 4 they are 3 ± 2.48. One seed says nothing."""
+    gains = np.array([1.0, 2.0, 3.0])
+    assert ablation._sign(gains) == "" == ablation._sign(np.array([5.0])) == ablation._sign(np.zeros(3))
+    assert ablation._sign(gains + 1) == " +" and ablation._sign(-gains - 1) == " -"
+
+
+def test_levels_are_compared_with_the_default_seed_by_seed() -> None:
+    """All levels differ more between seeds than from each other; by 1 for the better at K = 3, for the worse at 7."""
+    study = Study(Path("study"), "sdnet", Pool(Path("pool"), ("average",)))
+    better = np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
+    noise = np.array([[0.0], [50.0], [100.0]])
+    shifts = {FACTORS["K"]["3"]: 1, FACTORS["K"]["7"]: -1}
+    levels = {variant for levels in FACTORS.values() for variant in levels.values()}
+    found = {v: Outcome(noise + (shifts.get(v, 0) + 0.01 * np.sin(noise)) * better, 5.0) for v in levels}
+    rows = {line.split("  ")[0]: line for line in ablation_text(study, found).splitlines()}
+    assert rows["3"].count(" +") == 12 and " -" not in rows["3"]
+    assert rows["7"].count(" -") == 12 and " +" not in rows["7"]
+    assert " +" not in rows["5 (default)"] and " -" not in rows["5 (default)"]
+
+
+def test_the_random_filter_draws_anew_for_every_seed(tmp_path: Path) -> None:
+    study = Study(tmp_path, "sdnet", Pool(tmp_path / "pool", ("average",)))
+    chance = FACTORS["filter"]["random"]
+    draws = [ablation._plan(study, chance, seed) for seed in range(3)]
+    assert len({plan.out for plan in draws}) == 3 and [plan.rule.seed for plan in draws] == [0, 1, 2]
+    assert ablation._plan(study, MAIN, 0) == ablation._plan(study, MAIN, 1)
 
 
 KEYS = ("en", "sd", "qabf", "nabf")
