@@ -15,7 +15,7 @@ from benchmark.statistics import Paired, corrected, paired, verdict
 from benchmark.tables import Leaderboard, Line, leaderboards, read_description, rows_of
 
 RETRAINED = "+rts"
-"""How the name of a network ends that was trained with references."""
+"""What follows the name of a network that was trained with references, before whose weights they are."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
 
     Args:
         run: run directory.
-        methods: the first is the baseline of all others; none: every network with its ``+rts`` counterpart.
+        methods: the first is the baseline of all others; none: every network with its ``+rts``
+            counterpart, and published weights with their ``+rts+published`` ones.
 
     Raises:
         ConfigError: a method that the run lacks, or nothing to compare.
@@ -56,12 +57,18 @@ def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
     if methods:
         found = [(methods[0], name) for name in methods[1:]]
     else:
-        found = [(name, name + RETRAINED) for name in names if name + RETRAINED in names]
+        found = [(name, retrained) for name in names if (retrained := _retrained(name)) in names]
     if not found:
         raise ConfigError(
             f"nothing to compare in {run}: name two methods, or run a network NAME beside NAME{RETRAINED}"
         )
     return found
+
+
+def _retrained(name: str) -> str:
+    """``sdnet+rts`` for ``sdnet``, ``sdnet+rts+published`` for ``sdnet+published``."""
+    network, plus, weights = name.partition("+")
+    return f"{network}{RETRAINED}{plus}{weights}"
 
 
 def comparisons(run: Path, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:

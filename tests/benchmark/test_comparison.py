@@ -86,6 +86,14 @@ def test_networks_meet_their_retrained_counterparts(run: Path) -> None:
     assert [line.rank for line in found.lines] == [1.75, 1.25]  # sd 2 and 1 of 3, nabf 1.5 each
 
 
+def test_published_weights_meet_the_published_retrained_ones(tmp_path: Path) -> None:
+    names = ["a", "a+published", "a+rts+published", "b", "b+rts", "b+rts+published"]
+    (tmp_path / "run.yaml").write_text(
+        yaml.safe_dump({"config": {"out": "."}, "methods": {name: {} for name in names}, "datasets": {}})
+    )
+    assert couples(tmp_path) == [("a+published", "a+rts+published"), ("b", "b+rts")]
+
+
 def test_the_table_says_who_won(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(run), "a", "a+rts", "b"]) == 0
     printed = capsys.readouterr().out
