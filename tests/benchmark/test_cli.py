@@ -100,6 +100,13 @@ def test_explain_tells_the_facts_of_the_registration(key: str, capsys: pytest.Ca
     assert all(f"{other}: " in printed for other in names() if get(other).base == get(key).base)
 
 
+def test_metrics_may_be_written_as_in_papers(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(folders, "--method", "average", "--metrics", "EN", "--metrics", "Qabf")) == 0
+    assert "EN ↑    Qabf ↑" in capsys.readouterr().out
+    assert main(["explain", "SCD"]) == 0
+    assert "scd: " in capsys.readouterr().out
+
+
 def test_sheet_shows_sources_and_methods(folders: Path) -> None:
     main(arguments(folders, "--method", "average", "--method", "maximum"))
     out = folders.parent / "run"
