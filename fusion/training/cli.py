@@ -32,6 +32,7 @@ def add_parser(commands: Any) -> None:
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
     add_pair_options(parser, default="roadscene")
+    add("--pairs", type=int, metavar="N", help="train on, and validate on, only what is among the first N pairs")
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
@@ -89,7 +90,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 def _train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     recipe.customised(options.patch, options.batch, options.learning_rate)
-    pairs = chosen_pairs(options)
+    pairs = chosen_pairs(options)[: options.pairs]
     references = References(options.references, options.k) if options.references else None
     if references and options.k and references.most(pairs) < options.k:
         raise FusionError(f"{options.references} has at most {references.most(pairs)} references a pair")

@@ -422,6 +422,15 @@ def test_what_is_no_set_of_references_is_refused(data: PairDataset, tmp_path: Pa
         References(tmp_path / "refs").read("pair0")
 
 
+def test_references_of_the_first_pairs_train_on_these(data: PairDataset, tmp_path: Path) -> None:
+    last = data[len(data) - 1]
+    (tmp_path / "refs" / "pairs" / last.name / "record.json").unlink()
+    own = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible"), "--patch", "32"]
+    words = ["train", "sdnet", "--supervision", "rts", "--references", str(tmp_path / "refs"), "--budget", "1", *own]
+    assert main([*words, "--out", str(tmp_path / "all")]) == 2
+    assert main([*words, "--out", str(tmp_path / "first"), "--pairs", str(len(data) - 1)]) == 0
+
+
 def test_references_go_with_their_recipes_alone(data: PairDataset, tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="references go with rts"):
         train(small("sdnet"), data, Settings(tmp_path / "out"), "1")
