@@ -7,7 +7,7 @@ A folder of references holds ``pool/`` (see `fusion.reference.pool`) and for eve
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Made:
-    """The references of one pair, and how they came about.
+    """The references of one pair, and how they came about; whatever device they were made on, pictures are in memory.
 
     Attributes:
         sources: infrared and visible luminance, ``uint8 [1, H, W]`` as all pictures here.
@@ -81,10 +81,14 @@ def make(plan: Plan, pair: Pair) -> Made:
     sources = infrared, luminance(visible)
     candidates = list(plan.pool.candidates(pair))
     found = usable(candidates)
-    choice = choose(plan.rule, pair.name, *sources, found)
-    references = [found[name] for name in choice.methods]
+    device = plan.pool.device
+    there = sources[0].to(device), sources[1].to(device)
     with torch.inference_mode():
-        return Made(sources, candidates, choice, references, enhance(plan.enhancement, *sources, references))
+        choice = choose(plan.rule, pair.name, *there, {name: image.to(device) for name, image in found.items()})
+        references = [found[name] for name in choice.methods]
+        results = enhance(plan.enhancement, *there, [image.to(device) for image in references])
+    enhanced = [replace(result, image=result.image.cpu()) for result in results]
+    return Made(sources, candidates, choice, references, enhanced)
 
 
 def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[str, str]:

@@ -44,6 +44,11 @@ ARTIFACTS = 3.0, 0.05
 """Nabf above this multiple of the pool's median and above this value is one artefact too many."""
 
 
+AT_ONCE = {"cuda": 32}
+"""Pictures that are measured in one batch, by type of device. A processor takes them one by one, which its caches hold.
+"""
+
+
 @dataclass(frozen=True)
 class Judged:
     """What the filter says of one candidate.
@@ -128,7 +133,7 @@ def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates:
     Args:
         rule: how.
         pair: its name; the random rule and lists go by it.
-        infrared, visible: sources, ``uint8 [1, H, W]``.
+        infrared, visible: sources, ``uint8 [1, H, W]``, all pictures on one device.
         candidates: fused luminance ``uint8 [1, H, W]`` by method.
 
     Raises:
@@ -222,23 +227,35 @@ def judge(sources: tuple[Picture, Picture], candidates: Mapping[str, Tensor], mo
         more: further metrics to rank by.
     """
     keys = dict.fromkeys((*(key for family in FAMILIES.values() for key in family), *more))
-    reasons, pictures = {}, {}
-    for name, image in candidates.items():
-        reasons[name] = _unlike(sources[0], image) or _broken(sources, Picture(image[None]), image)
-        if not reasons[name]:
-            pictures[name] = Picture(image[None])
-    artifacts = {name: value_of("nabf", *sources, picture) for name, picture in pictures.items()}
-    for name, reason in _artificial(artifacts).items():
+    reasons = {name: _unlike(sources[0], image) or _broken(sources, image) for name, image in candidates.items()}
+    values = _measure(
+        sources, {name: image for name, image in candidates.items() if not reasons[name]}, (*keys, "nabf")
+    )
+    for name, reason in _artificial({name: own["nabf"] for name, own in values.items()}).items():
         reasons[name] = reason
-        del pictures[name]
-    values = {name: {key: value_of(key, *sources, picture) for key in keys} for name, picture in pictures.items()}
+        del values[name]
     ranks = _ranks(values, list(keys))
     return [
         Judged(name, rejected=reasons[name])
         if reasons[name]
-        else Judged(name, consensus(ranks[name]), {**values[name], "nabf": artifacts[name]}, ranks[name])
+        else Judged(name, consensus(ranks[name]), values[name], ranks[name])
         for name in candidates
     ]
+
+
+def _measure(
+    sources: tuple[Picture, Picture], images: Mapping[str, Tensor], keys: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Metrics of pictures ``uint8 [1, H, W]``, by name and key; several at once where the device likes that."""
+    found: dict[str, dict[str, float]] = {name: {} for name in images}
+    names, size = list(images), AT_ONCE.get(sources[0].levels.device.type, 1)
+    for start in range(0, len(names), size):
+        batch = names[start : start + size]
+        picture = Picture(torch.stack([images[name] for name in batch]))
+        for key in dict.fromkeys(keys):
+            for name, value in zip(batch, values_of(key, *sources, picture), strict=True):
+                found[name][key] = value
+    return found
 
 
 def consensus(ranks: Mapping[str, float]) -> float:
@@ -262,12 +279,19 @@ def consensus_among(value: Callable[[str], float], pool: Sequence[Mapping[str, f
 
 def value_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> float:
     """A metric, or "exposedness", of one picture; NaN where the picture is too small for it."""
+    (value,) = values_of(key, infrared, visible, fused)
+    return value
+
+
+def values_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> list[float]:
+    """As `value_of`, of every picture in a batch."""
     with torch.inference_mode():
         if key == "exposedness":
-            return exposedness(fused.levels).item()
+            return exposedness(fused.levels).tolist()
         metric = get(key)
-        small = min(fused.size) < metric.min_side
-        return float("nan") if small else metric(infrared, visible, fused).values.item()
+        if min(fused.size) < metric.min_side:
+            return [float("nan")] * len(fused.levels)
+        return metric(infrared, visible, fused).values.tolist()
 
 
 def codes_of(keys: Iterable[str]) -> list[str]:
@@ -282,8 +306,9 @@ def _unlike(source: Picture, image: Tensor) -> str:
     return f"size {image.shape[-1]}x{image.shape[-2]}, the sources have {width}x{height}"
 
 
-def _broken(sources: tuple[Picture, Picture], picture: Picture, image: Tensor) -> str:
+def _broken(sources: tuple[Picture, Picture], image: Tensor) -> str:
     """Why a picture of the right size can be no reference; "" if it may."""
+    picture = Picture(image[None])
     deviation = value_of("sd", *sources, picture)
     if deviation < SMALLEST_DEVIATION:
         return f"nearly constant: standard deviation {deviation:.1f} grey levels"

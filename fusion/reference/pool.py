@@ -47,7 +47,7 @@ class Pool:
             and weights and of the pair's pictures, so that a changed method or picture never meets an old result.
         methods: what `fusion.load` makes methods from.
         folders: results made elsewhere, which are read where they are.
-        device: where bundled methods fuse.
+        device: where bundled methods fuse, and where their results are judged and enhanced.
     """
 
     folder: Path

@@ -1,6 +1,7 @@
 """References on disk: pool, records, resume, and how training reads them back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from fusion.classical.pixelwise import Average
 from fusion.cli import main
 from fusion.folder import FusedFolder
 from fusion.method import FusionError
-from fusion.reference.build import Plan, build_references, rejections
+from fusion.reference.build import Plan, build_references, make, rejections
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import References, aggregated
@@ -49,6 +50,19 @@ def test_references_are_made_kept_and_remade(data: PairDataset, tmp_path: Path) 
     assert set(build_references(data, plan(tmp_path, rule=Rule(count=2)), jobs=1).values()) == {"made"}
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "refs" / "pool").rglob("*.png")} == made
     assert sorted(path.name for path in (tmp_path / "refs" / "pairs" / "one").glob("?.png")) == ["1.png", "2.png"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("enhancement", ["published", "adaptive"])
+def test_a_gpu_chooses_and_enhances_as_a_processor_does(data: PairDataset, enhancement: str, tmp_path: Path) -> None:
+    here = plan(tmp_path, enhancement=enhancement)
+    there = replace(here, pool=replace(here.pool, device="cuda"))
+    for pair in data:
+        slow, fast = make(here, pair), make(there, pair)
+        assert fast.choice.methods == slow.choice.methods
+        for one, other in zip(slow.enhanced, fast.enhanced, strict=True):
+            assert one.image.device == other.image.device
+            assert (one.image.int() - other.image.int()).abs().max() <= 1
 
 
 def test_a_changed_picture_makes_its_pair_anew(data: PairDataset, tmp_path: Path) -> None:

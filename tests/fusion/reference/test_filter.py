@@ -57,6 +57,16 @@ def test_good_candidates_pass() -> None:
     assert all(not found.rejected for found in judge(SOURCES, CANDIDATES))
 
 
+def test_pictures_are_judged_in_batches_as_they_are_one_by_one(monkeypatch) -> None:
+    broken = {"flat": torch.full((1, 64, 80), 90, dtype=torch.uint8)}
+    alone = judge(SOURCES, {**CANDIDATES, **broken}, ["qabf"])
+    monkeypatch.setitem(rules.AT_ONCE, "cpu", 3)
+    together = judge(SOURCES, {**CANDIDATES, **broken}, ["qabf"])
+    assert [found.rejected for found in together] == [found.rejected for found in alone]
+    for one, other in zip(alone, together, strict=True):
+        assert other.ranks == one.ranks and other.metrics == pytest.approx(one.metrics, rel=1e-12)
+
+
 def test_families_weigh_the_same() -> None:
     ranks = dict.fromkeys((key for family in FAMILIES.values() for key in family), 0.0)
     assert consensus({**ranks, "en": 1.0, "mi": 1.0}) == pytest.approx(1 / 5)
