@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from datasets.images import write_png
 from datasets.pairs import PairDataset, pair_folders
@@ -66,3 +68,13 @@ def smooth_pairs(tmp_path: Path) -> Callable[[int, int], PairDataset]:
         return pair_folders(tmp_path / "infrared", tmp_path / "visible")
 
     return make
+
+
+@pytest.fixture
+def gpu_without_values() -> Iterator[None]:
+    """Tensors on "cuda" without one: shapes and devices are right, values are not there.
+
+    Whatever mixes them with tensors elsewhere fails as it would on a GPU.
+    """
+    with FakeTensorMode(shape_env=ShapeEnv()):
+        yield

@@ -62,6 +62,15 @@ def test_cuda_equals_cpu(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", names())
+@pytest.mark.usefixtures("gpu_without_values")
+def test_no_metric_mixes_devices(key: str) -> None:
+    sources, fused = torch.empty(2, 1, 200, 210, device="cuda"), torch.empty(3, 1, 200, 210, device="cuda")
+    pictures = [Picture(image.to(torch.uint8)) for image in (sources[:1], sources[1:], fused)]
+    values = get(key).function(*pictures)
+    assert values.device.type == "cuda" and values.shape == (3,)
+
+
+@pytest.mark.parametrize("key", names())
 def test_a_constant_fused_image_is_flagged(key: str) -> None:
     assert "constant" in get(key)(picture(1), picture(2), constant(90)).flags[0]
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from datasets.images import to_float
 from fusion.method import FusionError
+from fusion.reference import enhance as module
 from fusion.reference.enhance import (
     STRENGTHS,
     Guard,
@@ -191,6 +192,15 @@ def test_no_strength_is_chosen_that_a_guard_refuses(monkeypatch) -> None:
     monkeypatch.setattr(Guard, "__call__", lambda self, image: "" if torch.equal(image, faded) else "no change allowed")
     (held,) = enhance("adaptive", levels(constant(0.2)), visible, [faded])
     assert torch.equal(held.image, faded) and not any(held.record["chosen"].values())
+
+
+@pytest.mark.usefixtures("gpu_without_values")
+def test_no_enhancement_mixes_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "is_night", lambda visible: False)
+    sources = torch.empty(2, 1, 72, 88, device="cuda").to(torch.uint8)
+    image, own = torch.empty(1, 1, 72, 88, device="cuda"), Scene(*sources)
+    for result in (lost_detail(own, image), lost_target_contrast(own, image), fine_detail(image), published(image)):
+        assert result.device.type == "cuda" and result.shape == image.shape
 
 
 def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:
