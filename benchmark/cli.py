@@ -270,12 +270,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
     folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
-    check.add_argument(
-        "--metric", dest="metrics", action="append", type=str.lower, metavar="KEY", help="repeatable; default: all"
-    )
+    check.add_argument("--metric", dest="metrics", action="append", metavar="KEY", help="repeatable; default: all")
     check.set_defaults(command=_metrics_check)
     explain = commands.add_parser("explain", help="what a metric measures and how")
-    explain.add_argument("metric", type=str.lower, metavar="METRIC", help=f"one of {', '.join(metric_names())}")
+    explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
     explain.set_defaults(command=_explain)
     return parser
 
@@ -297,9 +295,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--method", dest="methods", action="append", metavar="NAME", help=methods)
     folders = "folder of fused images made elsewhere, repeatable; 'NAME=DIR/{pair}_x.jpg' for other file names"
     add("--fused", action="append", metavar="NAME=DIR", help=folders)
-    add(
-        "--metrics", action="append", type=str.lower, metavar="KEY", help="metric or profile, repeatable; default: core"
-    )
+    add("--metrics", action="append", metavar="KEY", help="metric or profile, repeatable; default: core")
     add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
     add(
         "--value-range",

@@ -229,10 +229,10 @@ def names() -> list[str]:
 
 
 def get(key: str) -> Metric:
-    """The metric called `key`; raises `MetricError` with the known keys for an unknown one."""
-    if key not in _METRICS:
+    """The metric called `key`, in any case; raises `MetricError` with the known keys for an unknown one."""
+    if key.lower() not in _METRICS:
         raise MetricError(f"no metric {key!r}; there are {', '.join(_METRICS)}, and profiles {', '.join(profiles())}")
-    return _METRICS[key]
+    return _METRICS[key.lower()]
 
 
 def profiles() -> dict[str, tuple[str, ...]]:
@@ -244,8 +244,8 @@ def profiles() -> dict[str, tuple[str, ...]]:
 def expand(keys: Sequence[str]) -> tuple[str, ...]:
     """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
     known = profiles()
-    flat = [key for name in keys for key in known.get(name, (name,))]
-    return tuple(get(key).key for key in dict.fromkeys(flat))
+    flat = [key for name in keys for key in known.get(name.lower(), (name,))]
+    return tuple(dict.fromkeys(get(key).key for key in flat))
 
 
 def measure(

@@ -83,12 +83,12 @@ def make(plan: Plan, pair: Pair) -> Made:
     found = usable(candidates)
     device = plan.pool.device
     there = sources[0].to(device), sources[1].to(device)
+    found_there = {name: image.to(device) for name, image in found.items()}
     with torch.inference_mode():
-        choice = choose(plan.rule, pair.name, *there, {name: image.to(device) for name, image in found.items()})
-        references = [found[name] for name in choice.methods]
-        results = enhance(plan.enhancement, *there, [image.to(device) for image in references])
+        choice = choose(plan.rule, pair.name, *there, found_there)
+        results = enhance(plan.enhancement, *there, [found_there[name] for name in choice.methods])
     enhanced = [replace(result, image=result.image.cpu()) for result in results]
-    return Made(sources, candidates, choice, references, enhanced)
+    return Made(sources, candidates, choice, [found[name] for name in choice.methods], enhanced)
 
 
 def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[str, str]:

@@ -43,7 +43,6 @@ SMALLEST_CORRELATION = 0.3
 ARTIFACTS = 3.0, 0.05
 """Nabf above this multiple of the pool's median and above this value is one artefact too many."""
 
-
 AT_ONCE = {"cuda": 32}
 """Pictures that are measured in one batch, by type of device. A processor takes them one by one, which its caches hold.
 """
@@ -124,7 +123,7 @@ class Rule:
         """A hash that changes when the rule, what it says of this pair, or the code of a metric that it asks does."""
         kind, _, rest = self.name.partition(":")
         listed = _read_list(rest).get(pair, ()) if kind == "list" else ()
-        return sha256_bytes(f"{self} {listed} {codes_of(_measured(self))} {code_fingerprint(choose)}".encode())
+        return sha256_bytes(f"{self} {listed} {codes_of(_keys(_own_metric(self)))} {code_fingerprint(choose)}".encode())
 
 
 def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor]) -> Choice:
@@ -158,9 +157,9 @@ def _own_metric(rule: Rule) -> tuple[str, ...]:
     return (key,) if kind == "metric" else ()
 
 
-def _measured(rule: Rule) -> tuple[str, ...]:
-    """Whatever the rule measures: for scores, gates and ranks."""
-    return (*(key for family in FAMILIES.values() for key in family), "nabf", *_own_metric(rule))
+def _keys(more: Sequence[str]) -> list[str]:
+    """Whatever is measured: for scores, gates, and `more` to rank by."""
+    return list(dict.fromkeys((*(key for family in FAMILIES.values() for key in family), "nabf", *more)))
 
 
 def _scores(rule: Rule, pair: str, judged: Sequence[Judged]) -> dict[str, float]:
@@ -226,15 +225,13 @@ def judge(sources: tuple[Picture, Picture], candidates: Mapping[str, Tensor], mo
         candidates: fused luminance by method.
         more: further metrics to rank by.
     """
-    keys = dict.fromkeys((*(key for family in FAMILIES.values() for key in family), *more))
+    keys = _keys(more)
     reasons = {name: _unlike(sources[0], image) or _broken(sources, image) for name, image in candidates.items()}
-    values = _measure(
-        sources, {name: image for name, image in candidates.items() if not reasons[name]}, (*keys, "nabf")
-    )
+    values = _measure(sources, {name: image for name, image in candidates.items() if not reasons[name]}, keys)
     for name, reason in _artificial({name: own["nabf"] for name, own in values.items()}).items():
         reasons[name] = reason
         del values[name]
-    ranks = _ranks(values, list(keys))
+    ranks = _ranks(values, keys)
     return [
         Judged(name, rejected=reasons[name])
         if reasons[name]
@@ -252,7 +249,7 @@ def _measure(
     for start in range(0, len(names), size):
         batch = names[start : start + size]
         picture = Picture(torch.stack([images[name] for name in batch]))
-        for key in dict.fromkeys(keys):
+        for key in keys:
             for name, value in zip(batch, values_of(key, *sources, picture), strict=True):
                 found[name][key] = value
     return found

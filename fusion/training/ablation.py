@@ -247,15 +247,19 @@ def ablation_text(study: Study, found: Mapping[Variant, Outcome]) -> str:
 
 def _cells(scores: NDArray[np.float64], of_main: NDArray[np.float64]) -> Iterator[str]:
     """Metrics of a level, each with its interval and its sign against the default."""
-    for values, others, key in zip(scores.T, of_main.T, METRICS, strict=True):
-        gain = values - others if get(key).better == "higher" else others - values
+    gains = (scores - of_main) * _directions()
+    for values, gain in zip(scores.T, gains.T, strict=True):
         yield _interval(values, 4) + _sign(gain)
+
+
+def _directions() -> NDArray[np.int64]:
+    """1 for metrics of which more is better, -1 for others, ``[METRICS]``."""
+    return np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
 
 
 def _ranks(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Mean rank over the metrics of each level, 1 is best and NaN the worst: ``float64 [levels, seeds]``."""
-    signs = np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
-    stacked = np.nan_to_num(np.stack(values) * signs, nan=-np.inf)
+    stacked = np.nan_to_num(np.stack(values) * _directions(), nan=-np.inf)
     above = (stacked[None] > stacked[:, None]).sum(axis=1)
     ties = (stacked[None] == stacked[:, None]).sum(axis=1)
     return (above + (ties + 1) / 2).mean(axis=2)

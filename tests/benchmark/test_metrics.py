@@ -133,6 +133,7 @@ def test_identical_images() -> None:
 
 def test_profiles_expand_in_order_and_once() -> None:
     assert expand(["vif", "core", "vif"]) == ("vif", "en", "sd", "mi", "scd", "qabf")
+    assert expand(["EN", "Core", "Qabf", "en"]) == ("en", "sd", "mi", "scd", "vif", "qabf")
     assert expand(["all"]) == tuple(key for key in names() if "@" not in key)
     assert expand(["variants"]) == tuple(names())
     with pytest.raises(MetricError, match="no metric 'nope'"):
