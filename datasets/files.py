@@ -32,6 +32,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise
 
 
+def file_name(name: str) -> str:
+    """A method's or data set's name as a file name: a user's class `pkg.module:Class` becomes `pkg.module-Class`."""
+    text = "".join(letter if letter.isalnum() or letter in "._+-" else "-" for letter in name)
+    return text if text.strip(".") else f"-{text}"
+
+
 def sha256_bytes(data: bytes) -> str:
     """Hexadecimal SHA-256 of `data`."""
     return hashlib.sha256(data).hexdigest()

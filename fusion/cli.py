@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
-from datasets.images import ImageError, parse_range, to_float, to_uint8, write_png
+from datasets.images import ImageError, parse_range, write_png
 from datasets.options import tell_unmatched
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
-from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.reference.cli import add_parser as add_references_parser
 from fusion.registry import load
+from fusion.results import FolderResults, fuse_images
 from fusion.training.cli import add_ablate_parser
 from fusion.training.cli import add_parser as add_train_parser
 from fusion.weights.cli import add_parser as add_weights_parser
@@ -65,13 +65,12 @@ def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
 def _fuse_pair(method: FusionMethod, pair: Pair, output: Path, device: str) -> None:
     if output.resolve() in (Path(str(source)).resolve() for source in (pair.infrared, pair.visible)):
         raise FusionError(f"{output} is one of the sources; write the fused image somewhere else")
-    infrared, visible = (to_float(image)[None].to(device) for image in pair.read())
-    write_png(output, to_uint8(method.fuse(infrared, visible))[0])
+    write_png(output, fuse_images(method, pair.read(), device))
 
 
 def _parity(options: argparse.Namespace) -> int:
     data: PairDataset = datasets.load(options.dataset, root=options.root)[: options.limit]
-    published = FusedFolder.parse(f"{options.method}={options.published}")
+    published = FolderResults.parse(f"{options.method}={options.published}")
     print(parity_table(parity(load(options.method), data, published, options.per_channel)))
     return 0
 

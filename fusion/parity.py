@@ -30,8 +30,8 @@ from torch import Tensor
 
 from datasets.images import decode_image, luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair, PairDataset
-from fusion.folder import FusedFolder
 from fusion.method import FusionError, FusionMethod
+from fusion.results import FolderResults, fuse_images
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class PairParity:
 
 
 def parity(
-    method: FusionMethod, dataset: PairDataset, published: FusedFolder, per_channel: bool = False
+    method: FusionMethod, dataset: PairDataset, published: FolderResults, per_channel: bool = False
 ) -> list[PairParity]:
     """Fuse every pair with `method` and compare with the published results.
 
     Args:
         method: the method under test.
         dataset: the pairs; cut it short by slicing or `PairDataset.select`.
-        published: where the published results are, e.g. ``FusedFolder("ADF", "fused_images/{pair}_ADF.jpg")``.
+        published: where the published results are, e.g. ``FolderResults("ADF", "fused_images/{pair}_ADF.jpg")``.
         per_channel: fuse each RGB channel on its own, as the VIFB results were made, instead of `FusionMethod.fuse`.
 
     Raises:
@@ -72,14 +72,11 @@ def parity(
         ImageError: an image cannot be read.
         PairError: the sources of a pair differ in size (`FusionError` for ``per_channel``).
     """
-    fuse = fuse_channels if per_channel else fuse_pair
-    return [_compare(pair.name, fuse(method, pair), published.find(pair.name)) for pair in dataset]
-
-
-def fuse_pair(method: FusionMethod, pair: Pair) -> Tensor:
-    """The fused image as this package makes it, ``uint8 [1 or 3, H, W]``."""
-    images = pair.read()
-    return to_uint8(method.fuse(to_float(images.infrared)[None], to_float(images.visible)[None])[0])
+    results = []
+    for pair in dataset:
+        image = fuse_channels(method, pair) if per_channel else fuse_images(method, pair.read())
+        results.append(_pair_parity(pair.name, image, published.file(pair)))
+    return results
 
 
 def fuse_channels(method: FusionMethod, pair: Pair) -> Tensor:
@@ -92,7 +89,7 @@ def fuse_channels(method: FusionMethod, pair: Pair) -> Tensor:
     return to_uint8(method.fuse(infrared.contiguous(), visible.contiguous())[:, 0])
 
 
-def _compare(pair: str, ours: Tensor, path: Path) -> PairParity:
+def _pair_parity(pair: str, ours: Tensor, path: Path) -> PairParity:
     theirs = read_image(path)
     if theirs.shape[1:] != ours.shape[1:]:
         sizes = [f"{image.shape[2]}x{image.shape[1]}" for image in (theirs, ours)]

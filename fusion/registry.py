@@ -92,17 +92,6 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     return _with_weights(bundled, weights or variant) if weights or variant else bundled()
 
 
-def called(name: str) -> str:
-    """What tables and folders call the method that `load` makes of a name."""
-    return name.partition("=")[0]
-
-
-def with_absolute_file(name: str) -> str:
-    """A name for `load` that means the same in every folder."""
-    own, equals, file = name.partition("=")
-    return f"{own}={Path(file).expanduser().absolute()}" if equals else name
-
-
 VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, published"}
 """What may follow a network's name after a plus sign, and how titles show it."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets.options import add_pair_options, chosen_pairs
-from fusion.folder import FusedFolder
 from fusion.method import FusionError, resolve_device
 from fusion.reference.build import DONE, Plan, build_references, rejections
 from fusion.reference.enhance import KINDS
@@ -55,9 +54,8 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
 
 def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
     """How references are made, by the options of `add_reference_options`."""
-    folders = tuple(FusedFolder.parse(text) for text in options.candidates)
-    methods = tuple(options.methods or default_names())
-    pool = Pool(options.out / "pool", methods, folders, resolve_device(options.device))
+    names = [*(options.methods or default_names()), *options.candidates]
+    pool = Pool.of(options.out / "pool", names, resolve_device(options.device))
     rule = Rule(options.filter, options.k, options.temperature, options.diversity, options.seed)
     return Plan(options.out, pool, rule, options.enhance, preview)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from glob import escape
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,12 +12,11 @@ from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import is_disk_error, reason, sha256_bytes, sha256_file, write_atomic
-from datasets.images import ImageError, encode_png, luminance, read_image, to_float, to_uint8
+from datasets.files import file_name, is_disk_error, reason, sha256_bytes
+from datasets.images import luminance
 from datasets.pairs import Pair, PairDataset
-from fusion.folder import FusedFolder
-from fusion.method import FusionError, FusionMethod
-from fusion.registry import called, load
+from fusion.method import FusionError
+from fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
 
 
 @dataclass(frozen=True)
@@ -43,29 +41,36 @@ class Pool:
     """Candidates of all pairs.
 
     Attributes:
-        folder: where bundled methods' results are kept, as ``METHOD/PAIR.HASH.png``; the hash is of the method's code
-            and weights and of the pair's pictures, so that a changed method or picture never meets an old result.
-        methods: what `fusion.load` makes methods from.
-        folders: results made elsewhere, which are read where they are.
-        device: where bundled methods fuse, and where their results are judged and enhanced.
+        folder: where what methods fuse is kept, as ``METHOD/PAIR.KEY.png``, see `StoredResults`.
+        members: methods, which fuse luminance, and results made elsewhere, which are read where they are.
+        device: where candidates are judged and enhanced.
     """
 
     folder: Path
-    methods: tuple[str, ...]
-    folders: tuple[FusedFolder, ...] = ()
+    members: tuple[MethodResults | FolderResults, ...]
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        names = self.names
-        if len(set(names)) < len(names):
-            raise FusionError(f"candidates must have different names, found {', '.join(names)}")
-        if not names:
+        if len(set(self.names)) < len(self.names):
+            raise FusionError(f"candidates must have different names, found {', '.join(self.names)}")
+        if not self.names:
             raise FusionError("a pool needs candidates: name methods or folders of fused images")
+
+    @classmethod
+    def of(cls, folder: Path, texts: Sequence[str], device: str = "cpu") -> Pool:
+        """A pool of what `fusion.results.parse` makes of texts; methods fuse where candidates are judged.
+
+        Raises:
+            FusionError: a method that cannot be loaded, no such folder, or two of one name.
+        """
+        members = [parse(text, device, colour=False) for text in texts]
+        pinned = (member.pinned() if isinstance(member, MethodResults) else member for member in members)
+        return cls(folder, tuple(pinned), device)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all candidates: bundled methods, then folders."""
-        return (*map(called, self.methods), *(folder.name for folder in self.folders))
+        """Names of all candidates."""
+        return tuple(member.name for member in self.members)
 
     def fill(self, dataset: PairDataset, jobs: int = 0) -> None:
         """Fuse whatever is missing, pairs in parallel; failures show when the pair is read.
@@ -74,8 +79,6 @@ class Pool:
             dataset: pairs.
             jobs: processes; 0: see `processes`.
         """
-        for method in self.methods:
-            _loaded(method, self.device)  # an unknown name is told before any work starts
         work = Parallel(n_jobs=self.processes(jobs), return_as="generator_unordered")
         calls = (delayed(_fill)(self, pair) for pair in dataset)
         for _ in tqdm(work(calls), total=len(dataset), unit="pair", desc="pool"):
@@ -86,46 +89,20 @@ class Pool:
         return jobs or (1 if self.device.startswith("cuda") else cpu_count())
 
     def candidates(self, pair: Pair) -> Iterator[Candidate]:
-        """The candidates of one pair, in the order of `names`; bundled methods fuse now what is not there yet."""
-        for method in self.methods:
-            yield _attempt(called(method), partial(self._made, method, pair))
-        for folder in self.folders:
-            yield _attempt(folder.name, partial(_read, folder, pair.name))
+        """The candidates of one pair, in the order of `names`; methods fuse now what is not there yet."""
+        for member in self.members:
+            yield _attempt(member.name, partial(self._made, member, pair))
 
     def fingerprint(self, pair: Pair) -> str:
         """A hash that changes when a candidate of this pair does."""
-        made = [f"{name} {self._key(name, pair)}" for name in self.methods]
-        read = [f"{folder.name} {_file_hash(folder, pair.name)}" for folder in self.folders]
-        return sha256_bytes("\n".join([*made, *read]).encode())
+        sources = pair.fingerprint()
+        return sha256_bytes("\n".join(_identity(member, pair, sources) for member in self.members).encode())
 
-    def _key(self, name: str, pair: Pair) -> str:
-        return sha256_bytes(f"{_loaded(name, self.device).fingerprint()} {pair.fingerprint()}".encode())[:12]
-
-    def _made(self, name: str, pair: Pair) -> tuple[Tensor, Path]:
-        path = self.folder / called(name) / f"{pair.name}.{self._key(name, pair)}.png"
-        try:
-            return read_image(path), path
-        except (ImageError, OSError):
-            pass  # not there yet, or damaged
-        infrared, visible = pair.read()
-        sources = (to_float(image)[None].to(self.device) for image in (infrared, luminance(visible)))
-        fused = to_uint8(_loaded(name, self.device).fuse(*sources))[0].cpu()
-        for old in path.parent.glob(f"{escape(pair.name)}.????????????.png"):
-            old.unlink(missing_ok=True)
-        write_atomic(path, encode_png(fused))
-        return fused, path
-
-
-def _file_hash(folder: FusedFolder, pair: str) -> str:
-    try:
-        return sha256_file(folder.find(pair))
-    except (FusionError, OSError):
-        return "missing"
-
-
-def _read(folder: FusedFolder, pair: str) -> tuple[Tensor, Path]:
-    path = folder.find(pair)
-    return luminance(read_image(path)), path
+    def _made(self, member: MethodResults | FolderResults, pair: Pair) -> tuple[Tensor, Path]:
+        if isinstance(member, FolderResults):
+            return luminance(member.image(pair)), member.file(pair)
+        kept = StoredResults(member, str(self.folder / file_name(member.name) / f"{PAIR}.{KEY}.png"))
+        return kept.make(pair), kept.file(pair)
 
 
 def _attempt(name: str, make: Callable[[], tuple[Tensor, Path]]) -> Candidate:
@@ -137,15 +114,17 @@ def _attempt(name: str, make: Callable[[], tuple[Tensor, Path]]) -> Candidate:
         return Candidate(name, None, reason=reason(error))
 
 
+def _identity(results: MethodResults | FolderResults, pair: Pair, sources: str) -> str:
+    try:
+        return f"{results.name} {results.fingerprint(pair, sources)}"
+    except (FusionError, OSError):
+        return f"{results.name} missing"
+
+
 def _fill(pool: Pool, pair: Pair) -> None:
     torch.set_num_threads(1)
     for _ in pool.candidates(pair):
         pass
-
-
-@lru_cache(maxsize=64)
-def _loaded(name: str, device: str) -> FusionMethod:
-    return load(name).to(device)
 
 
 def usable(candidates: Sequence[Candidate]) -> dict[str, Tensor]:

@@ -68,7 +68,7 @@ def add_ablate_parser(commands: Any) -> None:
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    pool = Pool(options.pool or options.out / "pool", tuple(options.methods or default_names()))
+    pool = Pool.of(options.pool or options.out / "pool", options.methods or default_names())
     keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "limit", "bfloat16")
     study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
     pairs = chosen_pairs(options)[: options.pairs]

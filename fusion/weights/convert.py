@@ -106,6 +106,11 @@ def checkpoint_files(sources: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
+def holds_checkpoint(folder: Path) -> bool:
+    """Whether any file of a folder is called like a checkpoint's."""
+    return any(path.suffix in (".index", *PYTORCH_SUFFIXES) for path in folder.iterdir())
+
+
 def read_checkpoint(files: Sequence[Path]) -> dict[str, Tensor]:
     """All tensors of a checkpoint's files, in PyTorch's layout, under their published names.
 

@@ -118,7 +118,7 @@ def test_sheet_shows_sources_and_methods(folders: Path) -> None:
 
 def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
     main(arguments(folders, "--method", "average"))
-    pool = Pool(tmp_path / "references" / "pool", ("average", "laplacian"))
+    pool = Pool.of(tmp_path / "references" / "pool", ("average", "laplacian"))
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=2), "published"), jobs=1)
     words = ["--pair", "alley", "--pair", "bridge", "--width", "100", "--references", str(tmp_path / "references")]
@@ -135,7 +135,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(arguments(folders, "--method", "average"))
-    pool = Pool(tmp_path / "references" / "pool", ("average", "laplacian", "gff"))
+    pool = Pool.of(tmp_path / "references" / "pool", ("average", "laplacian", "gff"))
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []

@@ -35,7 +35,7 @@ def pairs(smooth_pairs: Callable[[int, int], PairDataset]) -> PairDataset:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return Plan(tmp_path, Pool(tmp_path / "pool", METHODS), Rule(count=3), "adaptive")
+    return Plan(tmp_path, Pool.of(tmp_path / "pool", METHODS), Rule(count=3), "adaptive")
 
 
 def test_stages_are_those_of_the_references(pairs: PairDataset, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_pairs_without_references_are_told(pairs: PairDataset, tmp_path: Path, m
     monkeypatch.setattr(stages, "COLUMNS", (CONSENSUS, "en"))
     listed = tmp_path / "list.txt"
     listed.write_text("0 average\n2 gff\n")
-    plan = Plan(tmp_path, Pool(tmp_path / "pool", METHODS), Rule(f"list:{listed}"), "none")
+    plan = Plan(tmp_path, Pool.of(tmp_path / "pool", METHODS), Rule(f"list:{listed}"), "none")
     found = measure_stages(pairs, plan, jobs=1)
     assert found.pairs == ("0", "2") and "1 has no line in" in found.failures["1"]
     listed.write_text("9 average\n")

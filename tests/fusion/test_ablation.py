@@ -41,7 +41,7 @@ def test_no_value_ranks_last() -> None:
 
 
 def test_what_cannot_be_studied_is_told_before_any_work(pairs: PairDataset, tmp_path: Path) -> None:
-    pool = Pool(tmp_path / "pool", ("average",))
+    pool = Pool.of(tmp_path / "pool", ("average",))
     with pytest.raises(FusionError, match="leave out --patch"):
         ablate(pairs, Study(tmp_path, "fusiongan", pool, patch=64))
     seen = training_split(pairs)[0]
@@ -65,7 +65,7 @@ def test_signs_by_hand() -> None:
 
 def test_levels_are_compared_with_the_default_seed_by_seed() -> None:
     """All levels differ more between seeds than from each other; by 1 for the better at K = 3, for the worse at 7."""
-    study = Study(Path("study"), "sdnet", Pool(Path("pool"), ("average",)))
+    study = Study(Path("study"), "sdnet", Pool.of(Path("pool"), ("average",)))
     better = np.array([1 if get(key).better == "higher" else -1 for key in METRICS])
     noise = np.array([[0.0], [50.0], [100.0]])
     shifts = {FACTORS["K"]["3"]: 1, FACTORS["K"]["7"]: -1}
@@ -78,7 +78,7 @@ def test_levels_are_compared_with_the_default_seed_by_seed() -> None:
 
 
 def test_the_random_filter_draws_anew_for_every_seed(tmp_path: Path) -> None:
-    study = Study(tmp_path, "sdnet", Pool(tmp_path / "pool", ("average",)))
+    study = Study(tmp_path, "sdnet", Pool.of(tmp_path / "pool", ("average",)))
     chance = FACTORS["filter"]["random"]
     draws = [ablation._plan(study, chance, seed) for seed in range(3)]
     assert len({plan.out for plan in draws}) == 3 and [plan.rule.seed for plan in draws] == [0, 1, 2]
@@ -99,7 +99,7 @@ def test_a_whole_study(pairs: PairDataset, tmp_path: Path, monkeypatch: pytest.M
     few = {"supervision": FACTORS["supervision"], "K": {"1": FACTORS["K"]["1"], "5": MAIN}}
     monkeypatch.setattr(ablation, "FACTORS", few)
     monkeypatch.setattr(ablation, "METRICS", KEYS)
-    pool = Pool(tmp_path / "pool", ("average", "maximum", "laplacian", "gff"))
+    pool = Pool.of(tmp_path / "pool", ("average", "maximum", "laplacian", "gff"))
     study = Study(tmp_path / "study", "sdnet", pool, steps=2, patch=48, batch=2, seeds=2, limit=1)
     found = ablate(pairs, study, jobs=1)
     assert set(found) == {ORIGINAL, MAIN, FACTORS["K"]["1"]}

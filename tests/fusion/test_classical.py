@@ -11,7 +11,7 @@ from scipy.sparse.linalg import spsolve
 import fusion
 from datasets.images import rgb_to_ycbcr
 from datasets.layouts import vifb
-from fusion import FusedFolder
+from fusion import FolderResults
 from fusion.classical.base import ClassicalMethod
 from fusion.classical.bilateral import bilateral_filter
 from fusion.classical.diffusion import anisotropic_diffusion, fourth_order_diffusion, principal_share
@@ -357,6 +357,6 @@ def test_published_vifb_results_are_reproduced(name, data_root):
     if not results.is_dir():
         pytest.skip(f"needs VIFB with its published results: {results} is no folder")
     pairs = vifb(data_root / "VIFB").select(["carWhite", "peopleshadow", "walking"])
-    for item in parity(fusion.load(name), pairs, FusedFolder(title, f"{results}/{{pair}}_{title}.jpg"), True):
+    for item in parity(fusion.load(name), pairs, FolderResults(title, f"{results}/{{pair}}_{title}.jpg"), True):
         assert item.psnr > least, item
         assert largest is None or item.recompressed_difference < largest, item

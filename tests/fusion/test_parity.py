@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from datasets.pairs import PairError, pair_folders
-from fusion import FusedFolder, FusionError, load
+from fusion import FolderResults, FusionError, load
 from fusion.parity import PairParity, fuse_channels, parity, parity_table
 
 SIZE = (24, 30)
@@ -32,7 +32,7 @@ def sources(tmp_path):
     save(tmp_path / "ir" / "a.png", infrared)
     save(tmp_path / "vi" / "a.png", visible)
     mean = ((infrared.astype(int) + visible) // 2).astype(np.uint8)
-    return pair_folders(tmp_path / "ir", tmp_path / "vi"), mean, FusedFolder("mean", str(tmp_path / "fused"))
+    return pair_folders(tmp_path / "ir", tmp_path / "vi"), mean, FolderResults("mean", str(tmp_path / "fused"))
 
 
 def test_channels_are_fused_with_their_own_partners(sources, tmp_path):
@@ -88,7 +88,7 @@ def test_grey_jpeg_results(tmp_path):
     save(tmp_path / "ir" / "a.png", infrared)
     save(tmp_path / "vi" / "a.png", visible)
     save(tmp_path / "fused" / "a.jpg", ((infrared.astype(int) + visible) // 2).astype(np.uint8), quality=80)
-    dataset, folder = pair_folders(tmp_path / "ir", tmp_path / "vi"), FusedFolder("mean", str(tmp_path / "fused"))
+    dataset, folder = pair_folders(tmp_path / "ir", tmp_path / "vi"), FolderResults("mean", str(tmp_path / "fused"))
     for per_channel in (False, True):
         (item,) = parity(load("average"), dataset, folder, per_channel)
         assert item.recompressed_difference == 0
@@ -111,7 +111,7 @@ def test_sources_of_different_size_are_refused(tmp_path):
     save(tmp_path / "ir" / "a.png", picture(1))
     save(tmp_path / "vi" / "a.png", picture(2, size=(24, 31)))
     save(tmp_path / "fused" / "a.png", picture(2))
-    dataset, folder = pair_folders(tmp_path / "ir", tmp_path / "vi"), FusedFolder("mean", str(tmp_path / "fused"))
+    dataset, folder = pair_folders(tmp_path / "ir", tmp_path / "vi"), FolderResults("mean", str(tmp_path / "fused"))
     with pytest.raises(PairError, match="30x24, visible 31x24"):
         parity(load("average"), dataset, folder)
     with pytest.raises(FusionError, match="differ in size"):

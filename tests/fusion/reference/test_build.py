@@ -11,7 +11,6 @@ from datasets.images import ImageError, read_image, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.classical.pixelwise import Average
 from fusion.cli import main
-from fusion.folder import FusedFolder
 from fusion.method import FusionError
 from fusion.reference.build import Plan, build_references, make, rejections
 from fusion.reference.filter import Rule
@@ -37,7 +36,7 @@ def data(tmp_path: Path) -> PairDataset:
 
 def plan(tmp_path: Path, **changes) -> Plan:
     settings = {"rule": Rule(count=3), "enhancement": "none", **changes}
-    return Plan(tmp_path / "refs", Pool(tmp_path / "refs" / "pool", METHODS), **settings)
+    return Plan(tmp_path / "refs", Pool.of(tmp_path / "refs" / "pool", METHODS), **settings)
 
 
 def test_references_are_made_kept_and_remade(data: PairDataset, tmp_path: Path) -> None:
@@ -161,7 +160,7 @@ def test_the_best_candidate_is_found_again_before_enhancement(data: PairDataset,
 
 def test_folders_take_part_and_missing_images_are_recorded(data: PairDataset, tmp_path: Path) -> None:
     write_png(tmp_path / "mine" / "one.png", (scene(0) // 2 + scene(10) // 2).to(torch.uint8))
-    pool = Pool(tmp_path / "refs" / "pool", METHODS[:2], (FusedFolder("mine", str(tmp_path / "mine")),))
+    pool = Pool.of(tmp_path / "refs" / "pool", [*METHODS[:2], f"mine={tmp_path}/mine"])
     build_references(data, Plan(tmp_path / "refs", pool, Rule(count=3), "none"), jobs=1)
     records = [
         json.loads((tmp_path / "refs" / "pairs" / name / "record.json").read_text()) for name in ("one", "two [b]")
@@ -173,9 +172,9 @@ def test_folders_take_part_and_missing_images_are_recorded(data: PairDataset, tm
 
 def test_names_must_differ_and_be_there(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="different names"):
-        Pool(tmp_path, ("average",), (FusedFolder("average", "x"),))
+        Pool.of(tmp_path, ["average", f"average={tmp_path}"])
     with pytest.raises(FusionError, match="needs candidates"):
-        Pool(tmp_path, ())
+        Pool.of(tmp_path, [])
 
 
 def test_training_reads_them_with_weights_that_sum_to_one(data: PairDataset, tmp_path: Path) -> None:

@@ -1,0 +1,283 @@
+"""Results: what a method made of a pair, whether it fuses now or its files were made elsewhere.
+
+Whatever takes part, in a run, a pool of candidates or a detection, is named in one grammar (see `parse`)::
+
+    sdnet+rts                  a bundled method
+    package.module:Class       a class of one's own
+    NAME=weights.safetensors   a network with weights of one's own; NAME begins with the network's
+    NAME=DIR                   a folder of fused images; 'NAME=DIR/{pair}_x.png' for other file names
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from glob import escape
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from datasets.files import sha256_bytes, sha256_file, write_atomic
+from datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
+from datasets.pairs import Pair, PairImages
+from fusion.method import FusionError, FusionMethod
+from fusion.registry import load, network_names
+from fusion.weights.convert import holds_checkpoint
+
+PAIR, KEY = "{pair}", "{key}"
+"""What stands in a pattern for the name of a pair, and for the beginning of a result's fingerprint."""
+
+KEY_LENGTH = 12
+
+
+class Results(Protocol):
+    """What one method makes, or made, of every pair.
+
+    Attributes:
+        name: what tables and folders call the method.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def image(self, pair: Pair) -> Tensor:
+        """The fused image as a user has it on disk, ``uint8 [1 or 3, H, W]``.
+
+        Raises:
+            FusionError: there is none, or the pair cannot be fused.
+            ImageError, PairError: a file cannot be read.
+        """
+
+    def fingerprint(self, pair: Pair, sources: str | None = None) -> str:
+        """A hash that changes when the sources change or what else decides the image.
+
+        Args:
+            pair: the pair.
+            sources: its fingerprint, where that is known already.
+
+        Raises:
+            FusionError: there is no result.
+            ImageError: a source cannot be read.
+        """
+
+
+class ResultFiles(Results, Protocol):
+    """Results that lie on disk, a file a pair."""
+
+    def file(self, pair: Pair) -> Path:
+        """Where the fused image is, or is to be; raises `FusionError` where it can't be told."""
+
+
+def fuse_images(method: FusionMethod, images: PairImages, device: str = "cpu") -> Tensor:
+    """Fuse a pair's images and round the result to 8 bits: ``uint8 [1 or 3, H, W]``, with the visible image's channels.
+
+    Args:
+        method: on `device`.
+        images: ``uint8``, as `Pair.read` gives them.
+        device: where to fuse.
+
+    Raises:
+        FusionError: see `FusionMethod.fuse`.
+    """
+    infrared, visible = (to_float(image)[None].to(device) for image in images)
+    return to_uint8(method.fuse(infrared, visible))[0].cpu()
+
+
+@dataclass(frozen=True)
+class MethodResults:
+    """A method that fuses now.
+
+    Attributes:
+        name: what tables call it.
+        origin: what `fusion.load` makes the method from.
+        device: where it fuses.
+        colour: False for the luminance alone, in one channel.
+        version: fingerprint of the method, see `pinned`.
+    """
+
+    name: str
+    origin: str
+    device: str = "cpu"
+    colour: bool = True
+    version: str = ""
+
+    @property
+    def text(self) -> str:
+        """What `parse` makes this from, in any folder."""
+        return self.origin
+
+    def pinned(self) -> MethodResults:
+        """The same with the method's code and weights of now, which all processes that fuse later are to meet.
+
+        Raises:
+            FusionError: the method cannot be loaded.
+        """
+        return replace(self, version=load(self.origin).fingerprint())
+
+    @property
+    def method(self) -> FusionMethod:
+        """The method, loaded once a process; raises `FusionError` where it can't be."""
+        return _loaded(self.origin, self.device, self.version)
+
+    def image(self, pair: Pair) -> Tensor:
+        """Read and fuse; see `Results.image`."""
+        return self.fuse(pair.read())
+
+    def fuse(self, images: PairImages) -> Tensor:
+        """Fuse images that have been read; see `fuse_images`."""
+        infrared, visible = images
+        images = images if self.colour else PairImages(infrared, luminance(visible))
+        return fuse_images(self.method, images, self.device)
+
+    def fingerprint(self, pair: Pair, sources: str | None = None) -> str:
+        """Of the sources, and the method's code and weights."""
+        version, kind = self.version or self.method.fingerprint(), "" if self.colour else " luminance"
+        return sha256_bytes(f"{sources or pair.fingerprint()} {version}{kind}".encode())
+
+
+@lru_cache(maxsize=64)
+def _loaded(origin: str, device: str, version: str) -> FusionMethod:
+    """A method; `version` sets apart what was loaded from the same file before it changed."""
+    return load(origin).to(device)
+
+
+@dataclass(frozen=True)
+class StoredResults:
+    """A method's results on disk, where this project wrote them.
+
+    Attributes:
+        results: the method they are of.
+        pattern: path of the files with ``{pair}`` in it; ``{key}`` stands for the first digits of a result's
+            fingerprint, so that a changed method or picture never meets an old result.
+    """
+
+    results: MethodResults
+    pattern: str
+
+    @property
+    def name(self) -> str:
+        """The method's."""
+        return self.results.name
+
+    def file(self, pair: Pair) -> Path:
+        """See `ResultFiles.file`."""
+        key = self.fingerprint(pair)[:KEY_LENGTH] if KEY in self.pattern else ""
+        return Path(self.pattern.replace(KEY, key).replace(PAIR, pair.name))
+
+    def image(self, pair: Pair) -> Tensor:
+        """The image in the file; see `Results.image`."""
+        path = self.file(pair)
+        if not path.is_file():
+            raise FusionError(f"{self.name}: no fused image {path}")
+        return read_image(path)
+
+    def make(self, pair: Pair) -> Tensor:
+        """The image in the file; fused and written now, where it is not there yet or damaged."""
+        try:
+            return self.image(pair)
+        except (FusionError, ImageError):
+            image = self.results.image(pair)
+            self.write(pair, image)
+            return image
+
+    def write(self, pair: Pair, image: Tensor) -> str:
+        """Keep ``uint8 [1 or 3, H, W]`` as the result of a pair, instead of those under other keys.
+
+        Returns:
+            SHA-256 of the file.
+        """
+        path, data = self.file(pair), encode_png(image)
+        if KEY in self.pattern:
+            for old in path.parent.glob(f"{escape(pair.name)}.{'?' * KEY_LENGTH}{path.suffix}"):
+                old.unlink(missing_ok=True)
+        write_atomic(path, data)
+        return sha256_bytes(data)
+
+    def fingerprint(self, pair: Pair, sources: str | None = None) -> str:
+        """The method's."""
+        return self.results.fingerprint(pair, sources)
+
+
+@dataclass(frozen=True)
+class FolderResults:
+    """Results made elsewhere: a folder takes part like a method, without any code.
+
+    Attributes:
+        name: what tables call the method.
+        pattern: a folder whose files are called like the pairs, or a path with ``{pair}`` in it, such as
+            ``results/{pair}_ADF.jpg``.
+    """
+
+    name: str
+    pattern: str
+
+    @classmethod
+    def parse(cls, text: str) -> FolderResults:
+        """From ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.jpg``; raises `FusionError` where there is no such folder."""
+        name, separator, pattern = text.partition("=")
+        if not (name and separator and pattern):
+            raise FusionError(f"{text!r}: expected NAME=DIR or 'NAME=DIR/{{pair}}_suffix.png'")
+        start, named, _ = pattern.partition(PAIR)
+        folder = Path(start).expanduser()
+        folder = folder if not named or start.endswith("/") else folder.parent
+        if not folder.is_dir():
+            raise FusionError(f"{name}: there is no folder {folder}")
+        return cls(name, str(Path(pattern).expanduser().absolute()))
+
+    @property
+    def text(self) -> str:
+        """What `parse` makes this from, in any folder."""
+        return f"{self.name}={self.pattern}"
+
+    def file(self, pair: Pair) -> Path:
+        """The file that holds the fused image of a pair; raises `FusionError` if there is none."""
+        if PAIR in self.pattern:
+            path = Path(self.pattern.replace(PAIR, pair.name))
+            if path.is_file():
+                return path
+            raise FusionError(f"{self.name}: no fused image {path}")
+        for suffix in SUFFIXES:
+            for path in (Path(self.pattern, pair.name + suffix), Path(self.pattern, pair.name + suffix.upper())):
+                if path.is_file():
+                    return path
+        raise FusionError(f"{self.name}: no fused image {pair.name}.* ({', '.join(SUFFIXES)}) in {self.pattern}")
+
+    def image(self, pair: Pair) -> Tensor:
+        """The image in the file; see `Results.image`."""
+        return read_image(self.file(pair))
+
+    def fingerprint(self, pair: Pair, sources: str | None = None) -> str:
+        """Of the sources, and the file."""
+        return sha256_bytes(f"{sources or pair.fingerprint()} {sha256_file(self.file(pair))}".encode())
+
+
+def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults | FolderResults:
+    """What a text names, see the module's docstring.
+
+    Methods are loaded when they are needed, so that their faults show then.
+
+    Args:
+        text: a bundled method, ``package.module:Class``, ``NAME=FILE`` or ``NAME=DIR``.
+        device: where methods fuse.
+        colour: False for the luminance alone of what methods fuse.
+
+    Raises:
+        FusionError: an empty name, or neither weights of a network nor a folder after the equals sign.
+    """
+    name, equals, place = text.partition("=")
+    if not name or (equals and not place):
+        raise FusionError(f"{text!r}: expected a method, NAME=FILE (weights) or NAME=DIR (fused images)")
+    if not equals:
+        return MethodResults(name, name, device, colour)
+    if PAIR in place or _is_folder_of_images(name, Path(place).expanduser()):
+        return FolderResults.parse(text)
+    return MethodResults(name, f"{name}={Path(place).expanduser().absolute()}", device, colour)
+
+
+def _is_folder_of_images(name: str, place: Path) -> bool:
+    """Whether ``NAME=PLACE`` means fused images: a folder, unless it holds a network's checkpoint."""
+    network = name.partition("+")[0]
+    if ":" not in network and network not in network_names():
+        return True
+    return place.is_dir() and not holds_checkpoint(place)
