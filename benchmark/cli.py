@@ -13,26 +13,27 @@ from typing import Any
 from joblib import cpu_count
 from tabulate import tabulate
 
-from benchmark.comparison import comparison_text, comparisons, couples
-from benchmark.complexity import cost_table, measure_costs
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
-from benchmark.downstream import Effort
+from benchmark.experiments.cost import cost_table, measure_costs
+from benchmark.experiments.stages import measure_stages, stages_text
 from benchmark.metrics import MetricError, get, profiles
 from benchmark.metrics import names as metric_names
-from benchmark.prediction import predictions, predictions_table
 from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, real_folder
-from benchmark.runner import RunError, Summary, run
-from benchmark.sheet import run_sheet
-from benchmark.stages import measure_stages, stages_text
+from benchmark.reports.comparison import comparison_text, comparisons, couples
+from benchmark.reports.prediction import predictions, predictions_table
+from benchmark.reports.sheet import run_sheet
+from benchmark.reports.tables import FORMATS, render
+from benchmark.reports.temporal import temporal_scores, temporal_table
+from benchmark.reports.transfer import transfer, transfer_table
+from benchmark.reports.variants import readings, variants_table
+from benchmark.run_directory import Run
+from benchmark.running.people import Effort
+from benchmark.running.runner import RunError, Summary, run
 from benchmark.store import StoreError
-from benchmark.tables import FORMATS, leaderboards, render
-from benchmark.temporal import temporal_scores, temporal_table
-from benchmark.transfer import transfer, transfer_table
-from benchmark.variants import readings, variants_table
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
-from datasets.options import chosen_pairs
+from datasets.options import SEVERAL, Several, chosen_pairs
 from datasets.pairs import PairError
 from downstream.detector import DEFAULT_WEIGHTS, SHIPPED
 from fusion import FusionError, load
@@ -70,15 +71,15 @@ def _run(options: argparse.Namespace) -> int:
     if left_out and list(config.methods) == default_names():
         print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
     summary = run(config)
-    boards = leaderboards(config.out)
+    boards = Run(config.out).leaderboards()
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
     print(render(boards, "terminal"))
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.effort:
         print(_effort(summary.effort, summary.seconds))
-    if summary.blind:
-        print(f"nobody was looked for: {summary.blind}")
+    if summary.why_not:
+        print(f"nobody was looked for: {summary.why_not}")
     _print_failures(summary)
     return EXIT_FAILURES if summary.failed else 0
 
@@ -99,14 +100,14 @@ def _print_failures(summary: Summary) -> None:
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    print(render(leaderboards(options.run), options.format), end="")
+    print(render(Run(options.run).leaderboards(), options.format), end="")
     return 0
 
 
 def _sheet(options: argparse.Namespace) -> int:
-    output = options.output or options.run / "sheet.png"
-    write_png(output, run_sheet(options.run, options.pairs, options.methods, options.width, options.references))
-    print(output)
+    out = options.out or options.run / "sheet.png"
+    write_png(out, run_sheet(Run(options.run), options.pairs, options.methods, options.width, options.references))
+    print(out)
     return 0
 
 
@@ -149,17 +150,17 @@ def _dataset_rows() -> list[list[str]]:
 
 
 def _variants(options: argparse.Namespace) -> int:
-    print(variants_table(readings(options.run, options.pairs or (), options.methods or ())))
+    print(variants_table(readings(Run(options.run), options.pairs, options.methods)))
     return 0
 
 
 def _temporal(options: argparse.Namespace) -> int:
-    print(temporal_table(temporal_scores(options.run)))
+    print(temporal_table(temporal_scores(Run(options.run))))
     return 0
 
 
 def _transfer(options: argparse.Namespace) -> int:
-    print(transfer_table(*transfer(options.first, options.second)))
+    print(transfer_table(*transfer(Run(options.first), Run(options.second))))
     return 0
 
 
@@ -171,13 +172,14 @@ def _stages(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    for board, found in comparisons(options.run, couples(options.run, options.methods)):
+    of = Run(options.run)
+    for board, found in comparisons(of, couples(of, options.methods)):
         print(comparison_text(board, found))
     return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
-    print(predictions_table(*predictions(options.run)))
+    print(predictions_table(*predictions(Run(options.run))))
     return 0
 
 
@@ -217,7 +219,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmark", description="Measure infrared-visible image fusion.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark", description="Measure infrared-visible image fusion.", epilog=SEVERAL
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_run(commands.add_parser("run", help="fuse, measure and print the leaderboard"))
     board = commands.add_parser("leaderboard", help="print the leaderboard of a run directory")
@@ -229,15 +233,15 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(command=_list)
     sheet = commands.add_parser("sheet", help="one picture of the fused images of all methods, to look at")
     sheet.add_argument("run", type=Path)
-    sheet.add_argument("--pair", dest="pairs", action="append", metavar="NAME", help="repeatable; default: a few")
-    sheet.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: all")
-    sheet.add_argument("-o", "--output", type=Path, help="PNG file (default RUN/sheet.png)")
-    taught = "of python -m fusion references: also the best one of each pair, enhanced, and their mean"
-    sheet.add_argument("--references", type=Path, metavar="DIR", help=taught)
+    sheet.add_argument("--pair", dest="pairs", action=Several, metavar="NAME", help="default: a few")
+    sheet.add_argument("--method", dest="methods", action=Several, metavar="NAME", help="default: all")
+    sheet.add_argument("-o", "--out", type=Path, metavar="FILE", help="PNG file (default RUN/sheet.png)")
+    beside = "of python -m fusion references: also the best one of each pair, enhanced, and their mean"
+    sheet.add_argument("--references", type=Path, metavar="DIR", help=beside)
     sheet.add_argument("--width", type=int, default=240, help="of one picture, in pixels")
     sheet.set_defaults(command=_sheet)
     cost = commands.add_parser("complexity", help="parameters, GMAC, seconds and memory of methods")
-    cost.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: networks")
+    cost.add_argument("--method", dest="methods", action=Several, metavar="NAME", help="default: networks")
     cost.add_argument("--size", default="640x480", metavar="WxH")
     cost.add_argument("--device", default="cpu")
     cost.add_argument("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
@@ -245,8 +249,8 @@ def _parser() -> argparse.ArgumentParser:
     cost.set_defaults(command=_complexity)
     variants = commands.add_parser("variants", help="metrics as different codes compute them, and how rankings change")
     variants.add_argument("run", type=Path, help="run directory, measured with --metrics variants")
-    variants.add_argument("--pair", dest="pairs", action="append", metavar="NAME", help="repeatable; default: mean")
-    variants.add_argument("--method", dest="methods", action="append", metavar="NAME", help="repeatable; default: all")
+    variants.add_argument("--pair", dest="pairs", action=Several, metavar="NAME", help="default: mean of all")
+    variants.add_argument("--method", dest="methods", action=Several, metavar="NAME", help="default: all")
     variants.set_defaults(command=_variants)
     temporal = commands.add_parser("temporal", help="flicker and warping error of a run on sequences")
     temporal.add_argument("run", type=Path, help="run directory")
@@ -270,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
     folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
-    check.add_argument("--metric", dest="metrics", action="append", metavar="KEY", help="repeatable; default: all")
+    check.add_argument("--metrics", action=Several, metavar="KEY", help="default: all")
     check.set_defaults(command=_metrics_check)
     explain = commands.add_parser("explain", help="what a metric measures and how")
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
@@ -284,18 +288,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="settings as YAML (a run's run.yaml too); options below override it"
     )
     add("--out", metavar="DIR", help="run directory (default runs/default); finished work in it is kept")
-    add("--dataset", dest="datasets", action="append", metavar="NAME", help="repeatable; default: synthetic scenes")
+    add("--dataset", dest="datasets", action=Several, metavar="NAME", help="default: synthetic scenes")
     add("--root", metavar="DIR", help="folder of the data set; default: $IVIF_DATA/NAME or a downloaded copy")
     add("--infrared", metavar="DIR", help="your own pairs: folder of infrared images ...")
     add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
     methods = (
-        "bundled method or package.module:Class, repeatable; 'all': every bundled one; default: all but the slow ones, "
-        "none if --fused is given"
+        "bundled method, package.module:Class, NAME=FILE for a network with weights of your own; 'all': every bundled "
+        "one; default: all but the slow ones, none if --fused is given"
     )
-    add("--method", dest="methods", action="append", metavar="NAME", help=methods)
-    folders = "folder of fused images made elsewhere, repeatable; 'NAME=DIR/{pair}_x.jpg' for other file names"
-    add("--fused", action="append", metavar="NAME=DIR", help=folders)
-    add("--metrics", action="append", metavar="KEY", help="metric or profile, repeatable; default: core")
+    add("--method", dest="methods", action=Several, metavar="NAME", help=methods)
+    folders = "folder of fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other file names"
+    add("--fused", action=Several, metavar="NAME=DIR", help=folders)
+    add("--metrics", action=Several, metavar="KEY", help="metric or profile; default: core")
     add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
     add(
         "--value-range",

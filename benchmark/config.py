@@ -1,24 +1,29 @@
-"""RunConfig: what is run, checked before anything starts; from a YAML file, the command line, or both."""
+"""Configuration: what is run, from a YAML file, the command line, or both; checked before anything starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+import datasets
 from benchmark.metrics import MetricError, expand
+from datasets.catalog import is_rendered
+from datasets.options import tell_unmatched
+from datasets.pairs import PairDataset, pair_folders
+from downstream.labels import is_mot, label_pairs
 from downstream.pictures import CONTROLS
-from fusion import FusedFolder, FusionError
-from fusion.registry import called, default_names, names, with_absolute_file
+from fusion import FusionError
+from fusion.registry import default_names, names
+from fusion.results import FolderResults, MethodResults, parse
 
 ALL = "all"
 """What stands for every bundled method, the slow ones too."""
 
-FOLDER = "folder:"
-"""What a method's name begins with when it is a folder of fused images."""
+DEFAULT_DATASET = "synthetic"
 
 
 class ConfigError(ValueError):
@@ -27,17 +32,16 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A run, completely described.
+    """A run as somebody wishes it; what is missing or wrong shows when it is `checked`.
 
     Attributes:
         out: run directory.
         datasets: names of published data sets, or "synthetic"; empty: the synthetic scenes, or the user's own pairs.
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
-        methods: names of bundled methods, ``package.module:Class``, or ``folder:NAME=DIR`` (the same as `fused`);
-            empty with `fused` set: those folders alone; empty without: all bundled methods but the slow ones, which
-            "all" brings in.
-        fused: folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
+        methods: what takes part, see `fusion.results.parse`; empty with `fused` set: those folders alone; empty without:
+            all bundled methods but the slow ones, which "all" brings in.
+        fused: further folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.
         value_range: (low, high) that maps to black and white in source files of more than 8 bit.
@@ -73,52 +77,28 @@ class RunConfig:
     detector: str | None = None
     image_size: int | None = None
 
-    def checked(self) -> RunConfig:
+    def checked(self) -> CheckedConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
-        if (self.infrared is None) != (self.visible is None):
-            raise ConfigError("--infrared and --visible go together: give both folders or neither")
-        if self.infrared is not None and self.datasets:
-            raise ConfigError(f"either --infrared and --visible or --dataset {self.datasets[0]}: a run takes one kind")
-        if self.jobs < 0 or (self.limit is not None and self.limit < 1):
-            raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
-        if self.value_range and self.value_range[0] >= self.value_range[1]:
-            raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
-        if self.image_size is not None and self.image_size < 32:
-            raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
-        if self.labels and not self.infrared:
-            raise ConfigError("--labels go with --infrared and --visible; published data sets have their own")
-        if self.detect is False and (self.track or self.detector):
-            wish = "--track" if self.track else f"--detector {self.detector}"
-            raise ConfigError(f"{wish} has nothing to do where nobody is detected: leave --no-detect out")
+        wish = RunConfig.from_dict(vars(self))
         try:
-            metrics = expand(self.metrics)
-            folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
+            metrics, methods = expand(wish.metrics), wish._methods()
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
-        named = [every for name in self.methods for every in (names() if name == ALL else [name])]
-        methods = tuple(with_absolute_file(name) for name in dict.fromkeys(named) if not name.startswith(FOLDER))
-        methods = methods or (() if folders else tuple(default_names()))
-        entries = [*map(called, methods), *(folder.name for folder in folders)]
-        twice = sorted({name for name in entries if entries.count(name) > 1})
-        if twice:
-            raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
-        detect = True if self.track or self.detector else self.detect
-        taken = sorted(set(CONTROLS) & set(entries))
-        if taken and detect:
-            raise ConfigError(f"a method is called {taken[0]}, as one camera alone is in tables; give it another name")
-        return replace(
-            self,
-            metrics=metrics,
-            methods=methods,
-            datasets=() if self.infrared else tuple(dict.fromkeys(self.datasets)) or ("synthetic",),
-            detect=False if taken else detect,
-            detector=_absolute_file(self.detector),
-            fused=tuple(f"{folder.name}={folder.pattern}" for folder in folders),
-            **{key: path.absolute() for key in _PATHS if (path := getattr(self, key)) is not None},
-        )
+        filled = {
+            "metrics": metrics,
+            "methods": tuple(results.text for results in methods),
+            "fused": (),
+            "datasets": tuple(dict.fromkeys(wish.datasets)) or (() if wish.infrared else (DEFAULT_DATASET,)),
+            "detect": True if wish.track or wish.detector else wish.detect,
+            "detector": _absolute_file(wish.detector),
+            **{key: path.absolute() for key in _PATHS if (path := getattr(wish, key)) is not None},
+        }
+        return CheckedConfig(**{**vars(wish), **filled})
 
-    def _folders_among_methods(self) -> list[str]:
-        return [name.removeprefix(FOLDER) for name in self.methods if name.startswith(FOLDER)]
+    def _methods(self) -> list[MethodResults | FolderResults]:
+        named = [every for name in self.methods for every in (names() if name == ALL else [name])]
+        chosen = list(dict.fromkeys(named)) or ([] if self.fused else default_names())
+        return [*map(parse, chosen), *map(FolderResults.parse, self.fused)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML; `from_dict` reads them back."""
@@ -137,6 +117,56 @@ class RunConfig:
             return cls(**{key: _typed(key, value) for key, value in values.items() if value is not None})
         except (TypeError, ValueError) as error:
             raise ConfigError(f"a setting has the wrong type: {error}") from error
+
+
+@dataclass(frozen=True)
+class CheckedConfig(RunConfig):
+    """A run that can start: every default filled in, nothing contradicts itself. `RunConfig.checked` makes one.
+
+    ``methods`` holds all that take part, folders too, as texts that mean the same in every folder; ``metrics`` keys.
+
+    Raises:
+        ConfigError: what it says cannot be run.
+    """
+
+    def __post_init__(self) -> None:
+        if (self.infrared is None) != (self.visible is None):
+            raise ConfigError("--infrared and --visible go together: give both folders or neither")
+        if self.infrared is not None and self.datasets:
+            raise ConfigError(f"either --infrared and --visible or --dataset {self.datasets[0]}: a run takes one kind")
+        if self.jobs < 0 or (self.limit is not None and self.limit < 1):
+            raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
+        if self.value_range and self.value_range[0] >= self.value_range[1]:
+            raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
+        if self.image_size is not None and self.image_size < 32:
+            raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
+        if self.labels and not self.infrared:
+            raise ConfigError("--labels go with --infrared and --visible; published data sets have their own")
+        if self.detect is False and (self.track or self.detector):
+            wish = "--track" if self.track else f"--detector {self.detector}"
+            raise ConfigError(f"{wish} has nothing to do where nobody is detected: leave --no-detect out")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        entries = [results.name for results in self.results()]
+        if twice := sorted({name for name in entries if entries.count(name) > 1}):
+            raise ConfigError(f"two methods are called {', '.join(twice)}; give the folder another name")
+        if self.detect and (reason := named_like_a_camera(entries)):
+            raise ConfigError(reason)
+
+    def checked(self) -> CheckedConfig:
+        """Itself."""
+        return self
+
+    def results(self, device: str = "cpu") -> list[MethodResults | FolderResults]:
+        """All that take part; methods fuse on `device`."""
+        return [parse(text, device) for text in self.methods]
+
+
+def named_like_a_camera(methods: Iterable[str]) -> str:
+    """Why people cannot be looked for in the images of methods that are called so; "" where they can."""
+    taken = sorted(set(CONTROLS) & set(methods))
+    return f"a method is called {taken[0]}, as one camera alone is in tables; give it another name" if taken else ""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -181,3 +211,32 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def load_datasets(config: RunConfig) -> list[PairDataset]:
+    """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there."""
+    try:
+        if config.infrared and config.visible:
+            name = config.infrared.resolve().parent.name or "folders"
+            sets = [_own_pairs(config.infrared, config.visible, name, config.labels)]
+        else:
+            sets = [_load_dataset(name, config) for name in config.datasets]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    for data in sets:
+        tell_unmatched(data)
+    return [data[: config.limit].with_range(config.value_range) for data in sets]
+
+
+def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) -> PairDataset:
+    """The pairs of two folders with the labels that are given; MOTChallenge text makes them one sequence."""
+    data = pair_folders(infrared, visible, name)
+    if labels is None:
+        return data
+    return label_pairs(data, labels, name if is_mot(labels) else None)
+
+
+def _load_dataset(name: str, config: RunConfig) -> PairDataset:
+    if name == DEFAULT_DATASET:
+        return datasets.load(name, seed=config.seed)
+    return datasets.load(name, root=None if is_rendered(name) else config.root)

@@ -18,7 +18,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from datasets.files import write_atomic
+from datasets.files import file_name, write_atomic
 
 
 class StoreError(ValueError):
@@ -63,7 +63,7 @@ class Store:
     """The scores below a run directory."""
 
     def __init__(self, run: Path) -> None:
-        self.folder = Path(run) / "scores"
+        self.folder = run / "scores"
         self.journal = self.folder / "journal.jsonl"
 
     def append(self, rows: Iterable[Row]) -> None:
@@ -111,9 +111,3 @@ class Store:
 def finite_or_none(value: float) -> float | None:
     """NaN, which no table may average, becomes None."""
     return None if math.isnan(value) else value
-
-
-def file_name(name: str) -> str:
-    """A method's or data set's name as a file name: a user's class `pkg.module:Class` becomes `pkg.module-Class`."""
-    text = "".join(letter if letter.isalnum() or letter in "._+-" else "-" for letter in name)
-    return text if text.strip(".") else f"-{text}"

@@ -1,14 +1,42 @@
-"""Command-line options that say which pairs a command works on: a published data set, or folders of the user's own."""
+"""Command-line options that commands share: several values of one kind, and which pairs a command works on."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets import load
 from datasets.images import parse_range
 from datasets.pairs import PairDataset, PairError, pair_folders
+
+SEVERAL = "Options of several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
+"""For the end of a command's help."""
+
+
+class Several(argparse.Action):
+    """An option of several values: repeated, separated by commas, or both (``--metrics en,sd --metrics vif``).
+
+    A value with an equals sign, such as ``NAME=DIR``, is one value: its path may hold commas.
+    """
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **{"default": [], **settings})
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add to what was given before."""
+        given = [values] if isinstance(values, str) else values
+        new = [part for value in given for part in ([value] if "=" in value else value.split(",")) if part]
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, new if before is self.default else [*before, *new])
 
 
 def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:

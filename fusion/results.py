@@ -32,14 +32,11 @@ KEY_LENGTH = 12
 
 
 class Results(Protocol):
-    """What one method makes, or made, of every pair.
-
-    Attributes:
-        name: what tables and folders call the method.
-    """
+    """What one method makes, or made, of every pair."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What tables and folders call the method."""
 
     def image(self, pair: Pair) -> Tensor:
         """The fused image as a user has it on disk, ``uint8 [1 or 3, H, W]``.

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets.options import add_pair_options, chosen_pairs
+from datasets.options import Several, add_pair_options, chosen_pairs
 from fusion.method import FusionError, resolve_device
 from fusion.reference.build import DONE, Plan, build_references, rejections
 from fusion.reference.enhance import KINDS
@@ -32,14 +32,8 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     add_pair_options(parser, default="roadscene")
     add = parser.add_argument
     add("--out", type=Path, default=Path("references"), metavar="DIR", help="finished work there is kept")
-    add(
-        "--method",
-        dest="methods",
-        action="append",
-        metavar="NAME",
-        help="candidate, repeatable; default: all fast ones",
-    )
-    add("--candidates", action="append", default=[], metavar="NAME=DIR", help="results made elsewhere, repeatable")
+    add("--method", dest="methods", action=Several, metavar="NAME", help="candidate; default: all fast ones")
+    add("--fused", action=Several, metavar="NAME=DIR", help="candidates made elsewhere")
     add("--k", type=int, default=Rule.count, metavar="K", help="references a pair (default %(default)s)")
     rules = "auto, random, best, metric:KEY, or list:FILE with a line 'PAIR METHOD [METHOD ...]' for every pair"
     add("--filter", default=Rule.name, metavar="RULE", help=rules)
@@ -54,7 +48,7 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
 
 def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
     """How references are made, by the options of `add_reference_options`."""
-    names = [*(options.methods or default_names()), *options.candidates]
+    names = [*(options.methods or default_names()), *options.fused]
     pool = Pool.of(options.out / "pool", names, resolve_device(options.device))
     rule = Rule(options.filter, options.k, options.temperature, options.diversity, options.seed)
     return Plan(options.out, pool, rule, options.enhance, preview)

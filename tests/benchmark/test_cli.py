@@ -9,7 +9,8 @@ import yaml
 
 from benchmark.cli import main
 from benchmark.metrics import get, names
-from benchmark.sheet import run_sheet
+from benchmark.reports.sheet import run_sheet
+from benchmark.run_directory import Run
 from datasets.images import read_image
 from datasets.pairs import pair_folders
 from fusion import load
@@ -139,8 +140,8 @@ def test_references_in_a_sheet_are_those_on_disk(
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []
-    monkeypatch.setattr("benchmark.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
-    run_sheet(folders.parent / "run", ["alley", "bridge"], None, 100, tmp_path / "references")
+    monkeypatch.setattr("benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
+    run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], None, 100, tmp_path / "references")
     before, after, mean = drawn[0][2:5]
     record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
     best = next((tmp_path / "references" / "pool" / record["methods"][0]).glob("alley.*.png"))
@@ -151,7 +152,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     assert (mean - expected).abs().max() <= 0.51
     assert all(int(cell.min()) == 255 for cell in drawn[1][2:5])  # bridge has none
     best.unlink()
-    run_sheet(folders.parent / "run", ["alley"], None, 100, tmp_path / "references")
+    run_sheet(Run(folders.parent / "run"), ["alley"], None, 100, tmp_path / "references")
     assert int(drawn[2][2].min()) == 255 and torch.equal(drawn[2][3], after) and torch.equal(drawn[2][4], mean)
     assert f"left out: {best}" in capsys.readouterr().err
 

@@ -122,7 +122,7 @@ def test_after_a_network_a_file_is_weights_and_a_folder_of_images_is_results(tmp
     assert parse("sdnet=images/{pair}.png") == FolderResults("sdnet", f"{tmp_path}/images/{{pair}}.png")
     assert parse("mine:Net=mine.safetensors") == MethodResults("mine:Net", f"mine:Net={tmp_path}/mine.safetensors")
     assert parse("GTF=images").text == f"GTF={tmp_path}/images"
-    with pytest.raises(FusionError, match="GTF: there is no folder mine.safetensors"):
+    with pytest.raises(FusionError, match=r"GTF: there is no folder mine\.safetensors"):
         parse("GTF=mine.safetensors")
 
 

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from benchmark.cli import main
+from benchmark.reports.variants import readings
+from benchmark.run_directory import Run
 from benchmark.store import Row, Store
-from benchmark.variants import readings
 
 SCORES = {
     "sd": {"one": (30.0, 50.0), "two": (20.0, 20.0), "three": (10.0, 5.0)},
@@ -35,7 +36,7 @@ def run_with(folder: Path, keys: list[str]) -> Path:
 
 
 def test_flips_are_couples_in_another_order(tmp_path: Path) -> None:
-    deviation, error = readings(run_with(tmp_path, list(SCORES)), ["p"])
+    deviation, error = readings(Run(run_with(tmp_path, list(SCORES))), ["p"])
     assert [reading.metric.key for reading in deviation] == ["sd", "sd@uint8sat"]
     assert deviation[0].order == ("one", "two", "three") and deviation[0].flips == 0
     assert deviation[1].order == ("two", "one", "three")
@@ -44,7 +45,7 @@ def test_flips_are_couples_in_another_order(tmp_path: Path) -> None:
 
 
 def test_values_are_means_over_the_pairs(tmp_path: Path) -> None:
-    assert readings(run_with(tmp_path, list(SCORES)))[0][0].values == {"one": 40, "two": 20, "three": 7.5}
+    assert readings(Run(run_with(tmp_path, list(SCORES))))[0][0].values == {"one": 40, "two": 20, "three": 7.5}
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

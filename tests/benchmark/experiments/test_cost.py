@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.cli import main
-from benchmark.complexity import measure_costs
+from benchmark.experiments.cost import measure_costs
 
 
 def test_cost_of_a_network_is_what_its_layers_say() -> None:

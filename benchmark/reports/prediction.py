@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
+from benchmark.leaderboard import method_means
 from benchmark.metrics import Metric
-from benchmark.rank_agreement import RankAgreement, rank_agreement
-from benchmark.tables import leaderboards, method_means
-from benchmark.tasks import TASKS, Task
+from benchmark.people import PEOPLE_SCORES, PeopleScore
+from benchmark.reports.rank_agreement import RankAgreement, rank_agreement
+from benchmark.run_directory import Run
 
-PREDICTED = tuple(task for task in TASKS if task.key in ("ap50", "map", "mota"))
+PREDICTED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "mota"))
 """What a metric may predict."""
 
 FEWEST = 3
@@ -27,24 +27,24 @@ ENOUGH = 10
 
 @dataclass(frozen=True)
 class Prediction:
-    """How far one metric predicts one task.
+    """How far one metric predicts one score.
 
     Attributes:
         metric: the metric.
-        task: the task.
-        agreement: of their orders, better with better: 1 where the metric's order is the task's, -1 where it is
+        score: the score.
+        agreement: of their orders, better with better: 1 where the metric's order is the score's, -1 where it is
             reversed, so that the metric misleads.
     """
 
     metric: Metric
-    task: Task
+    score: PeopleScore
     agreement: RankAgreement
 
 
-def predictions(run: Path, seed: int = 0) -> tuple[list[str], list[Prediction]]:
-    """Every metric of a run with every task that it scored, over methods; the cameras alone have no metrics.
+def predictions(run: Run, seed: int = 0) -> tuple[list[str], list[Prediction]]:
+    """Every metric of a run with every score that it scored, over methods; the cameras alone have no metrics.
 
-    Data sets that a task has scores on count as their mean, each weighing the same. Methods without a score of both
+    Data sets that a score has scores on count as their mean, each weighing the same. Methods without a score of both
     are left out of that comparison.
 
     Returns:
@@ -53,37 +53,37 @@ def predictions(run: Path, seed: int = 0) -> tuple[list[str], list[Prediction]]:
     Raises:
         ConfigError: no run directory, nothing detected in it, or fewer than three methods.
     """
-    boards = leaderboards(run)
-    tasks = [task for task in PREDICTED if any(task in board.tasks for board in boards)]
-    if not tasks:
-        raise ConfigError(f"{run} has no scores of detection; run again into it with --detect")
+    boards = run.leaderboards()
+    scores = [score for score in PREDICTED if any(score in board.people for board in boards)]
+    if not scores:
+        raise ConfigError(f"{run.folder} has no scores of detection; run again into it with --detect")
     methods = sorted(line.method for line in boards[0].lines)
     if len(methods) < FEWEST:
-        raise ConfigError(f"{run} has {len(methods)} methods; an order to predict needs {FEWEST} or more")
+        raise ConfigError(f"{run.folder} has {len(methods)} methods; an order to predict needs {FEWEST} or more")
     found = []
     for metric in boards[0].metrics:
-        for task in tasks:
-            own = [board for board in boards if task in board.tasks]
-            left, right = (_scores(method_means(own, column), methods, column) for column in (metric, task))
-            found.append(Prediction(metric, task, rank_agreement(left, right, seed)))
+        for score in scores:
+            own = [board for board in boards if score in board.people]
+            left, right = (_scores(method_means(own, column), methods, column) for column in (metric, score))
+            found.append(Prediction(metric, score, rank_agreement(left, right, seed)))
     return methods, found
 
 
-def _scores(means: dict[str, float], methods: Sequence[str], column: Metric | Task) -> np.ndarray:
+def _scores(means: dict[str, float], methods: Sequence[str], column: Metric | PeopleScore) -> np.ndarray:
     """One number a method, the higher the better."""
     return np.array([means[method] for method in methods]) * (1 if column.better == "higher" else -1)
 
 
 def predictions_table(methods: Sequence[str], found: Sequence[Prediction]) -> str:
-    """Predictions as a table for a terminal, the metric that predicts the first task best on top."""
+    """Predictions as a table for a terminal, the metric that predicts the first score best on top."""
     rows: dict[str, list[Prediction]] = {}
     for prediction in found:
         rows.setdefault(prediction.metric.key, []).append(prediction)
     ordered = sorted(rows.items(), key=lambda item: -np.nan_to_num(item[1][0].agreement.tau, nan=-2))
     body = [[key, *(text for one in own for text in _texts(one.agreement))] for key, own in ordered]
-    head = ["metric", *(text for one in ordered[0][1] for text in (one.task.label, "95 %"))]
+    head = ["metric", *(text for one in ordered[0][1] for text in (one.score.label, "95 %"))]
     table = tabulate(body, head, disable_numparse=True, colalign=["left", *["right"] * (len(head) - 1)])
-    note = "Kendall's tau of the methods' orders by metric and by task, better with better; 95 % of resampled methods."
+    note = "Kendall's tau of the methods' orders by metric and by score, better with better; 95 % of resampled methods."
     if len(methods) < ENOUGH:
         note += f"\nWith {len(methods)} methods neither tau nor its interval says much: take {ENOUGH} or more."
     return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}\n\n{note}"

@@ -7,8 +7,9 @@ import yaml
 
 from benchmark.cli import main
 from benchmark.config import ConfigError
+from benchmark.reports.transfer import transfer
+from benchmark.run_directory import Run
 from benchmark.store import Row, Store
-from benchmark.transfer import transfer
 
 
 def a_run(folder: Path, scores: dict[str, dict[str, float]]) -> Path:
@@ -35,7 +36,7 @@ FIRST = {
 
 def test_same_order_and_reversed_order(tmp_path: Path) -> None:
     second = {name: {"sd": 10 * facts["sd"], "nabf": 1 - facts["nabf"]} for name, facts in FIRST.items()}
-    methods, (deviation, artifacts) = transfer(a_run(tmp_path / "x", FIRST), a_run(tmp_path / "y", second))
+    methods, (deviation, artifacts) = transfer(Run(a_run(tmp_path / "x", FIRST)), Run(a_run(tmp_path / "y", second)))
     assert sorted(methods) == ["a", "b", "c", "d"]
     assert (deviation.tau, deviation.best) == (1, ("d", "d"))
     assert (artifacts.tau, artifacts.best) == (-1, ("d", "a"))
@@ -44,7 +45,7 @@ def test_same_order_and_reversed_order(tmp_path: Path) -> None:
 
 def test_one_couple_of_six_changes_places(tmp_path: Path) -> None:
     second = {**FIRST, "a": {"sd": 2.5, "nabf": 0.4}}  # a before b now: 5 couples alike, 1 not
-    _, (deviation, _) = transfer(a_run(tmp_path / "x", FIRST), a_run(tmp_path / "y", second))
+    _, (deviation, _) = transfer(Run(a_run(tmp_path / "x", FIRST)), Run(a_run(tmp_path / "y", second)))
     assert deviation.tau == pytest.approx((5 - 1) / 6)
     assert deviation.low <= deviation.tau <= deviation.high
 
@@ -52,7 +53,7 @@ def test_one_couple_of_six_changes_places(tmp_path: Path) -> None:
 def test_only_what_both_runs_have_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     second = {name: {"sd": FIRST[name]["sd"]} for name in "abc"} | {"e": {"sd": 0.0}}
     runs = a_run(tmp_path / "x", FIRST), a_run(tmp_path / "y", second)
-    methods, agreements = transfer(*runs)
+    methods, agreements = transfer(*map(Run, runs))
     assert sorted(methods) == ["a", "b", "c"] and [found.metric.key for found in agreements] == ["sd"]
     assert main(["transfer", *map(str, runs)]) == 0
     assert "3 methods" in capsys.readouterr().out
@@ -61,4 +62,4 @@ def test_only_what_both_runs_have_is_compared(tmp_path: Path, capsys: pytest.Cap
 def test_too_little_in_common_is_refused(tmp_path: Path) -> None:
     second = {name: {"sd": 1.0} for name in "ab"}
     with pytest.raises(ConfigError, match="2 methods"):
-        transfer(a_run(tmp_path / "x", FIRST), a_run(tmp_path / "y", second))
+        transfer(Run(a_run(tmp_path / "x", FIRST)), Run(a_run(tmp_path / "y", second)))

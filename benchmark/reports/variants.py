@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
-from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
 from benchmark.metrics import Metric, get
-from benchmark.tables import read_description, rows_of
+from benchmark.run_directory import Run
 
 
 @dataclass(frozen=True)
@@ -34,40 +33,35 @@ class Reading:
     couples: int
 
 
-def readings(run: Path, pairs: Sequence[str] = (), methods: Sequence[str] = ()) -> list[list[Reading]]:
+def readings(run: Run, pairs: Sequence[str] = (), methods: Sequence[str] = ()) -> list[list[Reading]]:
     """For each metric that a run measured under several definitions, what each of them says; the default first.
 
     Args:
-        run: run directory, measured with ``--metrics variants`` or some keys of variants.
+        run: the run, measured with ``--metrics variants`` or some keys of variants.
         pairs: names of the pairs to look at; empty: all.
         methods: names of the methods to compare; empty: all.
 
     Raises:
         ConfigError: no run directory, an unknown pair or method, or no metric with a variant.
     """
-    config, description = read_description(run)
-    measured = [row for row in rows_of(run, description) if row.metric in config.metrics]
-    for what, wanted, known in (
-        ("pair", pairs, {row.pair for row in measured}),
-        ("method", methods, set(description["methods"])),
-    ):
-        unknown = sorted(set(wanted) - known)
-        if unknown:
-            raise ConfigError(f"{run} has no scores of {what} {', '.join(unknown)}")
+    run.check_methods(methods)
+    keys = run.config.metrics
+    measured = [row for row in run.rows() if row.metric in keys]
+    if unknown := sorted(set(pairs) - {row.pair for row in measured}):
+        raise ConfigError(f"{run.folder} has no scores of pair {', '.join(unknown)}")
     values: dict[tuple[str, str], list[float]] = {}
     for row in measured:
         if row.value is not None and (not pairs or row.pair in pairs):
             values.setdefault((row.metric, row.method), []).append(row.value)
-    chosen = methods or list(description["methods"])
+    chosen = methods or run.methods
     means = {
-        key: {name: sum(found) / len(found) for name in chosen if (found := values.get((key, name)))}
-        for key in config.metrics
+        key: {name: sum(found) / len(found) for name in chosen if (found := values.get((key, name)))} for key in keys
     }
-    groups = [[key for key in config.metrics if get(key).base == base] for base in dict.fromkeys(map(_base, means))]
-    groups = [sorted(keys, key=lambda key: key != _base(key)) for keys in groups if len(keys) > 1]
+    groups = [[key for key in keys if get(key).base == base] for base in dict.fromkeys(map(_base, means))]
+    groups = [sorted(group, key=lambda key: key != _base(key)) for group in groups if len(group) > 1]
     if not groups:
-        raise ConfigError(f"{run} has no metric under several definitions: run again with --metrics variants")
-    return [[_reading(key, means[key], means[keys[0]]) for key in keys] for keys in groups]
+        raise ConfigError(f"{run.folder} has no metric under several definitions: run again with --metrics variants")
+    return [[_reading(key, means[key], means[group[0]]) for key in group] for group in groups]
 
 
 def _base(key: str) -> str:

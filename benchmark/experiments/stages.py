@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmark.metrics import Picture, expand, get
-from benchmark.statistics import Paired, corrected, paired, verdict
+from benchmark.reports.statistics import Paired, corrected, paired, verdict
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, PairError
 from fusion.method import FusionError

@@ -21,25 +21,22 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-import datasets
-from benchmark.config import ConfigError, RunConfig
-from benchmark.downstream import Effort, Observer, blank_boards, intention, observe, prepare
+from benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
 from benchmark.metrics import get
-from benchmark.provenance import made_by
-from benchmark.store import Row, Store, file_name
-from benchmark.tasks import read_boards, write_boards
-from benchmark.work import MethodTask, PairTask, do_pair
+from benchmark.people import read_people, write_people
+from benchmark.run_directory import DESCRIPTION, Run
+from benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
+from benchmark.running.provenance import made_by
+from benchmark.running.work import MethodTask, PairTask, do_pair
+from benchmark.store import Row, Store
 from datasets.boxes import BoxesError
-from datasets.catalog import is_rendered
-from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file, write_atomic
+from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file
 from datasets.images import ImageError, luminance
-from datasets.options import tell_unmatched
-from datasets.pairs import Pair, PairDataset, pair_folders
+from datasets.pairs import Pair, PairDataset
 from downstream import DownstreamError
-from downstream.labels import is_mot, label_pairs
-from fusion import FusedFolder, FusionError, load
+from fusion import FusionError
 from fusion.method import resolve_device
-from fusion.registry import called
+from fusion.results import FolderResults, MethodResults, ResultFiles
 
 
 class RunError(RuntimeError):
@@ -66,7 +63,7 @@ class Summary:
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
         seconds: the whole run's.
         effort: what the detector had to do, if there was one.
-        blind: why nobody was looked for where people would have been; "" if that is as it should be.
+        why_not: why nobody was looked for where people would have been; "" if that is as it should be.
     """
 
     done: int
@@ -75,59 +72,47 @@ class Summary:
     reasons: list[tuple[str, int, str]]
     seconds: float
     effort: Effort | None = None
-    blind: str = ""
+    why_not: str = ""
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """A method taking part.
-
-    Attributes:
-        name: what tables call it.
-        origin: what `fusion.load` makes it from.
-        folder: where its results come from, instead.
-        fingerprint: hash of what it is.
-    """
-
-    name: str
-    origin: str
-    folder: FusedFolder | None
-    fingerprint: str
+Entrants = Sequence[MethodResults | FolderResults]
+"""What takes part."""
 
 
 def run(config: RunConfig) -> Summary:
-    """Run a checked configuration; safe to interrupt and to give again.
+    """Run a configuration; safe to interrupt and to give again.
 
     Raises:
-        ConfigError: data set, method, device or detector that is not there, or a run directory another process works
-            in.
+        ConfigError: a configuration that cannot be run, a data set, method, device or detector that is not there, or a
+            run directory another process works in.
         RunError: the disk is full or read-only, a worker process died, or the detector failed.
         StoreError: scores of an earlier run are damaged.
     """
     start = perf_counter()
-    device = _device(config.device)
-    sets = load_datasets(config)
-    entrants = [*map(_bundled, config.methods), *map(_from_folder, config.fused)]
-    config, blind = intention(config, sets)
-    observer = prepare(config, sets, device) if config.detect else None
+    checked = config.checked()
+    device = _device(checked.device)
+    sets = load_datasets(checked)
+    entrants = _entrants(checked, device)
+    checked, why_not = resolve_detection(checked, sets)
+    observer = prepare(checked, sets, device) if checked.detect else None
     try:
-        config.out.mkdir(parents=True, exist_ok=True)
-        with FileLock(config.out / ".lock", timeout=0):
-            store = Store(config.out)
-            _remove_unfinished(config.out)
-            store.compact()
-            made_by = _write_description(config, sets, entrants, device, observer)
+        checked.out.mkdir(parents=True, exist_ok=True)
+        with FileLock(checked.out / ".lock", timeout=0):
+            _remove_unfinished(checked.out)
+            Store(checked.out).compact()
+            maker = made_by(device)
+            now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer))
             if observer:
-                write_boards(config.out, blank_boards(observer, sets))  # scores of before are not of what comes now
-            done, kept, failures = _run_locked(config, device, made_by, sets, entrants, store)
+                write_people(checked.out, blank_boards(observer, sets))  # scores of before are not of what comes now
+            done, kept, failures = _work_on(now, checked, sets, entrants, device, _key(maker))
             effort = None
             if observer:
-                effort, more = _observe(config.out, observer, sets, entrants)
+                effort, more = _observe(now, observer, sets, entrants)
                 failures += more
-            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, blind)
+            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, why_not)
     except Timeout as error:
         raise ConfigError(
-            f"{config.out}: another run is working in this directory; wait or give another --out"
+            f"{checked.out}: another run is working in this directory; wait or give another --out"
         ) from error
     except TerminatedWorkerError as error:
         raise RunError(
@@ -141,7 +126,7 @@ def run(config: RunConfig) -> Summary:
     except OSError as error:
         remedy = "make room or choose another --out, and" if is_disk_error(error) else "mend that and"
         raise RunError(
-            f"{error.filename or config.out}: {error.strerror}; {remedy} give the same command again: everything "
+            f"{error.filename or checked.out}: {error.strerror}; {remedy} give the same command again: everything "
             "finished so far is kept"
         ) from error
 
@@ -155,39 +140,44 @@ def _remove_unfinished(out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _run_locked(
-    config: RunConfig,
-    device: str,
-    made_by: str,
-    sets: Sequence[PairDataset],
-    entrants: Sequence[Entrant],
-    store: Store,
+def _entrants(config: CheckedConfig, device: str) -> Entrants:
+    try:
+        found = config.results(device)
+        return [results.pinned() if isinstance(results, MethodResults) else results for results in found]
+    except FusionError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _work_on(
+    run: Run, config: CheckedConfig, sets: Sequence[PairDataset], entrants: Entrants, device: str, maker: str
 ) -> tuple[int, int, list[Failure]]:
     """Fuse and measure; images worked on, images kept, and the values that are missing."""
     jobs = config.jobs or (1 if device.startswith("cuda") else cpu_count())
     threads = max(1, cpu_count() // jobs)
-    plan = _plan(config, sets, entrants, store.rows())
-    tasks = [PairTask(data, pair, methods, device, threads, made_by) for data, pair, methods in plan]
-    store.append(_withdrawn(tasks, store.rows()))
-    wanted = sum(map(len, sets)) * len(entrants)
+    rows = run.store.rows()
+    plan = _plan(run, config.metrics, sets, entrants, rows)
+    tasks = [PairTask(data, pair, methods, device, threads, maker) for data, pair, methods in plan]
+    run.store.append(_withdrawn(tasks, rows))
     count = sum(len(task.methods) for task in tasks)
-    _work(tasks, jobs, count, store)
-    store.compact()
-    names = {entrant.name for entrant in entrants}
-    keys = {(data.name, pair.name) for data in sets for pair in data}
-    relevant = (row for row in store.rows() if row.method in names and (row.dataset, row.pair) in keys)
-    failures = [row for row in relevant if row.status == "failed" and row.metric in config.metrics]
-    return count, wanted - count, [Failure(row.reason, row.dataset, row.method, row.pair) for row in failures]
+    _work(tasks, jobs, count, run.store)
+    run.store.compact()
+    failures = [
+        Failure(row.reason, row.dataset, row.method, row.pair)
+        for row in run.rows()
+        if row.status == "failed" and row.metric in config.metrics
+    ]
+    return count, sum(map(len, sets)) * len(entrants) - count, failures
 
 
 def _observe(
-    out: Path, observer: Observer, sets: Sequence[PairDataset], entrants: Sequence[Entrant]
+    run: Run, observer: Observer, sets: Sequence[PairDataset], entrants: Entrants
 ) -> tuple[Effort, list[Failure]]:
     """Look at what has been fused; what that took, and where it failed."""
-    effort = observe(observer, out, sets, {entrant.name: entrant.folder for entrant in entrants})
+    files = {data.name: [run.files(results, data.name) for results in entrants] for data in sets}
+    effort = observe(observer, run.folder, sets, files)
     failures = [
         Failure(reason, dataset, method, name)
-        for dataset, board in read_boards(out).items()
+        for dataset, board in read_people(run.folder).items()
         for method, scores in board.scores.items()
         for name, reason in (scores.failures | scores.lost).items()
     ]
@@ -208,7 +198,7 @@ def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> Non
 def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
     """What the tasks will measure anew counts as missing until they have, lest a table mix old numbers with new."""
     due = {
-        (task.dataset, method.name, task.pair.name, key)
+        (task.dataset, method.results.name, task.pair.name, key)
         for task in tasks
         for method in task.methods
         for key, _ in method.metrics
@@ -219,20 +209,21 @@ def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _plan(
-    config: RunConfig, sets: Sequence[PairDataset], entrants: Sequence[Entrant], rows: Sequence[Row]
+    run: Run, metrics: Sequence[str], sets: Sequence[PairDataset], entrants: Entrants, rows: Sequence[Row]
 ) -> Iterator[tuple[str, Pair, tuple[MethodTask, ...]]]:
     """(data set, pair, methods) for everything whose stored scores are missing, stale or failed."""
-    codes = {key: metric_code(key) for key in config.metrics}
+    codes = {key: metric_code(key) for key in metrics}
     stored: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         stored.setdefault((row.dataset, row.method, row.pair), []).append(row)
     for data in sets:
+        files = [run.files(results, data.name) for results in entrants]
         for pair in data:
-            source = _source_key(pair)
+            sources = _sources(pair)
             methods = []
-            for entrant in entrants:
-                known = stored.get((data.name, entrant.name, pair.name), [])
-                task = _method_task(config.out, data.name, pair, entrant, source, codes, known)
+            for results in files:
+                known = stored.get((data.name, results.name, pair.name), [])
+                task = _method_task(results, pair, sources, codes, known)
                 if task.metrics:
                     methods.append(task)
             if methods:
@@ -244,7 +235,7 @@ def metric_code(key: str) -> str:
     return sha256_bytes(f"{code_fingerprint(get(key).function)} {code_fingerprint(luminance)}".encode())
 
 
-def _source_key(pair: Pair) -> str:
+def _sources(pair: Pair) -> str:
     try:
         return pair.fingerprint()
     except ImageError:
@@ -252,74 +243,25 @@ def _source_key(pair: Pair) -> str:
 
 
 def _method_task(
-    out: Path, dataset: str, pair: Pair, entrant: Entrant, source: str, codes: dict[str, str], known: Sequence[Row]
+    results: ResultFiles, pair: Pair, sources: str, codes: dict[str, str], known: Sequence[Row]
 ) -> MethodTask:
-    path = out / "fused" / file_name(dataset) / file_name(entrant.name) / f"{pair.name}.png"
-    if entrant.folder is not None:
-        path = _existing(entrant.folder, pair.name)
-    content = _content(path)
-    fuse_key = sha256_bytes(f"{source} {entrant.fingerprint or content}".encode())
+    try:
+        fuse_key = results.fingerprint(pair, sources)
+        content = _content(results.file(pair))
+    except (FusionError, OSError):
+        fuse_key = content = ""  # a folder without it: the worker meets the same error and records it
     valid = [row for row in known if row.fuse_key == fuse_key and row.fused_sha256 == content and content]
     finished = {row.metric for row in valid if row.status != "failed" and row.metric_key == codes.get(row.metric)}
     missing = tuple((key, code) for key, code in codes.items() if key not in finished)
-    return MethodTask(entrant.name, entrant.origin, entrant.folder, path, bool(valid), fuse_key, missing)
+    return MethodTask(results, bool(valid), fuse_key, missing)
 
 
 def _content(path: Path) -> str:
-    """Hash of a file, "" if it cannot be read: the worker meets the same error and records it."""
+    """Hash of a file, "" if it is not there or cannot be read."""
     try:
         return sha256_file(path)
     except OSError:
         return ""
-
-
-def _existing(folder: FusedFolder, pair: str) -> Path:
-    try:
-        return folder.find(pair)
-    except (FusionError, OSError):
-        return Path(folder.pattern, pair)  # not there: the worker meets the same error and records it
-
-
-def _bundled(name: str) -> Entrant:
-    try:
-        method = load(name)
-        return Entrant(called(name), name, None, method.fingerprint())
-    except FusionError as error:
-        raise ConfigError(str(error)) from error
-
-
-def _from_folder(text: str) -> Entrant:
-    folder = FusedFolder.parse(text)
-    return Entrant(folder.name, "", folder, "")
-
-
-def load_datasets(config: RunConfig) -> list[PairDataset]:
-    """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there."""
-    try:
-        if config.infrared and config.visible:
-            name = config.infrared.resolve().parent.name or "folders"
-            sets = [_own_pairs(config.infrared, config.visible, name, config.labels)]
-        else:
-            sets = [_load_dataset(name, config) for name in config.datasets]
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    for data in sets:
-        tell_unmatched(data)
-    return [data[: config.limit].with_range(config.value_range) for data in sets]
-
-
-def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) -> PairDataset:
-    """The pairs of two folders with the labels that are given; MOTChallenge text makes them one sequence."""
-    data = pair_folders(infrared, visible, name)
-    if labels is None:
-        return data
-    return label_pairs(data, labels, name if is_mot(labels) else None)
-
-
-def _load_dataset(name: str, config: RunConfig) -> PairDataset:
-    if name == "synthetic":
-        return datasets.load(name, seed=config.seed)
-    return datasets.load(name, root=None if is_rendered(name) else config.root)
 
 
 def _device(name: str) -> str:
@@ -329,37 +271,33 @@ def _device(name: str) -> str:
         raise ConfigError(str(error)) from error
 
 
-def _write_description(
-    config: RunConfig,
+def _description(
+    config: CheckedConfig,
     sets: Sequence[PairDataset],
-    entrants: Sequence[Entrant],
-    device: str,
+    entrants: Entrants,
+    maker: dict[str, Any],
     observer: Observer | None,
-) -> str:
-    """run.yaml: the configuration, and what is needed to tell later where every number came from.
-
-    Returns:
-        The key under which this software and machine stand in ``made_by``, for the rows made now.
-    """
-    path = config.out / "run.yaml"
-    maker = made_by(device)
-    key = sha256_bytes(json.dumps(maker, sort_keys=True).encode())[:12]
+) -> dict[str, Any]:
+    """What run.yaml says: the configuration, and what is needed to tell later where every number came from."""
     content: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "benchmark", *sys.argv[1:]]),
         "config": config.to_dict(),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
         "datasets": {data.name: {"split": data.fingerprint(), "pairs": [pair.name for pair in data]} for data in sets},
-        "methods": {
-            entrant.name: {"folder": entrant.folder.pattern} if entrant.folder else {"sha256": entrant.fingerprint}
-            for entrant in entrants
-        },
+        "methods": {results.name: _origin(results) for results in entrants},
         "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
-        "made_by": _earlier_makers(path) | {key: maker},
+        "made_by": _earlier_makers(config.out / DESCRIPTION) | {_key(maker): maker},
     }
-    if observer:
-        content["downstream"] = observer.facts
-    write_atomic(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
-    return key
+    return content | ({"downstream": observer.facts} if observer else {})
+
+
+def _origin(results: MethodResults | FolderResults) -> dict[str, str]:
+    return {"folder": results.pattern} if isinstance(results, FolderResults) else {"sha256": results.version}
+
+
+def _key(maker: dict[str, Any]) -> str:
+    """What rows call the software and machine that made them."""
+    return sha256_bytes(json.dumps(maker, sort_keys=True).encode())[:12]
 
 
 def _earlier_makers(path: Path) -> dict[str, Any]:

@@ -13,13 +13,14 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
-import benchmark.runner
-import benchmark.work
+import benchmark.running.runner
+import benchmark.running.work
 from benchmark.config import ConfigError, RunConfig
 from benchmark.metrics import get
-from benchmark.runner import RunError, run
+from benchmark.reports.tables import render
+from benchmark.run_directory import Run
+from benchmark.running.runner import RunError, run
 from benchmark.store import Row, Store
-from benchmark.tables import leaderboards, render
 from datasets.images import luminance, read_image, write_png
 
 OWN_METHOD = """
@@ -45,7 +46,7 @@ def config(folders: Path, **settings: object) -> RunConfig:
 
 
 def table(run_directory: Path) -> str:
-    return render(leaderboards(run_directory), "csv")
+    return render(Run(run_directory).leaderboards(), "csv")
 
 
 def scores(settings: RunConfig) -> dict[tuple[str, str, str], Row]:
@@ -63,7 +64,6 @@ def own_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "own_method", raising=False)
-    benchmark.work._method.cache_clear()
     return "own_method:Mine"
 
 
@@ -93,7 +93,7 @@ def test_a_second_run_does_nothing(folders: Path, monkeypatch: pytest.MonkeyPatc
     settings = config(folders)
     assert run(settings).done == 8
     before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("*.p*")}
-    monkeypatch.setattr("benchmark.runner.do_pair", None)
+    monkeypatch.setattr("benchmark.running.runner.do_pair", None)
     summary = run(settings)
     assert (summary.done, summary.kept, summary.failed) == (0, 8, 0)
     assert {path: path.stat().st_mtime_ns for path in settings.out.rglob("*.p*")} == before
@@ -122,7 +122,7 @@ def test_a_new_metric_is_measured_on_the_fused_files_that_are_there(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(config(folders, metrics=["en"]))
-    monkeypatch.setattr(benchmark.work, "_method", None)
+    monkeypatch.setattr("fusion.results._loaded", None)
     settings = config(folders, metrics=["en", "sd"])
     assert run(settings).done == 8
     assert all(row.value is not None for row in scores(settings).values())
@@ -132,7 +132,6 @@ def test_changed_code_of_a_method_makes_its_results_stale(folders: Path, own_met
     settings = config(folders, methods=["average", own_method])
     assert run(settings).done == 8
     write_method(Path.cwd(), "return (3 * infrared + visible) / 4")
-    benchmark.work._method.cache_clear()
     sys.modules.pop("own_method")
     assert run(settings).done == 4
 
@@ -151,7 +150,7 @@ def test_failures_are_rows_with_reasons_and_the_rest_goes_on(folders: Path, own_
     assert "64x48" in found["average", "bridge", "en"].reason
     assert found[own_method, "crossing", "qabf"].reason == "RuntimeError: weights are missing"
     assert found["average", "crossing", "en"].status == "ok"
-    board = leaderboards(settings.out)[0]
+    board = Run(settings.out).leaderboards()[0]
     assert {line.method: line.failed for line in board.lines} == {"average": 2, own_method: 4}
     assert "(2/4)" in render([board], "terminal")
 
@@ -183,11 +182,11 @@ def test_folders_of_fused_images_take_part(folders: Path) -> None:
 
 
 def test_a_folder_can_be_given_as_a_method(folders: Path) -> None:
-    settings = config(folders, methods=["average", f"folder:thermal={folders / 'infrared'}"])
+    settings = config(folders, methods=["average", f"thermal={folders / 'infrared'}"])
     assert settings == config(folders, methods=["average"], fused=[f"thermal={folders / 'infrared'}"])
-    assert config(folders, methods=[f"folder:thermal={folders / 'infrared'}"]).methods == ()
+    assert config(folders, methods=[f"thermal={folders / 'infrared'}"]).methods == (f"thermal={folders / 'infrared'}",)
     assert run(settings).failed == 0
-    assert {line.method for line in leaderboards(settings.out)[0].lines} == {"average", "thermal"}
+    assert {line.method for line in Run(settings.out).leaderboards()[0].lines} == {"average", "thermal"}
 
 
 def test_a_fused_image_of_the_wrong_size_is_a_failure(folders: Path) -> None:
@@ -226,7 +225,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(folders: Path, monkeyp
         path.write_bytes(data)
 
     settings = config(folders)
-    monkeypatch.setattr(benchmark.work, "write_atomic", until_full)
+    monkeypatch.setattr("fusion.results.write_atomic", until_full)
     with pytest.raises(RunError, match=r"No space left on device; make room .* is kept"):
         run(settings)
     monkeypatch.undo()
@@ -286,7 +285,7 @@ def test_numbers_keep_the_maker_they_were_made_by(folders: Path, monkeypatch: py
 
     settings = config(folders)
     run(settings)
-    monkeypatch.setattr("benchmark.provenance.PACKAGES", ("ivif-bench",))
+    monkeypatch.setattr("benchmark.running.provenance.PACKAGES", ("ivif-bench",))
     write_png(folders / "infrared" / "alley.png", torch.full((1, 48, 64), 77, dtype=torch.uint8))
     run(settings)
     makers = yaml.safe_load((settings.out / "run.yaml").read_text())["made_by"]
@@ -300,15 +299,15 @@ def test_folders_given_with_dots_are_named_by_where_they_lead(folders: Path, mon
     monkeypatch.chdir(folders / "here")
     settings = config(folders, infrared="../infrared", visible="../visible", out="run")
     assert run(settings).failed == 0
-    assert leaderboards(settings.out)[0].dataset == "scenes"
-    assert leaderboards(settings.out)[0].lines[0].rank is not None
+    assert Run(settings.out).leaderboards()[0].dataset == "scenes"
+    assert Run(settings.out).leaderboards()[0].lines[0].rank is not None
 
 
 def test_a_smaller_run_counts_its_own_pairs_alone(folders: Path) -> None:
     run(config(folders))
     settings = config(folders, limit=2)
     assert run(settings).done == 0
-    (board,) = leaderboards(settings.out)
+    (board,) = Run(settings.out).leaderboards()
     assert (board.images, [line.failed for line in board.lines]) == (2, [0, 0])
     assert all(cell.count == 2 for line in board.lines for cell in line.cells)
 
@@ -316,8 +315,8 @@ def test_a_smaller_run_counts_its_own_pairs_alone(folders: Path) -> None:
 def test_a_changed_metric_is_measured_again(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config(folders, metrics=["en", "sd"])
     run(settings)
-    codes = {key: benchmark.runner.metric_code(key) for key in ("en", "sd")}
-    monkeypatch.setattr(benchmark.runner, "metric_code", (codes | {"sd": "changed"}).__getitem__)
+    codes = {key: benchmark.running.runner.metric_code(key) for key in ("en", "sd")}
+    monkeypatch.setattr(benchmark.running.runner, "metric_code", (codes | {"sd": "changed"}).__getitem__)
     assert run(settings).done == 8
     assert {row.metric_key for row in Store(settings.out).rows()} == {codes["en"], "changed"}
 
@@ -328,16 +327,15 @@ def test_numbers_being_made_anew_are_missing_until_they_are(
     settings = config(folders, methods=[own_method])
     run(settings)
     write_method(Path.cwd(), "return (3 * infrared + visible) / 4")
-    benchmark.work._method.cache_clear()
     sys.modules.pop("own_method")
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(benchmark.runner, "do_pair", interrupted)
+        patch.setattr(benchmark.running.runner, "do_pair", interrupted)
         run(settings)
-    assert {cell.count for cell in leaderboards(settings.out)[0].lines[0].cells} == {0}
+    assert {cell.count for cell in Run(settings.out).leaderboards()[0].lines[0].cells} == {0}
     assert run(settings).failed == 0
 
 
@@ -349,7 +347,6 @@ def test_a_change_in_a_module_beside_the_users_own_counts(folders: Path, own_met
     settings = config(folders, methods=[own_method])
     run(settings)
     (Path.cwd() / "mixing.py").write_text("def mix(a, b):\n    return a\n")
-    benchmark.work._method.cache_clear()
     for name in ("own_method", "mixing"):
         sys.modules.pop(name)
     assert run(settings).done == 4
@@ -361,7 +358,7 @@ def test_a_metric_that_breaks_is_a_failure_of_that_metric(folders: Path, monkeyp
 
     measure = get
 
-    monkeypatch.setattr(benchmark.work, "get", lambda key: broken if key == "vif" else measure(key))
+    monkeypatch.setattr(benchmark.running.work, "get", lambda key: broken if key == "vif" else measure(key))
     settings = config(folders, methods=["average"])
     assert run(settings).failed == 4
     assert scores(settings)["average", "alley", "vif"].reason == "OutOfMemoryError: no memory"
@@ -373,7 +370,6 @@ def test_a_method_that_fails_leaves_no_older_image_behind(folders: Path, own_met
     run(settings)
     assert len(list(settings.out.rglob("*.png"))) == 4
     write_method(Path.cwd(), 'raise RuntimeError("broken since")')
-    benchmark.work._method.cache_clear()
     sys.modules.pop("own_method")
     assert run(settings).failed == 24
     assert not list(settings.out.rglob("*.png"))

@@ -6,9 +6,8 @@ fused files, so they stand beside the metrics of single images, not among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,12 +16,10 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
-from benchmark.runner import load_datasets
-from benchmark.store import file_name
-from benchmark.tables import read_description
-from datasets.images import ImageError, luminance, read_image
+from benchmark.run_directory import Run
+from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, PairError
-from fusion import FusedFolder, FusionError
+from fusion import FusionError, Results
 
 Grey = NDArray[np.uint8]
 """``uint8 [H, W]``."""
@@ -118,24 +115,24 @@ class TemporalScore:
     missing: int = 0
 
 
-def temporal_scores(run: Path) -> list[TemporalScore]:
+def temporal_scores(run: Run) -> list[TemporalScore]:
     """Flicker and warping error of every method of a run, over all pairs of consecutive frames.
 
     Raises:
-        ConfigError: no run directory, or none of its data sets has consecutive frames.
+        ConfigError: a data set that is gone, or none of them has consecutive frames.
+        FusionError: a folder of fused images that is gone.
     """
-    config, description = read_description(run)
-    folders = {folder.name: folder for folder in map(FusedFolder.parse, config.fused)}
     scores: list[TemporalScore] = []
-    for data in load_datasets(config):
+    for data in run.datasets():
         transitions = list(_transitions(data))
         if transitions:
-            own = {name: TemporalScore(data.name, name, [], []) for name in (*SOURCES, *description["methods"])}
+            own = {name: TemporalScore(data.name, name, [], []) for name in (*SOURCES, *run.methods)}
+            results = {name: run.results(name, data.name) for name in run.methods}
             for earlier, later in transitions:
-                _measure(own, earlier, later, run / "fused" / file_name(data.name), folders)
+                _measure(own, earlier, later, results)
             scores += own.values()
     if not scores:
-        raise ConfigError(f"{run} has no sequences: temporal metrics need data sets with consecutive frames")
+        raise ConfigError(f"{run.folder} has no sequences: temporal metrics need data sets with consecutive frames")
     return scores
 
 
@@ -148,9 +145,7 @@ def _transitions(data: PairDataset) -> Iterator[tuple[Pair, Pair]]:
             yield pair, following
 
 
-def _measure(
-    scores: dict[str, TemporalScore], earlier: Pair, later: Pair, fused: Path, folders: dict[str, FusedFolder]
-) -> None:
+def _measure(scores: dict[str, TemporalScore], earlier: Pair, later: Pair, results: Mapping[str, Results]) -> None:
     try:
         sources = [[_grey(image) for image in pair.read()] for pair in (earlier, later)]
     except (ImageError, PairError):
@@ -162,8 +157,7 @@ def _measure(
         if name in SOURCES:
             frames: list[Grey] | None = [pair[SOURCES.index(name)] for pair in sources]
         else:
-            files = fused / file_name(name)
-            frames = _fused_frames(folders.get(name), files, (earlier.name, later.name))
+            frames = _fused_frames(results[name], (earlier, later))
         if frames is None or frames[0].shape != sources[0][0].shape or frames[1].shape != sources[0][0].shape:
             score.missing += 1
             continue
@@ -171,9 +165,9 @@ def _measure(
         score.errors.append(warping_error(frames[0], frames[1], moved))
 
 
-def _fused_frames(folder: FusedFolder | None, files: Path, pairs: Sequence[str]) -> list[Grey] | None:
+def _fused_frames(results: Results, pairs: Sequence[Pair]) -> list[Grey] | None:
     try:
-        return [_grey(read_image(folder.find(pair) if folder else files / f"{pair}.png")) for pair in pairs]
+        return [_grey(results.image(pair)) for pair in pairs]
     except (ImageError, FusionError):
         return None
 

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
@@ -20,10 +18,10 @@ from torch import Tensor
 
 from benchmark.metrics import Picture, get
 from benchmark.store import Row, finite_or_none
-from datasets.files import is_disk_error, reason, sha256_bytes, sha256_file, write_atomic
-from datasets.images import encode_png, luminance, read_image, to_float, to_uint8
+from datasets.files import is_disk_error, reason, sha256_file
+from datasets.images import luminance, read_image
 from datasets.pairs import Pair, PairImages
-from fusion import FusedFolder, FusionMethod, load
+from fusion.results import ResultFiles, StoredResults
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,13 @@ class MethodTask:
     """One method on one pair.
 
     Attributes:
-        name: what tables call the method.
-        origin: what `fusion.load` makes it from.
-        folder: where its results lie, for methods that are folders.
-        path: where the fused image is, or is to be written.
-        ready: whether `path` already holds this method's image of this pair.
+        results: the method's, on disk.
+        ready: whether the file already holds this method's image of this pair.
         fuse_key: hash of the sources and of the method.
         metrics: keys still to be measured, with the hash of each metric's code.
     """
 
-    name: str
-    origin: str
-    folder: FusedFolder | None
-    path: Path
+    results: ResultFiles
     ready: bool
     fuse_key: str
     metrics: tuple[tuple[str, str], ...]
@@ -103,24 +95,15 @@ def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: 
 
 
 def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fused:
-    if method.folder is not None:
-        path = method.folder.find(task.pair.name)
+    results = method.results
+    if method.ready or not isinstance(results, StoredResults):
+        path = results.file(task.pair)
         return Fused(read_image(path), sha256_file(path), None)
-    if method.ready:
-        return Fused(read_image(method.path), sha256_file(method.path), None)
-    infrared, visible = (to_float(image)[None].to(task.device) for image in images)
-    loaded = _method(method.origin, task.device)
+    _ = results.results.method  # loaded before the clock starts
     start = time.perf_counter()
-    fused = to_uint8(loaded.fuse(infrared, visible))[0].cpu()
+    fused = results.results.fuse(images)
     seconds = time.perf_counter() - start
-    data = encode_png(fused)
-    write_atomic(method.path, data)
-    return Fused(fused, sha256_bytes(data), seconds)
-
-
-@lru_cache(maxsize=64)
-def _method(name: str, device: str) -> FusionMethod:
-    return load(name).to(device)
+    return Fused(fused, results.write(task.pair, fused), seconds)
 
 
 def _measured(
@@ -138,8 +121,8 @@ def _measured(
 
 
 def _failed(task: PairTask, method: MethodTask, error: Exception) -> list[Row]:
-    if method.folder is None:
-        method.path.unlink(missing_ok=True)  # an image of the method as it was before must not pass for its result
+    if isinstance(method.results, StoredResults):  # an image of the method as it was must not pass for its result
+        method.results.file(task.pair).unlink(missing_ok=True)
     return [_row(task, method, None, key, code, None, "failed", reason(error)) for key, code in method.metrics]
 
 
@@ -155,7 +138,7 @@ def _row(
 ) -> Row:
     return Row(
         dataset=task.dataset,
-        method=method.name,
+        method=method.results.name,
         pair=task.pair.name,
         metric=key,
         value=value,

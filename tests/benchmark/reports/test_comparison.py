@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from benchmark.cli import main
-from benchmark.comparison import comparisons, couples
 from benchmark.config import ConfigError
-from benchmark.statistics import corrected, holm, paired, verdict
+from benchmark.reports.comparison import comparisons, couples
+from benchmark.reports.statistics import corrected, holm, paired, verdict
+from benchmark.run_directory import Run
 from benchmark.store import Row, Store
 
 
@@ -77,8 +78,8 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_networks_meet_their_retrained_counterparts(run: Path) -> None:
-    assert couples(run) == [("a", "a+rts")]
-    ((_, (found,)),) = comparisons(run, couples(run))
+    assert couples(Run(run)) == [("a", "a+rts")]
+    ((_, (found,)),) = comparisons(Run(run), couples(Run(run)))
     deviation, artifacts = found.tests
     assert (deviation.wins, artifacts.wins, artifacts.losses) == (10, 0, 0)
     assert found.adjusted[0] == pytest.approx(2 * 2 / 2**10)
@@ -91,7 +92,7 @@ def test_published_weights_meet_the_published_retrained_ones(tmp_path: Path) -> 
     (tmp_path / "run.yaml").write_text(
         yaml.safe_dump({"config": {"out": "."}, "methods": {name: {} for name in names}, "datasets": {}})
     )
-    assert couples(tmp_path) == [("a+published", "a+rts+published"), ("b", "b+rts")]
+    assert couples(Run(tmp_path)) == [("a+published", "a+rts+published"), ("b", "b+rts")]
 
 
 def test_the_table_says_who_won(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +104,6 @@ def test_the_table_says_who_won(run: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_what_cannot_be_compared(run: Path) -> None:
     with pytest.raises(ConfigError, match="has no method c; it has a, a\\+rts, b"):
-        couples(run, ["a", "c"])
+        couples(Run(run), ["a", "c"])
     with pytest.raises(ConfigError, match="name two methods"):
-        couples(run, ["a"])
+        couples(Run(run), ["a"])

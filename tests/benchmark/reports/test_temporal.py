@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmark.cli import main
-from benchmark.temporal import flicker, motion, warping_error
+from benchmark.reports.temporal import flicker, motion, warping_error
 from datasets.pairs import ImageFile, Pair, PairDataset
 from datasets.synthetic import synthetic_dataset
 
@@ -78,7 +78,7 @@ def test_command_prints_sources_and_methods(
         )
         return [PairDataset("walk", tuple(pairs))]
 
-    for module in ("benchmark.runner", "benchmark.temporal"):
+    for module in ("benchmark.running.runner", "benchmark.reports.temporal"):
         monkeypatch.setattr(f"{module}.load_datasets", frames)
     run = tmp_path / "run"
     sources = ["--infrared", str(folder / "infrared"), "--visible", str(folder / "visible")]

@@ -10,21 +10,19 @@ import torch
 from torch import Tensor
 
 from benchmark.config import ConfigError
-from benchmark.runner import load_datasets
-from benchmark.store import file_name
-from benchmark.tables import read_description
-from datasets.images import ImageError, read_image
+from benchmark.run_directory import Run
+from datasets.images import ImageError
 from datasets.pairs import Pair, PairDataset, PairError
-from fusion import FusedFolder, FusionError
+from fusion import FusionError, Results
 from fusion.contact_sheet import contact_sheet
 from fusion.reference.supervision import References, weighted_mean
 
 DEFAULT_ROWS = 4
-TAUGHT = "reference", "enhanced", "mean of all"
+REFERENCE_COLUMNS = "reference", "enhanced", "mean of all"
 
 
 def run_sheet(
-    run: Path,
+    run: Run,
     pairs: Sequence[str] | None,
     methods: Sequence[str] | None,
     width: int,
@@ -33,7 +31,7 @@ def run_sheet(
     """Contact sheet of a run directory: a row a pair; columns infrared, visible, then the methods.
 
     Args:
-        run: run directory.
+        run: the run.
         pairs: names of pairs; None: four, spread over the first data set.
         methods: names of methods; None: all.
         width: of one picture in pixels.
@@ -44,28 +42,24 @@ def run_sheet(
         ``uint8 [3, H, W]``; a method's cell stays empty where it has no image.
 
     Raises:
-        ConfigError: unknown pair or method, no run directory, or references of none of the pairs.
-        FusionError: no folder of references.
+        ConfigError: unknown pair or method, a data set that is gone, or references of none of the pairs.
+        FusionError: no folder of references, or a folder of fused images that is gone.
     """
-    config, description = read_description(run)
-    chosen = list(methods or description["methods"])
-    unknown = sorted(set(chosen) - set(description["methods"]))
-    if unknown:
-        raise ConfigError(f"{run} has no method {', '.join(unknown)}; it has {', '.join(description['methods'])}")
-    folders = {folder.name: folder for folder in map(FusedFolder.parse, config.fused)}
-    data = _with_pairs(load_datasets(config), pairs)
-    taught = None if references is None else _references(references, data)
+    run.check_methods(methods or ())
+    data = _with_pairs(run.datasets(), pairs)
+    results = {name: run.results(name, data.name) for name in methods or run.methods}
+    referenced = None if references is None else _references(references, data)
     rows = []
     for pair in data:
         cells = _sources(pair)
-        if taught is not None:
-            cells += taught.get(pair.name) or [torch.full_like(cells[0][:1], 255)] * len(TAUGHT)
-        for method in chosen:
-            own = run / "fused" / file_name(data.name) / file_name(method) / f"{pair.name}.png"
-            image = _image(folders.get(method), own, pair.name)
-            cells.append(torch.full_like(cells[0][:1], 255) if image is None else image)
+        white = torch.full_like(cells[0][:1], 255)
+        if referenced is not None:
+            cells += referenced.get(pair.name) or [white] * len(REFERENCE_COLUMNS)
+        for own in results.values():
+            image = _image(own, pair)
+            cells.append(white if image is None else image)
         rows.append(cells)
-    titles = ["infrared", "visible", *(TAUGHT if taught else ()), *chosen]
+    titles = ["infrared", "visible", *(REFERENCE_COLUMNS if referenced else ()), *results]
     return contact_sheet(rows, titles, [pair.name for pair in data], width)
 
 
@@ -88,7 +82,7 @@ def _sources(pair: Pair) -> list[Tensor]:
 
 
 def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
-    """By pair: the best reference before and after enhancement, and the weighted mean of all; see `TAUGHT`."""
+    """By pair: what `REFERENCE_COLUMNS` are: the best reference, what enhancement made of it, and the weighted mean of all."""
     references, found = References(folder), {}
     for pair in data:
         try:
@@ -107,8 +101,8 @@ def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
     return found
 
 
-def _image(folder: FusedFolder | None, own: Path, pair: str) -> Tensor | None:
+def _image(results: Results, pair: Pair) -> Tensor | None:
     try:
-        return read_image(folder.find(pair) if folder else own)
+        return results.image(pair)
     except (ImageError, FusionError):
         return None

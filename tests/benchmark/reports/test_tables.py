@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from benchmark.config import ConfigError
+from benchmark.reports.tables import render
+from benchmark.run_directory import Run
 from benchmark.store import Row, Store, StoreError
-from benchmark.tables import leaderboards, render
 
 VALUES = {
     ("alpha", "en"): [6.0, 7.0, 8.0],
@@ -44,7 +45,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_means_ranks_and_counts(run: Path) -> None:
-    (board,) = leaderboards(run)
+    (board,) = Run(run).leaderboards()
     lines = {line.method: line for line in board.lines}
     assert set(lines) == {"alpha", "beta_2", "gamma"}
     assert [cell.mean for cell in lines["alpha"].cells] == pytest.approx([7.0, 0.6])
@@ -58,7 +59,7 @@ def test_means_ranks_and_counts(run: Path) -> None:
 
 
 def test_every_format_says_the_same(run: Path) -> None:
-    boards = leaderboards(run)
+    boards = Run(run).leaderboards()
     terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
     assert "7.0000*" in terminal and "0.9000 (2/3)*" in terminal and "0.6000'" in terminal
     assert "**0.9000 (2/3)**" in markdown and "*0.6000*" in markdown and "EN ↑" in markdown
@@ -73,13 +74,13 @@ def test_a_method_without_any_number_is_listed_last_without_rank(run: Path) -> N
     description = yaml.safe_load((run / "run.yaml").read_text())
     description["methods"] = {"absent": None, **description["methods"]}
     (run / "run.yaml").write_text(yaml.safe_dump(description))
-    last = leaderboards(run)[0].lines[-1]
+    last = Run(run).leaderboards()[0].lines[-1]
     assert (last.method, last.rank, last.failed) == ("absent", None, 3)
 
 
 def test_a_folder_without_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no run directory"):
-        leaderboards(tmp_path)
+        Run(tmp_path).leaderboards()
 
 
 def test_names_and_infinite_values_survive_every_format(run: Path) -> None:
@@ -90,7 +91,7 @@ def test_names_and_infinite_values_survive_every_format(run: Path) -> None:
         Row("tno", "my 5%#1", f"pair{number}", "en", value, "ok") for number, value in enumerate((1.0, float("inf")))
     ]
     Store(run).append(rows)
-    boards = leaderboards(run)
+    boards = Run(run).leaderboards()
     assert r"my 5\%\#1" in render(boards, "tex")
     assert "inf (2/3)" in render(boards, "terminal")
 
@@ -100,4 +101,4 @@ def test_damaged_scores_say_what_to_delete(run: Path) -> None:
     path = run / "scores" / "tno" / "alpha.parquet"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(StoreError, match=r"alpha.parquet is damaged; delete it"):
-        leaderboards(run)
+        Run(run).leaderboards()

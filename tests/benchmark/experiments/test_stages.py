@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import stages
 from benchmark.cli import main
+from benchmark.experiments import stages
+from benchmark.experiments.stages import CONSENSUS, ENHANCED, FIRST, MEAN, WEIGHTED, measure_stages, stages_text
 from benchmark.metrics import Picture, get
-from benchmark.stages import CONSENSUS, ENHANCED, FIRST, MEAN, WEIGHTED, measure_stages, stages_text
 from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.reference.build import Plan

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
+from benchmark.leaderboard import Leaderboard, Line
 from benchmark.metrics import Metric
-from benchmark.statistics import Paired, corrected, paired, verdict
-from benchmark.tables import Leaderboard, Line, leaderboards, read_description, rows_of
+from benchmark.reports.statistics import Paired, corrected, paired, verdict
+from benchmark.run_directory import Run
 
 RETRAINED = "+rts"
 """What follows the name of a network that was trained with references, before whose weights they are."""
@@ -26,7 +26,7 @@ class Compared:
         baseline, method: their names.
         tests: one a metric of the leaderboard.
         adjusted: p-values, corrected for all tests on this data set.
-        lines: both methods' lines of the leaderboard, for their ranks and scores of tasks.
+        lines: both methods' lines of the leaderboard, for their ranks and scores of people.
     """
 
     baseline: str
@@ -40,27 +40,25 @@ class Compared:
         return [verdict(test, p) for test, p in zip(self.tests, self.adjusted, strict=True)]
 
 
-def couples(run: Path, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
+def couples(run: Run, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Baselines with the methods to compare with them.
 
     Args:
-        run: run directory.
+        run: the run.
         methods: the first is the baseline of all others; none: every network with its ``+rts``
             counterpart, and published weights with their ``+rts+published`` ones.
 
     Raises:
         ConfigError: a method that the run lacks, or nothing to compare.
     """
-    names = list(read_description(run)[1]["methods"])
-    if unknown := sorted(set(methods) - set(names)):
-        raise ConfigError(f"{run} has no method {unknown[0]}; it has {', '.join(names)}")
+    run.check_methods(methods)
     if methods:
         found = [(methods[0], name) for name in methods[1:]]
     else:
-        found = [(name, retrained) for name in names if (retrained := _retrained(name)) in names]
+        found = [(name, retrained) for name in run.methods if (retrained := _retrained(name)) in run.methods]
     if not found:
         raise ConfigError(
-            f"nothing to compare in {run}: name two methods, or run a network NAME beside NAME{RETRAINED}"
+            f"nothing to compare in {run.folder}: name two methods, or run a network NAME beside NAME{RETRAINED}"
         )
     return found
 
@@ -71,13 +69,13 @@ def _retrained(name: str) -> str:
     return f"{network}{RETRAINED}{plus}{weights}"
 
 
-def comparisons(run: Path, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
+def comparisons(run: Run, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
     """Methods against baselines on every data set of a run, see `couples`."""
     values: dict[tuple[str, str, str], dict[str, float]] = {}
-    for row in rows_of(run, read_description(run)[1]):
+    for row in run.rows():
         if row.value is not None:
             values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
-    return [(board, _on_one(board, values, pairs)) for board in leaderboards(run)]
+    return [(board, _on_one(board, values, pairs)) for board in run.leaderboards()]
 
 
 def _on_one(
@@ -127,11 +125,11 @@ def _summary(board: Leaderboard, found: Sequence[Compared]) -> str:
     rows: list[list[object]] = []
     for one in found:
         verdicts = one.verdicts()
-        tasks = [_change(line.tasks[n].mean for line in one.lines) for n in range(len(board.tasks))]
+        people = [_change(line.people[n].mean for line in one.lines) for n in range(len(board.people))]
         counts = [verdicts.count(value) for value in (1, 0, -1)]
-        rows.append([one.method, _change(line.rank for line in one.lines), *counts, *tasks])
+        rows.append([one.method, _change(line.rank for line in one.lines), *counts, *people])
     head = ["against its baseline", "mean rank", "metrics better", "alike", "worse"]
-    return tabulate(rows, [*head, *(f"{task.label} {task.arrow}" for task in board.tasks)], disable_numparse=True)
+    return tabulate(rows, [*head, *(f"{score.label} {score.arrow}" for score in board.people)], disable_numparse=True)
 
 
 def _change(values: Iterable[float | None]) -> str:

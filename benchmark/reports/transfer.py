@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
+from benchmark.leaderboard import method_means
 from benchmark.metrics import Metric
-from benchmark.rank_agreement import RankAgreement, rank_agreement
-from benchmark.tables import leaderboards, method_means
+from benchmark.reports.rank_agreement import RankAgreement, rank_agreement
+from benchmark.run_directory import Run
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Agreement(RankAgreement):
     best: tuple[str, str]
 
 
-def transfer(first: Path, second: Path, seed: int = 0) -> tuple[list[str], list[Agreement]]:
+def transfer(first: Run, second: Run, seed: int = 0) -> tuple[list[str], list[Agreement]]:
     """Compare the rankings of two runs, by every metric that both measured, over the methods that both have.
 
     A run on several data sets counts as their mean, each weighing the same.
@@ -39,11 +39,11 @@ def transfer(first: Path, second: Path, seed: int = 0) -> tuple[list[str], list[
     Raises:
         ConfigError: no run directory, fewer than three methods or no metric in common.
     """
-    left, right = leaderboards(first), leaderboards(second)
+    left, right = first.leaderboards(), second.leaderboards()
     methods = [line.method for line in left[0].lines if line.method in {other.method for other in right[0].lines}]
     metrics = [metric for metric in left[0].metrics if metric in right[0].metrics]
     if len(methods) < 3 or not metrics:
-        common = f"{first} and {second} have {len(methods)} methods and {len(metrics)} metrics in common"
+        common = f"{first.folder} and {second.folder} have {len(methods)} methods and {len(metrics)} metrics in common"
         raise ConfigError(f"{common}; comparing rankings takes 3 methods and a metric")
     return methods, [
         _agreement(metric, method_means(left, metric), method_means(right, metric), methods, seed) for metric in metrics

@@ -1,0 +1,143 @@
+"""Tables: leaderboards as text for terminals, Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tabulate import tabulate
+
+from benchmark.leaderboard import Cell, Leaderboard
+from benchmark.people import PEOPLE_SCORES
+
+Format = Literal["terminal", "md", "tex", "csv"]
+FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
+
+
+def render(boards: Sequence[Leaderboard], form: Format) -> str:
+    """Leaderboards as text; `form` is one of `FORMATS`."""
+    return _render_csv(boards) if form == "csv" else "\n".join(_render_one(board, form) for board in boards)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A metric or score of people of a leaderboard: its cells, those of the controls last, and how many images it is over."""
+
+    head: str
+    higher: bool
+    total: int
+    cells: tuple[Cell, ...]
+
+    def texts(self, form: Format) -> list[str]:
+        means = sorted({cell.mean for cell in self.cells if cell.mean is not None}, reverse=self.higher)
+        best, second, *_ = (*means, None, None)
+        return [_emphasis(_number(cell, self.total), cell.mean, best, second, form) for cell in self.cells]
+
+
+def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
+    """Of the metrics and of the scores of people."""
+    lines = (*board.lines, *board.controls)
+    metrics = [
+        _Column(
+            f"{metric.label} {metric.arrow}",
+            metric.better == "higher",
+            board.images,
+            tuple(line.cells[place] for line in lines),
+        )
+        for place, metric in enumerate(board.metrics)
+    ]
+    people = [
+        _Column(
+            f"{score.label} {score.arrow}", score.better == "higher", total, tuple(line.people[place] for line in lines)
+        )
+        for place, (score, total) in enumerate(zip(board.people, board.totals, strict=True))
+    ]
+    return metrics, people
+
+
+def _render_one(board: Leaderboard, form: Format) -> str:
+    metrics, people = _columns(board)
+    lines = (*board.lines, *board.controls)
+    head = ["method", *(own.head for own in metrics), "rank", *(own.head for own in people), "failed", "flagged"]
+    columns = [
+        [_escape(line.method, form) for line in lines],
+        *(own.texts(form) for own in metrics),
+        ["" if line.rank is None else f"{line.rank:.2f}" for line in lines],
+        *(own.texts(form) for own in people),
+        [str(line.failed) for line in lines],
+        [str(line.flagged) for line in lines],
+    ]
+    body = list(zip(*columns, strict=True))
+    if form == "tex":
+        head = [text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$") for text in head]
+    align = ["left", *["right"] * (len(head) - 1)]
+    style = {"terminal": "simple", "md": "github", "tex": "latex_raw"}[form]
+    table = tabulate(body, head, tablefmt=style, disable_numparse=True, colalign=align)
+    if form == "tex":
+        for rule in ("toprule", "midrule", "bottomrule"):
+            table = table.replace(r"\hline", rf"\{rule}", 1)
+    title = f"{board.dataset}: mean over {board.images} images, sorted by mean rank"
+    title = {"terminal": title, "md": f"### {title}\n", "tex": f"% {title}"}[form]
+    note = {"terminal": "best *, second best '", "md": "\nBest in bold, second best in italics.", "tex": ""}[form]
+    about = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form].format(_about_people(board)) if board.people else ""
+    return "\n".join(part for part in (title, table, note, about) if part) + "\n"
+
+
+def _about_people(board: Leaderboard) -> str:
+    counts = {score.counted: total for score, total in zip(board.people, board.totals, strict=True)}
+    nouns = {"images": "labelled image", "sequences": "sequence"}
+    over = " and ".join(f"{total} {nouns[what]}{'s' * (total != 1)}" for what, total in counts.items())
+    return f"People found by {board.detector} on {over}, no part of the rank; infrared, visible: one camera alone."
+
+
+def _number(cell: Cell, images: int) -> str:
+    if cell.mean is None:
+        return "-"
+    return f"{cell.mean:.4f}" if cell.count == images else f"{cell.mean:.4f} ({cell.count}/{images})"
+
+
+def _emphasis(text: str, mean: float | None, best: float | None, second: float | None, form: Format) -> str:
+    marks = {
+        "terminal": ("{}*", "{}'", "{} "),
+        "md": ("**{}**", "*{}*", "{}"),
+        "tex": (r"\textbf{{{}}}", r"\underline{{{}}}", "{}"),
+    }[form]
+    if mean is None:
+        return marks[2].format(text)
+    return marks[0 if mean == best else 1 if mean == second else 2].format(text)
+
+
+def _escape(name: str, form: Format) -> str:
+    if form != "tex":
+        return name.replace("|", r"\|") if form == "md" else name
+    return "".join(_LATEX.get(letter, letter) for letter in name)
+
+
+_LATEX = {letter: f"\\{letter}" for letter in "_&%$#{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def _render_csv(boards: Sequence[Leaderboard]) -> str:
+    """Full precision, one row a data set and method; each number with how many images or sequences are behind it."""
+    keys = [metric.key for metric in boards[0].metrics] if boards else []
+    people = [score for score in PEOPLE_SCORES if any(score in board.people for board in boards)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = [column for key in keys for column in (key, f"{key}_images")]
+    more = [column for score in people for column in (score.key, f"{score.key}_{score.counted}")]
+    writer.writerow(["dataset", "method", *columns, "rank", *more, "failed", "flagged"])
+    for board in boards:
+        for line in (*board.lines, *board.controls):
+            own = dict(zip(board.people, line.people, strict=True))
+            judged = [own.get(score, Cell(None, 0)) for score in people]
+            cells, further = (
+                [value for cell in part for value in (cell.mean, cell.count)] for part in (line.cells, judged)
+            )
+            writer.writerow([board.dataset, line.method, *cells, line.rank, *further, line.failed, line.flagged])
+    return text.getvalue()

@@ -1,0 +1,118 @@
+"""Run: a run directory and all that is in it.
+
+A run directory holds ``run.yaml`` (the configuration and where every number comes from), ``scores/`` (see
+`benchmark.store`), ``fused/DATASET/METHOD/PAIR.png``, and where people were looked for ``downstream.json``,
+``detections/`` and ``tracks/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from benchmark.config import ConfigError, RunConfig, load_datasets
+from benchmark.leaderboard import Leaderboard, leaderboard
+from benchmark.people import PeopleBoard, read_people
+from benchmark.store import Row, Store
+from datasets.files import file_name, write_atomic
+from datasets.pairs import PairDataset
+from fusion.results import PAIR, FolderResults, MethodResults, ResultFiles, StoredResults, parse
+
+DESCRIPTION = "run.yaml"
+
+
+class Run:
+    """A run directory.
+
+    Attributes:
+        folder: where it is.
+        description: all that its run.yaml says.
+        config: what was run; folders that it names may be gone since.
+        methods: names of the methods.
+        pairs: names of the pairs, by data set.
+
+    Raises:
+        ConfigError: there is no run, or its description is damaged.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        try:
+            self.description: dict[str, Any] = yaml.safe_load((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
+            self.config = RunConfig.from_dict(self.description["config"])
+            self.methods = tuple(self.description["methods"])
+            self.pairs = {name: tuple(facts["pairs"]) for name, facts in self.description["datasets"].items()}
+        except OSError as error:
+            raise ConfigError(
+                f"{folder} is no run directory (no run.yaml); python -m benchmark run makes one"
+            ) from error
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{folder}/run.yaml is damaged ({error!r}); run again into the same directory") from error
+
+    @classmethod
+    def begin(cls, folder: Path, description: Mapping[str, Any]) -> Self:
+        """Describe a run in its directory; what earlier ones into the same directory left stays where it is."""
+        write_atomic(folder / DESCRIPTION, yaml.safe_dump(description, sort_keys=False, allow_unicode=True).encode())
+        return cls(folder)
+
+    def datasets(self) -> list[PairDataset]:
+        """The pairs that were fused; raises `ConfigError` where they are not there any more."""
+        return load_datasets(self.config)
+
+    def results(self, method: str, dataset: str) -> ResultFiles:
+        """What a method made of a data set.
+
+        Raises:
+            ConfigError: no such method.
+            FusionError: its results were in a folder that is gone.
+        """
+        self.check_methods([method])
+        texts = {text.partition("=")[0]: text for text in (*self.config.methods, *self.config.fused)}
+        return self.files(parse(texts[method]), dataset)
+
+    def files(self, results: MethodResults | FolderResults, dataset: str) -> ResultFiles:
+        """Results as they lie on disk: those of methods in this directory."""
+        if isinstance(results, FolderResults):
+            return results
+        folder = self.folder / "fused" / file_name(dataset) / file_name(results.name)
+        return StoredResults(results, str(folder / f"{PAIR}.png"))
+
+    def check_methods(self, names: Iterable[str]) -> None:
+        """Raise `ConfigError` for a method that the run lacks."""
+        if unknown := sorted(set(names) - set(self.methods)):
+            raise ConfigError(f"{self.folder} has no method {', '.join(unknown)}; it has {', '.join(self.methods)}")
+
+    @property
+    def store(self) -> Store:
+        """All scores in the directory, those of earlier runs too."""
+        return Store(self.folder)
+
+    def rows(self) -> list[Row]:
+        """The scores of this run's pairs and methods; raises `StoreError` where they are damaged."""
+        methods = set(self.methods)
+        pairs = {(name, pair) for name, names in self.pairs.items() for pair in names}
+        return [row for row in self.store.rows() if row.method in methods and (row.dataset, row.pair) in pairs]
+
+    def people(self) -> dict[str, PeopleBoard]:
+        """How well people were found and followed, by data set; empty where nobody was looked for."""
+        return read_people(self.folder) if self.config.detect else {}
+
+    def leaderboards(self) -> list[Leaderboard]:
+        """One leaderboard a data set; raises `StoreError` where scores are damaged."""
+        rows, people = self.rows(), self.people()
+        detector = self.description["downstream"]["detector"]["name"] if people else ""
+        return [
+            leaderboard(
+                name,
+                pairs,
+                [row for row in rows if row.dataset == name],
+                self.methods,
+                self.config.metrics,
+                people.get(name),
+                detector,
+            )
+            for name, pairs in self.pairs.items()
+        ]
