@@ -235,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("run", type=Path)
     sheet.add_argument("--pair", dest="pairs", action=Several, metavar="NAME", help="default: a few")
     sheet.add_argument("--method", dest="methods", action=Several, metavar="NAME", help="default: all")
-    sheet.add_argument("-o", "--out", type=Path, metavar="FILE", help="PNG file (default RUN/sheet.png)")
+    sheet.add_argument("-o", "--out", "--output", type=Path, metavar="FILE", help="PNG file (default RUN/sheet.png)")
     beside = "of python -m fusion references: also the best one of each pair, enhanced, and their mean"
     sheet.add_argument("--references", type=Path, metavar="DIR", help=beside)
     sheet.add_argument("--width", type=int, default=240, help="of one picture, in pixels")

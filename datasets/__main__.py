@@ -1,4 +1,4 @@
-"""Data sets on the command line: list, show, download, verify, compare, render."""
+"""Data sets on the command line: list, show, download, verify, statistics, render."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--tolerance", type=float, help="displacement in pixels to warn of (default: 0.5%% of the diagonal)"
     )
-    command.add_argument("--workers", type=int, default=1, help="processes; -1 is one a core (default: 1)")
+    command.add_argument("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
     command.add_argument("--limit", type=int, help="check the first so many pairs only")
     command.set_defaults(run=_verify)
 
-    command = commands.add_parser("compare", help="statistics of data sets side by side: the first against the others")
+    command = commands.add_parser("statistics", help="of data sets side by side: the first against the others")
     command.add_argument("names", nargs="+", metavar="NAME", help="synthetic, challenge, roadscene, vifb ...")
     command.add_argument("--root", type=Path, help="folder that holds the published ones")
     command.add_argument("--limit", type=int, default=40, help="pairs of each, evenly spaced (default: 40)")
-    command.set_defaults(run=_compare)
+    command.set_defaults(run=_statistics)
 
     command = commands.add_parser("render", help="write synthetic pairs and clips, with labels")
     command.add_argument("--condition", default="night", help="day, night, fog ..., or all (default: night)")
@@ -153,7 +153,7 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         raise PairError("name a data set, or give both --infrared DIR and --visible DIR")
     dataset = dataset[: options.limit]
-    findings += verify(dataset, options.workers, options.tolerance, progress=sys.stderr.isatty())
+    findings += verify(dataset, options.jobs, options.tolerance, progress=sys.stderr.isatty())
     for finding in findings:
         print(f"{finding.severity:<8}{finding.kind:<12}{finding.subject}: {finding.text}")
     counts = Counter(finding.severity for finding in findings)
@@ -162,13 +162,13 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if counts["error"] else 0
 
 
-def _compare(options: argparse.Namespace) -> int:
-    from datasets.statistics import compare, measure_pair, spread_out
+def _statistics(options: argparse.Namespace) -> int:
+    from datasets.statistics import measure_pair, side_by_side, spread_out
 
     sets = [load(name, None if is_rendered(name) else options.root) for name in options.names]
     sets = [spread_out(dataset, options.limit) for dataset in sets]
     rows = []
-    for name, quantiles, inside in compare([[measure_pair(pair) for pair in dataset] for dataset in sets]):
+    for name, quantiles, inside in side_by_side([[measure_pair(pair) for pair in dataset] for dataset in sets]):
         cells = ["-" if low != low else f"{middle:.3g} [{low:.3g}, {high:.3g}]" for low, middle, high in quantiles]
         rows.append((name, *cells, {True: "yes", False: "NO", None: ""}[inside]))
     heads = ("", *(f"{dataset.name} ({len(dataset)})" for dataset in sets), "inside")

@@ -7,8 +7,8 @@ direction of its edge alone, its angle doubled, which makes bright-to-dark equal
     o = g^2 / |g|^2 * min(|g| / m, 2)      m: mean of |g| in the 31x31 neighbourhood plus 0.3 of its global mean
     s = IFFT(conj(A) B / |conj(A) B|^0.5)  A, B: FFT of both o under a Hann window
 
-The peak of Re(s) within `REACH` pixels is the displacement. It counts as confident if it stands at least `SCORE`
-standard deviations above the rest of the surface and `MARGIN` above the next peak. The whole image is estimated, and
+The peak of Re(s) within `REACH` pixels is the displacement. It counts as confident if it stands at least `PEAK_SCORE`
+standard deviations above the rest of the surface and `PEAK_MARGIN` above the next peak. The whole image is estimated, and
 four overlapping windows for displacements that vary over the image (scale, rotation, distortion, parallax).
 
 After orientation correlation (Fitch, Kadyrov, Christmas, Kittler: Orientation Correlation, BMVC 2002) and phase
@@ -17,7 +17,7 @@ and full whitening, which cross-spectral noise does not bear.
 
 Limits. Scenes without common edges (fog, glare, empty night skies) give no confident answer, and that is no proof of
 registration. Displacements beyond the reach, and those of a single object in front of a still background, are not
-seen. Repeated structure (fences, windows) can shift the answer by its period. Images larger than `SIDE` pixels are
+seen. Repeated structure (fences, windows) can shift the answer by its period. Images larger than `LARGEST_SIDE` pixels are
 estimated at reduced size, which limits the precision to about half a pixel there.
 """
 
@@ -31,17 +31,17 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-SIDE = 768
+LARGEST_SIDE = 768
 REACH = 24
-SCORE = 6.0
-MARGIN = 2.0
+PEAK_SCORE = 6.0
+PEAK_MARGIN = 2.0
 WINDOW_SCORE = 7.0
 WINDOW_MARGIN = 3.0
 _SMALLEST = 96
 _PEAK = 5
 
-Plane = NDArray[np.uint8]
-Field = NDArray[np.complex64]
+GreyLevels = NDArray[np.uint8]
+Orientations = NDArray[np.complex64]
 
 
 class Displacement(NamedTuple):
@@ -84,7 +84,7 @@ class Registration:
         return max((float(np.hypot(a[0] - b[0], a[1] - b[1])) for a in ends for b in ends), default=0.0)
 
 
-def estimate(infrared: Plane, visible: Plane) -> Registration:
+def estimate(infrared: GreyLevels, visible: GreyLevels) -> Registration:
     """Displacements between two grey images ``uint8 [H, W]`` of one size.
 
     Images with a side below 96 pixels hold too little structure and give no estimate.
@@ -92,17 +92,17 @@ def estimate(infrared: Plane, visible: Plane) -> Registration:
     height, width = infrared.shape
     if min(height, width) < _SMALLEST:
         return Registration(None, {})
-    scale = min(1.0, SIDE / max(height, width))
+    scale = min(1.0, LARGEST_SIDE / max(height, width))
     left, right = (_orientation(_reduced(plane, scale)) for plane in (infrared, visible))
     whole = _displacement(left, right, scale)
     windows = {name: _displacement(left[place], right[place], scale) for name, place in _windows(*left.shape).items()}
     return Registration(
-        whole if whole.score >= SCORE and whole.margin >= MARGIN else None,
+        whole if whole.score >= PEAK_SCORE and whole.margin >= PEAK_MARGIN else None,
         {name: item for name, item in windows.items() if item.score >= WINDOW_SCORE and item.margin >= WINDOW_MARGIN},
     )
 
 
-def _reduced(plane: Plane, scale: float) -> Plane:
+def _reduced(plane: GreyLevels, scale: float) -> GreyLevels:
     if scale == 1.0:
         return plane
     size = round(plane.shape[1] * scale), round(plane.shape[0] * scale)
@@ -116,7 +116,7 @@ def _windows(height: int, width: int) -> dict[str, tuple[slice, slice]]:
     return {f"{row} {column}": (rows[row], columns[column]) for row in rows for column in columns}
 
 
-def _orientation(plane: Plane) -> Field:
+def _orientation(plane: GreyLevels) -> Orientations:
     """Doubled edge direction of every pixel, weighted by how much the edge stands out in its neighbourhood."""
     smooth = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), 1.5)
     across, down = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
@@ -128,7 +128,7 @@ def _orientation(plane: Plane) -> Field:
     return field
 
 
-def _displacement(left: Field, right: Field, scale: float) -> Displacement:
+def _displacement(left: Orientations, right: Orientations, scale: float) -> Displacement:
     reach = min(REACH, min(left.shape) // 4)
     surface = _correlation(left, right)
     surface = np.roll(surface, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
@@ -144,7 +144,7 @@ def _displacement(left: Field, right: Field, scale: float) -> Displacement:
     )
 
 
-def _correlation(left: Field, right: Field) -> NDArray[np.float32]:
+def _correlation(left: Orientations, right: Orientations) -> NDArray[np.float32]:
     """Half-whitened cross-correlation; entry [y, x] belongs to `right` displaced by (x, y), wrapping around."""
     window = np.outer(*(np.hanning(side) for side in left.shape)).astype(np.float32)
     size = [scipy.fft.next_fast_len(side) for side in left.shape]

@@ -1,6 +1,6 @@
 """Statistics: how data sets compare picture by picture, to tell how near rendered scenes come to photographs.
 
-Every picture is first reduced to `WIDTH` columns by area (smaller ones stay as they are), because gradients and
+Every picture is first reduced to `REDUCED_WIDTH` columns by area (smaller ones stay as they are), because gradients and
 spectra depend on the resolution. Visible pictures count by their luminance, 0..255.
 """
 
@@ -18,7 +18,7 @@ from datasets.boxes import Boxes
 from datasets.images import luminance
 from datasets.pairs import Pair, PairDataset
 
-WIDTH = 480
+REDUCED_WIDTH = 480
 """Columns that larger pictures are reduced to."""
 
 LOWEST, HIGHEST = 0.02, 0.35
@@ -27,23 +27,23 @@ LOWEST, HIGHEST = 0.02, 0.35
 SMALLEST_PERSON = 24.0
 """Height in pixels of the original picture from which people count for `person_contrast`."""
 
-Plane = NDArray[np.float64]
+Luminance = NDArray[np.float64]
 
 
-def entropy(plane: Plane) -> float:
+def level_entropy(plane: Luminance) -> float:
     """Entropy of the grey values in bits: 256 bins of one level."""
     counts = np.bincount(np.round(plane).astype(np.int64).ravel(), minlength=256)
     shares = counts[counts > 0] / plane.size
     return float(-(shares * np.log2(shares)).sum())
 
 
-def gradient(plane: Plane) -> Plane:
+def gradient_length(plane: Luminance) -> Luminance:
     """Length of the gradient in levels a pixel, by central differences."""
-    down, right = np.gradient(plane)
+    down, right = np.gradient_length(plane)
     return np.hypot(down, right)
 
 
-def spectral_slope(plane: Plane) -> float:
+def spectral_slope(plane: Luminance) -> float:
     """Exponent a of the power spectrum, P(f) ~ f^a, over the rotational mean under a Hann window; about -2 in nature.
 
     D. J. Field, Relations between the statistics of natural images and the response properties of cortical cells,
@@ -63,14 +63,14 @@ def spectral_slope(plane: Plane) -> float:
     return float(np.polyfit(places, means, 1)[0]) if len(places) > 2 else float("nan")
 
 
-def correlation(first: Plane, second: Plane) -> float:
+def band_correlation(first: Luminance, second: Luminance) -> float:
     """Pearson correlation; NaN if one of them is constant."""
     if first.std() == 0 or second.std() == 0:
         return float("nan")
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def person_contrast(plane: Plane, boxes: Boxes) -> float:
+def person_contrast(plane: Luminance, boxes: Boxes) -> float:
     """How much brighter people are than what is around them, in levels: the median over people.
 
     The middle of a box (half its width, 0.8 of its height) is compared with a frame around it, a quarter of its width
@@ -89,19 +89,19 @@ def person_contrast(plane: Plane, boxes: Boxes) -> float:
     return float(np.median(found)) if found else float("nan")
 
 
-def _crop(plane: Plane, left: float, top: float, right: float, bottom: float) -> Plane:
+def _crop(plane: Luminance, left: float, top: float, right: float, bottom: float) -> Luminance:
     height, width = plane.shape
     rows = slice(max(0, round(top)), max(0, min(height, round(bottom))))
     return plane[rows, max(0, round(left)) : max(0, min(width, round(right)))]
 
 
-PLANE_STATISTICS: dict[str, Callable[[Plane], float]] = {
+PLANE_STATISTICS: dict[str, Callable[[Luminance], float]] = {
     "mean level": lambda plane: float(plane.mean()),
     "contrast (standard deviation)": lambda plane: float(plane.std()),
-    "entropy [bit]": entropy,
-    "gradient, mean": lambda plane: float(gradient(plane).mean()),
-    "gradient, 90th percentile": lambda plane: float(np.percentile(gradient(plane), 90)),
-    "flat share (gradient < 2)": lambda plane: float((gradient(plane) < 2).mean()),
+    "entropy [bit]": level_entropy,
+    "gradient, mean": lambda plane: float(gradient_length(plane).mean()),
+    "gradient, 90th percentile": lambda plane: float(np.percentile(gradient_length(plane), 90)),
+    "flat share (gradient < 2)": lambda plane: float((gradient_length(plane) < 2).mean()),
     "slope of the power spectrum": spectral_slope,
 }
 """Statistics of one band."""
@@ -120,20 +120,20 @@ def measure_pair(pair: Pair) -> dict[str, float]:
         for band, plane in bands.items()
         for name, function in PLANE_STATISTICS.items()
     }
-    values["correlation between the bands"] = correlation(bands["infrared"], bands["visible"])
-    edges = [gradient(plane) for plane in bands.values()]
-    values["correlation between their gradients"] = correlation(edges[0], edges[1])
+    values["correlation between the bands"] = band_correlation(bands["infrared"], bands["visible"])
+    edges = [gradient_length(plane) for plane in bands.values()]
+    values["correlation between their gradients"] = band_correlation(edges[0], edges[1])
     for band, plane in full.items():
         contrast = person_contrast(plane, pair.boxes) if pair.boxes is not None else float("nan")
         values[f"{band}: people over background"] = contrast
     return values
 
 
-def _reduced(plane: Plane) -> Plane:
+def _reduced(plane: Luminance) -> Luminance:
     height, width = plane.shape
-    if width <= WIDTH:
+    if width <= REDUCED_WIDTH:
         return plane
-    size = (WIDTH, max(1, round(height * WIDTH / width)))
+    size = (REDUCED_WIDTH, max(1, round(height * REDUCED_WIDTH / width)))
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
 
 
@@ -145,7 +145,7 @@ def spread_out(dataset: PairDataset, limit: int | None) -> PairDataset:
     return PairDataset(dataset.name, tuple(dataset[int(place)] for place in places))
 
 
-class Comparison(NamedTuple):
+class Spread(NamedTuple):
     """One statistic over several data sets.
 
     Attributes:
@@ -160,13 +160,13 @@ class Comparison(NamedTuple):
     inside: bool | None
 
 
-def compare(measured: Sequence[Sequence[dict[str, float]]]) -> list[Comparison]:
+def side_by_side(measured: Sequence[Sequence[dict[str, float]]]) -> list[Spread]:
     """Statistics of several data sets side by side; `measured` holds `measure_pair` of each pair of each."""
     names = measured[0][0]
-    return [_compared(name, [[pair[name] for pair in pairs] for pairs in measured]) for name in names]
+    return [_spread(name, [[pair[name] for pair in pairs] for pairs in measured]) for name in names]
 
 
-def _compared(name: str, samples: list[list[float]]) -> Comparison:
+def _spread(name: str, samples: list[list[float]]) -> Spread:
     quantiles = []
     for sample in samples:
         known = [value for value in sample if np.isfinite(value)]
@@ -176,4 +176,4 @@ def _compared(name: str, samples: list[list[float]]) -> Comparison:
     inside = None
     if others and np.isfinite(quantiles[0][1]):
         inside = min(entry[0] for entry in others) <= quantiles[0][1] <= max(entry[2] for entry in others)
-    return Comparison(name, tuple(quantiles), inside)
+    return Spread(name, tuple(quantiles), inside)

@@ -57,13 +57,13 @@ class _PairReport(NamedTuple):
 
 
 def verify(
-    dataset: PairDataset, workers: int = 1, tolerance: float | None = None, progress: bool = False
+    dataset: PairDataset, jobs: int = 1, tolerance: float | None = None, progress: bool = False
 ) -> list[Finding]:
     """Check every pair of a data set.
 
     Args:
         dataset: the pairs.
-        workers: processes that share the work; -1 is one a core.
+        jobs: processes that share the work; 0: one a processor core.
         tolerance: displacement in pixels from which a pair counts as misregistered; None is 0.5 % of the image
             diagonal (4 pixels at 640x480), at least 2: most pairs of the published sets stay below.
         progress: show a progress bar.
@@ -72,7 +72,7 @@ def verify(
         Findings in the order of the pairs; those about files and about the whole set come last.
     """
     bar = tqdm(dataset, desc=f"verify {dataset.name}", disable=not progress, unit="pair")
-    reports = joblib.Parallel(n_jobs=workers, batch_size="auto")(
+    reports = joblib.Parallel(n_jobs=jobs or -1, batch_size="auto")(
         joblib.delayed(check_pair)(pair, tolerance) for pair in bar
     )
     findings = [finding for report in reports for finding in report.findings]

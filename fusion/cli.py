@@ -40,11 +40,11 @@ def _fuse(options: argparse.Namespace) -> int:
         return _fuse_folders(method, options)
     infrared, visible = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
     pair = Pair(options.infrared.stem, infrared, visible)
-    output = options.output / f"{pair.name}.png" if options.output.is_dir() else options.output
-    if output.suffix.lower() != ".png":
-        raise FusionError(f"{output}: fused images are written as PNG, without loss; end the name in .png")
-    _fuse_pair(method, pair, output, options.device)
-    print(output)
+    path = options.out / f"{pair.name}.png" if options.out.is_dir() else options.out
+    if path.suffix.lower() != ".png":
+        raise FusionError(f"{path}: fused images are written as PNG, without loss; end the name in .png")
+    _fuse_pair(method, pair, path, options.device)
+    print(path)
     return 0
 
 
@@ -54,18 +54,18 @@ def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
     failed = 0
     for pair in data:
         try:
-            _fuse_pair(method, pair, options.output / f"{pair.name}.png", options.device)
+            _fuse_pair(method, pair, options.out / f"{pair.name}.png", options.device)
         except (FusionError, PairError, ImageError) as error:
             failed += 1
             print(f"failed: {error}", file=sys.stderr)
-    print(f"{len(data) - failed} of {len(data)} pairs fused into {options.output}")
+    print(f"{len(data) - failed} of {len(data)} pairs fused into {options.out}")
     return EXIT_FAILURES if failed else 0
 
 
-def _fuse_pair(method: FusionMethod, pair: Pair, output: Path, device: str) -> None:
-    if output.resolve() in (Path(str(source)).resolve() for source in (pair.infrared, pair.visible)):
-        raise FusionError(f"{output} is one of the sources; write the fused image somewhere else")
-    write_png(output, fuse_images(method, pair.read(), device))
+def _fuse_pair(method: FusionMethod, pair: Pair, path: Path, device: str) -> None:
+    if path.resolve() in (Path(str(source)).resolve() for source in (pair.infrared, pair.visible)):
+        raise FusionError(f"{path} is one of the sources; write the fused image somewhere else")
+    write_png(path, fuse_images(method, pair.read(), device))
 
 
 def _parity(options: argparse.Namespace) -> int:
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     fuse.add_argument("--weights", type=Path, metavar="FILE", help="of a network: safetensors or original checkpoint")
     fuse.add_argument("--infrared", required=True, type=Path, metavar="PATH")
     fuse.add_argument("--visible", required=True, type=Path, metavar="PATH")
-    fuse.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
+    fuse.add_argument("-o", "--out", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
     fuse.add_argument("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
     fuse.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     fuse.set_defaults(command=_fuse)

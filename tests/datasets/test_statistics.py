@@ -16,15 +16,15 @@ from datasets.pairs import ImageFile
 
 def test_entropy_of_equal_halves_is_one_bit() -> None:
     plane = np.zeros((4, 6))
-    assert statistics.entropy(plane) == 0
+    assert statistics.level_entropy(plane) == 0
     plane[:, 3:] = 255
-    assert statistics.entropy(plane) == 1
-    assert statistics.entropy(np.arange(256.0).reshape(16, 16)) == 8
+    assert statistics.level_entropy(plane) == 1
+    assert statistics.level_entropy(np.arange(256.0).reshape(16, 16)) == 8
 
 
 def test_gradient_of_a_ramp_is_its_slope() -> None:
     down, right = np.mgrid[0:9, 0:12].astype(float)
-    np.testing.assert_allclose(statistics.gradient(3 * right + 4 * down), 5)
+    np.testing.assert_allclose(statistics.gradient_length(3 * right + 4 * down), 5)
 
 
 @pytest.mark.parametrize("exponent", [-1.0, -2.0, -3.0])
@@ -39,8 +39,8 @@ def test_spectral_slope_finds_the_exponent_noise_was_made_with(exponent: float) 
 
 def test_correlation() -> None:
     plane = np.random.default_rng(0).random((8, 8))
-    assert statistics.correlation(plane, 2 - 3 * plane) == pytest.approx(-1)
-    assert np.isnan(statistics.correlation(plane, np.ones((8, 8))))
+    assert statistics.band_correlation(plane, 2 - 3 * plane) == pytest.approx(-1)
+    assert np.isnan(statistics.band_correlation(plane, np.ones((8, 8))))
 
 
 def test_person_contrast_compares_the_middle_of_boxes_with_their_surroundings() -> None:
@@ -51,10 +51,10 @@ def test_person_contrast_compares_the_middle_of_boxes_with_their_surroundings() 
     assert np.isnan(statistics.person_contrast(plane, boxes[1:]))
 
 
-def test_compare_looks_whether_the_first_median_lies_in_the_others_range() -> None:
+def test_side_by_side_looks_whether_the_first_median_lies_in_the_others_range() -> None:
     rendered = [{"a": value, "b": value, "c": 1.0} for value in (4.0, 5.0, 6.0)]
     real = [{"a": value, "b": value + 10, "c": float("nan")} for value in np.linspace(0, 10, 11)]
-    a, b, c = statistics.compare([rendered, real])
+    a, b, c = statistics.side_by_side([rendered, real])
     assert a.quantiles[1] == pytest.approx((1, 5, 9)) and a.inside
     assert b.inside is False
     assert c.inside is None and np.isnan(c.quantiles[1][1])
@@ -79,7 +79,7 @@ def test_command_prints_a_table(
         return PairDataset(name, (Pair("ramp", *files),))
 
     monkeypatch.setattr(cli, "load", named)
-    assert cli.main(["compare", "synthetic", "photographs"]) == 0
+    assert cli.main(["statistics", "synthetic", "photographs"]) == 0
     lines = {line[:40].strip(): line for line in capsys.readouterr().out.splitlines()}
     assert "71.5 [71.5, 71.5]" in lines["infrared: mean level"] and "NO" in lines["infrared: mean level"]
     assert "1 [1, 1]" in lines["visible: gradient, mean"] and "yes" in lines["visible: gradient, mean"]

@@ -61,7 +61,7 @@ def test_a_sound_data_set_has_no_findings(root: Path) -> None:
 def test_processes_give_the_same_findings_in_the_same_order(root: Path) -> None:
     save(root, "d", *shapes(0))
     save(root, "e", shapes(5)[0], shapes(6)[1][:, :200])
-    serial, parallel = verify(load(root)), verify(load(root), workers=2)
+    serial, parallel = verify(load(root)), verify(load(root), jobs=2)
     assert [item.kind for item in serial] == ["size", "duplicate"]
     assert parallel == serial
 
