@@ -8,8 +8,8 @@ direction of its edge alone, its angle doubled, which makes bright-to-dark equal
     s = IFFT(conj(A) B / |conj(A) B|^0.5)  A, B: FFT of both o under a Hann window
 
 The peak of Re(s) within `REACH` pixels is the displacement. It counts as confident if it stands at least `PEAK_SCORE`
-standard deviations above the rest of the surface and `PEAK_MARGIN` above the next peak. The whole image is estimated, and
-four overlapping windows for displacements that vary over the image (scale, rotation, distortion, parallax).
+standard deviations above the rest of the surface and `PEAK_MARGIN` above the next peak. The whole image is estimated,
+and four overlapping windows for displacements that vary over the image (scale, rotation, distortion, parallax).
 
 After orientation correlation (Fitch, Kadyrov, Christmas, Kittler: Orientation Correlation, BMVC 2002) and phase
 correlation (Kuglin, Hines: The Phase Correlation Image Alignment Method, 1975), half-way between plain correlation
@@ -17,8 +17,8 @@ and full whitening, which cross-spectral noise does not bear.
 
 Limits. Scenes without common edges (fog, glare, empty night skies) give no confident answer, and that is no proof of
 registration. Displacements beyond the reach, and those of a single object in front of a still background, are not
-seen. Repeated structure (fences, windows) can shift the answer by its period. Images larger than `LARGEST_SIDE` pixels are
-estimated at reduced size, which limits the precision to about half a pixel there.
+seen. Repeated structure (fences, windows) can shift the answer by its period. Images larger than `LARGEST_SIDE` pixels
+are estimated at reduced size, which limits the precision to about half a pixel there.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def level_entropy(plane: Luminance) -> float:
 
 def gradient_length(plane: Luminance) -> Luminance:
     """Length of the gradient in levels a pixel, by central differences."""
-    down, right = np.gradient_length(plane)
+    down, right = np.gradient(plane)
     return np.hypot(down, right)
 
 
