@@ -1,14 +1,48 @@
-"""Command-line options that say which pairs a command works on: a published data set, or folders of the user's own."""
+"""Options of command lines: which pairs a command works on, and options that take several values."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets import load
 from datasets.images import parse_range
 from datasets.pairs import PairDataset, PairError, pair_folders
+
+
+class Several(argparse.Action):
+    """An option for several values: repeated, separated by commas, or both, as in ``--method gff,tif --method adf``.
+
+    What follows an equals sign is taken whole, as paths may hold commas: ``gff,mine=results, old`` are two values,
+    ``gff`` and ``mine=results, old``. The values are a list of texts, empty where the option isn't given, unless there
+    is a default; what is given takes a default's place. With ``nargs="+"`` each of the words may be several values.
+    """
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **{"default": [], **settings})
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Add what one occurrence of the option gives."""
+        known = getattr(namespace, self.dest, None)
+        before = [] if known is self.default or known is None else known
+        texts = [values] if isinstance(values, str) else values or []
+        setattr(namespace, self.dest, [*before, *(item for text in texts for item in self._split(text))])
+
+    def _split(self, text: str) -> list[str]:
+        head, equals, rest = text.partition("=")
+        items = [item.strip() for item in head.split(",")]
+        if not all(items):
+            raise argparse.ArgumentError(self, f"a value is missing in {text!r}")
+        return [*items[:-1], items[-1] + equals + rest]
 
 
 def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:
