@@ -1,4 +1,4 @@
-"""Boxes: labelled rectangles of one image, and the four text formats they come in.
+"""Boxes: labelled rectangles of one image, and the text that others read them from; `datasets.labels` reads it.
 
 Coordinates are pixels from the top-left corner of the image, ``(left, top, right, bottom)``, right and bottom
 exclusive: a box that covers the first pixel alone is (0, 0, 1, 1).
@@ -7,17 +7,15 @@ exclusive: a box that covers the first pixel alone is (0, 0, 1, 1).
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class BoxesError(ValueError):
-    """A label file that cannot be read; the message names the file, the line and what was expected."""
+    """Boxes that contradict themselves, or a label file that cannot be read; the message names file and line."""
 
 
 @dataclass(frozen=True)
@@ -82,34 +80,8 @@ class Boxes:
         return self.xyxy[:, 3] - self.xyxy[:, 1]
 
 
-def read_voc(path: Path) -> Boxes:
-    """Pascal VOC XML (one file an image). Corners are taken as written; difficult objects become ignore regions."""
-    try:
-        root = ElementTree.parse(path).getroot()
-        rows = []
-        for item in root.iter("object"):
-            corners = [float(item.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")]
-            rows.append((corners, item.findtext("name", "person"), item.findtext("difficult", "0") == "1"))
-        return Boxes(
-            np.array([row[0] for row in rows]),
-            tuple(row[1] for row in rows),
-            ignore=np.array([row[2] for row in rows], dtype=np.bool_),
-        )
-    except (OSError, ElementTree.ParseError, ValueError) as error:
-        raise BoxesError(f"{path}: not a Pascal VOC annotation ({error})") from error
-
-
-def read_yolo(path: Path, size: tuple[int, int], names: Sequence[str] = ("person",)) -> Boxes:
-    """YOLO text: a line a box, ``class centre-x centre-y width height`` as shares of `size` = (width, height)."""
-    rows = _number_rows(path, separator=None, columns=5, first="class", lowest=0, width=5)
-    centre, extent = rows[:, 1:3] * size, rows[:, 3:5] * size
-    classes = rows[:, 0].astype(int)
-    labels = tuple(names[index] if index < len(names) else str(index) for index in classes)
-    return Boxes(np.hstack((centre - extent / 2, centre + extent / 2)), labels)
-
-
 def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("person",)) -> str:
-    """The text `read_yolo` reads; ignore regions are left out, as the format has no word for them."""
+    """The text `datasets.labels.read_yolo` reads; ignore regions are left out, as the format has no word for them."""
     kept = boxes[~boxes.ignore]
     unknown = sorted(set(kept.labels) - set(names))
     if unknown:
@@ -122,28 +94,8 @@ def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("per
     )
 
 
-def read_mot(path: Path) -> dict[int, Boxes]:
-    """MOTChallenge text to boxes by 0-based frame index (the file counts frames from 1).
-
-    Columns: frame, id, left, top, width, height, confidence, class, visibility. Ground-truth rows with confidence
-    0 are ignore regions. Coordinates are taken as written. Frames without a row are absent.
-    """
-    rows = _number_rows(path, separator=",", columns=6, first="frame", lowest=1, width=9)
-    frames = rows[:, 0].astype(int) - 1
-    result = {}
-    for frame in np.unique(frames):
-        part = rows[frames == frame]
-        result[int(frame)] = Boxes(
-            np.hstack((part[:, 2:4], part[:, 2:4] + part[:, 4:6])),
-            ids=part[:, 1].astype(np.int64),
-            ignore=part[:, 6] == 0,
-            visibility=part[:, 8],
-        )
-    return result
-
-
 def write_mot(frames: Mapping[int, Boxes]) -> str:
-    """The text `read_mot` reads: confidence 0 marks ignore regions, every class is 1 (pedestrian)."""
+    """The text `datasets.labels.read_mot` reads: confidence 0 marks ignore regions, every class is 1 (pedestrian)."""
     lines = []
     for frame in sorted(frames):
         boxes = frames[frame]
@@ -154,40 +106,6 @@ def write_mot(frames: Mapping[int, Boxes]) -> str:
                 f"{int(not ignored)},1,{visible:.3f}\n"
             )
     return "".join(lines)
-
-
-def read_coco(path: Path) -> dict[str, Boxes]:
-    """COCO instances JSON to boxes by image file stem; ``iscrowd`` rows are ignore regions."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        classes = {item["id"]: item["name"] for item in content.get("categories", [])}
-        stems = {item["id"]: Path(item["file_name"]).stem for item in content["images"]}
-        if len(set(stems.values())) != len(content["images"]):
-            raise BoxesError("two images share an id or a file stem")
-        rows: dict[str, list[dict]] = {stem: [] for stem in stems.values()}
-        for item in content["annotations"]:
-            rows[stems[item["image_id"]]].append(item)
-        return {stem: _coco_boxes(items, classes) for stem, items in rows.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BoxesError(f"{path}: not a COCO instances file ({error!r})") from error
-
-
-def _coco_boxes(items: list[dict], classes: Mapping[int, str]) -> Boxes:
-    corner_extent = np.array([item["bbox"] for item in items], dtype=np.float64).reshape(-1, 4)
-    return Boxes(
-        np.hstack((corner_extent[:, :2], corner_extent[:, :2] + corner_extent[:, 2:])),
-        tuple(_coco_class(item["category_id"], classes) for item in items),
-        ids=np.array([item.get("track_id", -1) for item in items], dtype=np.int64),
-        ignore=np.array([bool(item.get("iscrowd") or item.get("ignore")) for item in items], dtype=np.bool_),
-    )
-
-
-def _coco_class(number: int, classes: Mapping[int, str]) -> str:
-    """The name of a category; files that name none are of persons."""
-    if classes and number not in classes:
-        known = ", ".join(f"{key} {name}" for key, name in classes.items())
-        raise BoxesError(f"category {number} has no name; there are {known}")
-    return classes.get(number, "person")
 
 
 def write_coco(images: Mapping[str, tuple[tuple[int, int], Boxes]]) -> str:
@@ -214,41 +132,3 @@ def write_coco(images: Mapping[str, tuple[tuple[int, int], Boxes]]) -> str:
                 }
             )
     return json.dumps(content)
-
-
-def _number_rows(
-    path: Path, separator: str | None, columns: int, first: str, lowest: int, width: int
-) -> NDArray[np.float64]:
-    """Rows of `columns` numbers or more, cut or filled with ones to `width`; blank and # lines are skipped.
-
-    Both text formats begin with a whole number (called `first`, from `lowest` on) and have a box's width and height in
-    the last two of their `columns`.
-    """
-    rows = []
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BoxesError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            rows.append([float(word) for word in line.split(separator)])
-        except ValueError as error:
-            raise BoxesError(f"{path}, line {number}: expected numbers, found {line!r}") from error
-        problem = _problem(rows[-1], columns, first, lowest)
-        if problem:
-            raise BoxesError(f"{path}, line {number}: {problem}")
-    return np.array([(row + [1.0] * width)[:width] for row in rows]).reshape(-1, width)
-
-
-def _problem(row: list[float], columns: int, first: str, lowest: int) -> str | None:
-    if len(row) < columns:
-        return f"expected {columns} columns, found {len(row)}"
-    if not np.isfinite(row).all():
-        return "NaN or infinite numbers"
-    if row[0] < lowest or not row[0].is_integer():
-        return f"expected a {first}, a whole number from {lowest} on, found {row[0]:g}"
-    if min(row[columns - 2 : columns]) < 0:
-        return "negative width or height"
-    return None

@@ -6,7 +6,6 @@ a `PairDataset` with the files that found no partner. Upper and lower case in fo
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
-from datasets.boxes import Boxes, BoxesError, read_mot, read_voc, read_yolo
+from datasets.boxes import Boxes, BoxesError
 from datasets.figshare import figshare_tno
 from datasets.images import SUFFIXES, ImageError
+from datasets.labels import read_sequence_labels, read_voc, read_yolo
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, Unmatched, VideoFrame, pair_folders, video_length
 
 _DEPTH = 4
@@ -191,34 +190,22 @@ def _clip(clip: str, infrared: Path, visible: Path, tracks: Path | None) -> tupl
         longer = infrared if lengths[0] > lengths[1] else visible
         rest = [Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out")]
     labels: dict[int, Boxes] = {}
-    labelled = 0
     if tracks is not None:
         try:
-            labels = read_mot(tracks)
-            labelled = _labelled_length(tracks.with_name("seqinfo.ini")) or max(labels, default=-1) + 1
-        except (BoxesError, configparser.Error, ValueError) as error:
+            labels = read_sequence_labels(tracks)
+        except BoxesError as error:
             rest.append(Unmatched(tracks, str(error)))
-    empty = Boxes(np.empty((0, 4)))
     return [
         Pair(
             f"{clip}-{index:06d}",
             VideoFrame(infrared, index),
             VideoFrame(visible, index),
-            boxes=labels.get(index, empty) if index < labelled else None,
+            boxes=labels.get(index),
             sequence=clip,
             frame=index,
         )
         for index in range(min(lengths))
     ], rest
-
-
-def _labelled_length(path: Path) -> int | None:
-    """``seqLength`` of a MOTChallenge ``seqinfo.ini``, None if the file or the key is missing."""
-    if not path.is_file():
-        return None
-    reader = configparser.ConfigParser()
-    reader.read(path, encoding="utf-8")
-    return reader.getint("Sequence", "seqLength", fallback=None)
 
 
 LAYOUTS: dict[str, Callable[..., PairDataset]] = {

@@ -1,4 +1,4 @@
-"""Command-line options that commands share: several values of one kind, and which pairs a command works on."""
+"""Options of command lines: which pairs a command works on, and options that take several values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from datasets import load
 from datasets.images import parse_range
 from datasets.pairs import PairDataset, PairError, pair_folders
 
-SEVERAL = "Options of several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
+
+SEVERAL = "Options for several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
 """For the end of a command's help."""
 
 
 class Several(argparse.Action):
-    """An option of several values: repeated, separated by commas, or both (``--metrics en,sd --metrics vif``).
+    """An option for several values: repeated, separated by commas, or both, as in ``--method gff,tif --method adf``.
 
-    A value with an equals sign, such as ``NAME=DIR``, is one value: its path may hold commas.
+    What follows an equals sign is taken whole, as paths may hold commas: ``gff,mine=results, old`` are two values,
+    ``gff`` and ``mine=results, old``. The values are a list of texts, empty where the option isn't given, unless there
+    is a default; what is given takes a default's place. With ``nargs="+"`` each of the words may be several values.
     """
 
     def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
@@ -29,14 +32,21 @@ class Several(argparse.Action):
         self,
         parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
-        values: Any,
+        values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Add to what was given before."""
-        given = [values] if isinstance(values, str) else values
-        new = [part for value in given for part in ([value] if "=" in value else value.split(",")) if part]
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, new if before is self.default else [*before, *new])
+        """Add what one occurrence of the option gives."""
+        known = getattr(namespace, self.dest, None)
+        before = [] if known is self.default or known is None else known
+        texts = [values] if isinstance(values, str) else values or []
+        setattr(namespace, self.dest, [*before, *(item for text in texts for item in self._split(text))])
+
+    def _split(self, text: str) -> list[str]:
+        head, equals, rest = text.partition("=")
+        items = [item.strip() for item in head.split(",")]
+        if not all(items):
+            raise argparse.ArgumentError(self, f"a value is missing in {text!r}")
+        return [*items[:-1], items[-1] + equals + rest]
 
 
 def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:

@@ -17,26 +17,31 @@ import numpy as np
 from tabulate import tabulate
 from tqdm import tqdm
 
-from datasets.boxes import Boxes, BoxesError, write_mot
+from datasets.boxes import Boxes, BoxesError
 from datasets.catalog import is_rendered
-from datasets.files import write_atomic
+from datasets.files import file_name, write_atomic
 from datasets.images import ImageError, write_png
-from datasets.pairs import PairError, VideoFrame
-from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes, detection_scores
-from downstream.detector import DEFAULT_WEIGHTS, SHIPPED, YoloDetector, default_weights
+from datasets.labels import read_sequence_labels
+from datasets.pairs import PairError
+from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes
+from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR, DetectorSettings, YoloDetector, default_detector
 from downstream.drawing import annotated, write_video
 from downstream.errors import DownstreamError
-from downstream.findings import Findings, complete_sequence, find, read_detections
-from downstream.inputs import Series, add_input_options, file_name, read_series
-from downstream.labels import check_labels, read_sequence_labels
-from downstream.pictures import Picture
-from downstream.sort import Sort, track
+from downstream.evaluation import Evaluation, evaluate, follow, part_file
+from downstream.findings import BATCH, Findings, read_detections
+from downstream.inputs import add_input_options, read_series
+from downstream.labelled_images import LabelledImage
+from downstream.series import Series
+from downstream.sort import Sort
 from downstream.tracking import TrackingScores, combined, tracking_scores
 from downstream.training import Budget, seen_by, train_detector, write_certificate
 from downstream.ultralytics_map import ultralytics_map
 from fusion import FusionError
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
+
+DETECTOR_FLAGS = ("--detector", "--weights")
+"""How the option for a detector's weights is spelled; the second is the one of older scripts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,22 +62,17 @@ def _detect(options: argparse.Namespace) -> int:
     scores: dict[str, DetectionScores] = {}
     own: dict[str, dict[str, float]] = {}
     for series in _with_people(options, read_series(options, ordered=False)):
-        found = Findings()
         try:
-            for name, pictures in _parts(series):
-                part = _find(options, series, name, pictures, clock)
-                found.boxes |= part.boxes
-                found.sizes |= part.sizes
-                found.failures |= part.failures
+            done = _evaluate(options, series, None, clock)
         except DownstreamError as error:
             failed += _lost(options, series.method, error)
             continue
-        truths = _truths(series.pictures, found)
+        found = done.found
         failed += _tell_failures(series.method, found)
-        if truths:
-            scores[series.method] = detection_scores(found.boxes, truths, options.label, options.score)
+        if score := done.detection(options.label, options.score):
+            scores[series.method] = score
             if options.ultralytics:
-                own[series.method] = ultralytics_map(found.boxes, truths, options.label)
+                own[series.method] = ultralytics_map(found.boxes, done.truths, options.label)
         if options.save_images:
             _save_images(options, series, found)
         print(f"{series.method}: {_count(found.boxes.values(), options.score)} in {len(found.boxes)} pictures")
@@ -85,58 +85,47 @@ def _detect(options: argparse.Namespace) -> int:
 def _with_people(options: argparse.Namespace, every: Sequence[Series]) -> Sequence[Series]:
     """The same series, once their labels are known to name the class."""
     for series in every:
-        check_classes((picture.boxes for picture in series.pictures if picture.boxes is not None), options.label)
+        check_classes((image.boxes for image in series.images if image.boxes is not None), options.label)
     return every
 
 
 def _lost(options: argparse.Namespace, what: str, error: DownstreamError) -> int:
     """Tell of a series that failed where each has its own detector; raises where all would fail alike."""
-    if "{method}" not in (options.weights or ""):
+    if "{method}" not in (options.detector or ""):
         raise error
     print(f"failed: {what}: {error}", file=sys.stderr)
     return 1
 
 
-def _parts(series: Series) -> Iterable[tuple[str, list[Picture]]]:
-    """Sequences, and single pictures under the name "pictures": each part has a file of detections."""
-    yield from series.sequences()
-    if single := [picture for picture in series.pictures if picture.sequence is None]:
-        yield "pictures", single
-
-
-def _find(options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock) -> Findings:
-    """Detections of one part of a series, from the results of an earlier command where they still hold."""
-    path = options.out / "detections" / series.file / f"{file_name(name)}.txt"
-    weights = options.weights or default_weights(is_rendered(options.dataset or ""))
+def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, Any] | None, clock: _Clock) -> Evaluation:
+    """What comes of a series, from the results of an earlier command where they still hold."""
+    weights = options.detector or default_detector(is_rendered(options.dataset or ""))
     weights = weights.replace("{method}", file_name(series.method))
-    if known := {picture.name for picture in pictures} & seen_by(Path(weights), series.data):
-        part = f"{len(known)} of {len(pictures)} pictures"
-        print(f"warning: {series.method}, {name}: {weights} was trained on {part}, see --split", file=sys.stderr)
+    parts = list(series.parts())
+    for name, images in parts:
+        if known := {image.name for image in images} & seen_by(Path(weights), series.data):
+            part = f"{len(known)} of {len(images)} pictures"
+            print(f"warning: {series.method}, {name}: {weights} was trained on {part}, see --split", file=sys.stderr)
     detector = _detector(weights, options.image_size, options.label, options.device)
-    with tqdm(total=len(pictures), desc=f"{series.method} {name}", disable=not sys.stderr.isatty()) as bar:
-        found = find(detector, pictures, path, options.batch, bar.update)
-    clock.add("reading and fusing", found.reading_seconds)
-    clock.add("detecting", found.detecting_seconds)
-    return found
+    what = f"{series.method} {parts[0][0]}" if len(parts) == 1 else series.method
+    with tqdm(total=len(series.images), desc=what, disable=not sys.stderr.isatty()) as bar:
+        how: dict[str, Any] = {"label": options.label, "batch": options.batch, "progress": bar.update}
+        done = evaluate(series, detector, sort, options.out, **how)
+    for note in done.left_out:
+        print(note, file=sys.stderr)
+    clock.add("reading and fusing", done.found.reading_seconds)
+    clock.add("detecting", done.found.detecting_seconds)
+    if done.tracks:
+        clock.add("tracking", done.following_seconds)
+    if done.scoring_seconds:
+        clock.add("scoring", done.scoring_seconds)
+    return done
 
 
 @lru_cache(maxsize=1)
 def _detector(weights: str, image_size: int | None, label: str, device: str) -> YoloDetector:
     """The detector; methods share it, unless each has its own weights."""
-    return YoloDetector(weights, image_size=image_size, label=label, device=device)
-
-
-def _truths(pictures: Sequence[Picture], found: Findings) -> dict[str, Boxes]:
-    """Labels of the pictures that were looked at; labels that can't be true make a failure of their picture."""
-    truths = {}
-    for picture in pictures:
-        if picture.boxes is not None and picture.name in found.boxes:
-            try:
-                check_labels(picture.boxes, found.sizes[picture.name])
-                truths[picture.name] = picture.boxes
-            except DownstreamError as error:
-                found.failures[picture.name] = str(error)
-    return truths
+    return YoloDetector(weights, DetectorSettings(image_size, label=label), device)
 
 
 def _tell_failures(method: str, found: Findings) -> int:
@@ -168,12 +157,12 @@ def _print_detection(
 
 
 def _save_images(options: argparse.Namespace, series: Series, found: Findings) -> None:
-    folder = options.out / "annotated" / series.file
-    for picture in series.pictures:
-        if picture.name in found.boxes:
-            boxes = found.boxes[picture.name]
-            shown = annotated(picture.source.read(), boxes[boxes.scores >= options.score], picture.boxes)
-            write_png(folder / f"{picture.name}.png", shown)
+    folder = options.out / "annotated" / series.folder
+    for image in series.images:
+        if image.name in found.boxes:
+            boxes = found.boxes[image.name]
+            shown = annotated(image.source.read(), boxes[boxes.scores >= options.score], image.boxes)
+            write_png(folder / f"{image.name}.png", shown)
     print(f"annotated pictures in {folder}")
 
 
@@ -182,84 +171,67 @@ def _track(options: argparse.Namespace) -> int:
     Sort(**_parameters(options))  # wrong ones are refused before the long work
     scores: dict[tuple[str, str], TrackingScores] = {}
     if options.detections is not None:
-        jobs = [_given_detections(options)]
+        scores = _track_given(options, clock)
     else:
-        jobs = [
-            (series, name, pictures)
-            for series in _with_people(options, read_series(options, ordered=True))
-            for name, pictures in _sequences(series)
-        ]
-    for series, name, pictures in jobs:
-        try:
-            tracks, truth = _follow(options, series, name, pictures, clock)
-            identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
-            print(f"{series.method}, {name}: {len(identities)} tracks in {len(tracks)} frames")
-            if options.save_video and pictures:
-                _save_video(options, series, name, [p for p in pictures if (p.frame or 0) in tracks], tracks)
-            if truth:
-                start = perf_counter()
-                scores[series.method, name] = tracking_scores(tracks, truth, options.label)
-                clock.add("scoring", perf_counter() - start)
-        except DownstreamError as error:
-            if not pictures:
-                raise
-            failed += 1
-            print(f"failed: {series.method}, {name}: {error}", file=sys.stderr)
+        every = _with_people(options, read_series(options, ordered=True))
+        for series, name in [(replace(one, images=images), name) for one in every for name, images in _sequences(one)]:
+            try:
+                lost = _track_sequence(options, series, name, scores, clock)
+            except DownstreamError as error:
+                lost = str(error)
+            if lost:
+                failed += 1
+                print(f"failed: {series.method}, {name}: {lost}", file=sys.stderr)
     if scores:
         _print_tracking(scores, options)
     print(clock)
     return EXIT_FAILURES if failed else 0
 
 
-def _sequences(series: Series) -> list[tuple[str, list[Picture]]]:
+def _sequences(series: Series) -> list[tuple[str, list[LabelledImage]]]:
     sequences = list(series.sequences())
     if not sequences:
         raise DownstreamError(f"{series.data} has no sequence to track in; detect looks at single pictures")
     return sequences
 
 
-def _given_detections(options: argparse.Namespace) -> tuple[Series, str, list[Picture]]:
-    """A series without pictures, whose detections are in a file."""
+def _track_sequence(
+    options: argparse.Namespace, series: Series, name: str, scores: dict[tuple[str, str], TrackingScores], clock: _Clock
+) -> str:
+    """Follow people through a series of one sequence, and add its scores; why there are none, or ""."""
+    done = _evaluate(options, series, _parameters(options), clock)
+    if name in done.tracks:
+        print(f"{series.method}, {name}: {_tracks(done.tracks[name])}")
+        if options.save_video:
+            _save_video(options, series, name, done.tracks[name])
+    if name in done.tracking:
+        scores[series.method, name] = done.tracking[name]
+    return done.lost.get(name, "")
+
+
+def _tracks(tracks: Mapping[int, Boxes]) -> str:
+    identities = {int(identity) for boxes in tracks.values() for identity in boxes.ids}
+    return f"{len(identities)} tracks in {len(tracks)} frames"
+
+
+def _track_given(options: argparse.Namespace, clock: _Clock) -> dict[tuple[str, str], TrackingScores]:
+    """Follow people through detections that are in a file; scores by method and sequence, both called like the file."""
     if options.images or options.dataset or options.infrared or options.visible or options.save_video:
         raise DownstreamError("--detections FILE is tracked without pictures; leave them and --save-video out")
-    return Series("detections", options.detections.stem, []), options.detections.stem, []
-
-
-def _follow(
-    options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], clock: _Clock
-) -> tuple[dict[int, Boxes], dict[int, Boxes]]:
-    """Tracks and truth of one sequence; the tracks are written."""
-    if pictures:
-        found = _find(options, series, name, pictures, clock)
-        pictures = _without_end(pictures, found)
-        named = _truths(pictures, found)
-        detections = complete_sequence(found, pictures)
-        truth = {p.frame: named[p.name] for p in pictures if p.frame is not None and p.name in named}
-    else:
-        detections = read_detections(options.detections, options.label)
-        truth = read_sequence_labels(options.labels) if options.labels else {}
-        nothing = Boxes(np.empty((0, 4)))
-        detections = {
-            frame: detections.get(frame, nothing) for frame in range(max([*detections, *truth], default=-1) + 1)
-        }
+    name, nothing = options.detections.stem, Boxes(np.empty((0, 4)))
+    found = read_detections(options.detections, options.label)
+    truth = read_sequence_labels(options.labels) if options.labels else {}
+    found = {frame: found.get(frame, nothing) for frame in range(max([*found, *truth], default=-1) + 1)}
     start = perf_counter()
-    tracks = track(detections, **_parameters(options))
+    tracks = follow(found, _parameters(options), part_file(options.out, "tracks", Series("detections", name, []), name))
     clock.add("tracking", perf_counter() - start)
-    write_atomic(options.out / "tracks" / series.file / f"{file_name(name)}.txt", write_mot(tracks).encode())
-    return tracks, truth
-
-
-def _without_end(pictures: list[Picture], found: Findings) -> list[Picture]:
-    """The frames of a film up to the last that can be read: many announce more than they hold."""
-    seen = [index for index, picture in enumerate(pictures) if picture.name in found.boxes]
-    end = pictures[seen[-1] + 1 :] if seen else []
-    if end and all(isinstance(picture.source, VideoFrame) for picture in end):
-        reason = found.failures[end[0].name]
-        print(f"left out: the last {len(end)} of {len(pictures)} frames can't be read ({reason})", file=sys.stderr)
-        for picture in end:
-            del found.failures[picture.name]
-        return pictures[: -len(end)]
-    return pictures
+    print(f"{name}, {name}: {_tracks(tracks)}")
+    if not truth:
+        return {}
+    start = perf_counter()
+    score = tracking_scores(tracks, truth, options.label)
+    clock.add("scoring", perf_counter() - start)
+    return {(name, name): score}
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -271,11 +243,10 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _save_video(
-    options: argparse.Namespace, series: Series, name: str, pictures: list[Picture], tracks: Mapping[int, Boxes]
-) -> None:
-    path = options.out / "videos" / series.file / f"{file_name(name)}.mp4"
-    write_video(path, (annotated(p.source.read(), tracks[p.frame or 0], p.boxes) for p in pictures), options.fps)
+def _save_video(options: argparse.Namespace, series: Series, name: str, tracks: Mapping[int, Boxes]) -> None:
+    path = part_file(options.out, "videos", series, name, ".mp4")
+    shown = ((image, tracks[image.frame or 0]) for image in series.images if (image.frame or 0) in tracks)
+    write_video(path, (annotated(image.source.read(), boxes, image.boxes) for image, boxes in shown), options.fps)
     print(path)
 
 
@@ -307,28 +278,28 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    budget = Budget(options.weights, options.epochs, options.image_size, options.batch, options.seed, options.device)
+    budget = Budget(options.detector, options.epochs, options.image_size, options.batch, options.seed, options.device)
     every = read_series(options, ordered=False)
     if options.mixed:
-        pictures = [
-            replace(picture, name=f"{file_name(series.method)}-{picture.name}")
+        images = [
+            replace(image, name=f"{file_name(series.method)}-{image.name}")
             for series in every
-            for picture in series.pictures
+            for image in series.images
         ]
-        _train_one(pictures, every, options.out / "mixed.pt", budget, options.label)
+        _train_one(images, every, options.out / "mixed.pt", budget, options.label)
         return 0
     for series in every:
-        _train_one(series.pictures, [series], options.out / f"{file_name(series.method)}.pt", budget, options.label)
+        _train_one(series.images, [series], options.out / f"{file_name(series.method)}.pt", budget, options.label)
     return 0
 
 
-def _train_one(pictures: Sequence[Picture], every: Sequence[Series], out: Path, budget: Budget, label: str) -> None:
-    """Train on pictures, which are those of these series."""
+def _train_one(images: Sequence[LabelledImage], every: Sequence[Series], out: Path, budget: Budget, label: str) -> None:
+    """Train on images, which are those of these series."""
     with tqdm(total=budget.epochs, desc=out.stem, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-        train_detector(pictures, out, budget, label, bar.update)
+        train_detector(images, out, budget, label, bar.update)
     names: dict[str, list[str]] = {}
     for series in every:
-        names.setdefault(series.data, []).extend(picture.name for picture in series.pictures)
+        names.setdefault(series.data, []).extend(image.name for image in series.images)
     write_certificate(out, budget, label, names)
     print(out)
 
@@ -392,9 +363,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train-detector", help="train a small detector a method: the protocol 'retrained'")
     add_input_options(train)
-    train.add_argument(
-        "--weights", default=DEFAULT_WEIGHTS, metavar="FILE", help=f"to start from (default: {DEFAULT_WEIGHTS})"
-    )
+    start = f"weights to start from (default: {DEFAULT_DETECTOR})"
+    train.add_argument(*DETECTOR_FLAGS, dest="detector", metavar="FILE", default=DEFAULT_DETECTOR, help=start)
     train.add_argument("--mixed", action="store_true", help="one detector for the pictures of all methods")
     train.add_argument("--epochs", type=_whole, default=Budget.epochs, help=f"default: {Budget.epochs}")
     train.add_argument("--batch", type=_whole, default=Budget.batch, help=f"pictures a step (default: {Budget.batch})")
@@ -412,17 +382,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_detector_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("detector")
-    group.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="anything ultralytics loads; {method} becomes the method's name "
-        f"(default: {DEFAULT_WEIGHTS}; for rendered scenes: {SHIPPED})",
+    weights = (
+        "weights that ultralytics loads; {method} becomes the method's name "
+        f"(default: {DEFAULT_DETECTOR}; for rendered scenes: {SHIPPED_DETECTOR})"
     )
+    group.add_argument(*DETECTOR_FLAGS, dest="detector", metavar="FILE", help=weights)
     group.add_argument("--image-size", type=_whole, help="pixels the network sees (default: what it was trained for)")
     group.add_argument(
         "--score", type=_share, default=WORKING_SCORE, help=f"working point, least score (default: {WORKING_SCORE})"
     )
-    group.add_argument("--batch", type=_whole, default=8, help="pictures at a time (default: 8)")
+    group.add_argument("--batch", type=_whole, default=BATCH, help=f"pictures at a time (default: {BATCH})")
     group.add_argument(
         "--out",
         type=Path,
@@ -434,5 +403,7 @@ def _add_detector_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_network_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--label", default="person", help="the class (default: person)")
+    command.add_argument(
+        "--label", default=DetectorSettings.label, help=f"the class (default: {DetectorSettings.label})"
+    )
     command.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")

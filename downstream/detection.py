@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from datasets.boxes import Boxes
 from downstream.errors import DownstreamError, require
 
-THRESHOLDS = np.linspace(0.5, 0.95, 10)
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Least intersection over union of a match, ten of them."""
 
 SIZES = ("all", "small", "medium", "large")
 """Ranges of a box's area as COCO has them: all, below 32 x 32, up to 96 x 96, above; in pixels of the scored image."""
 
-MOST = 100
+MAX_DETECTIONS = 100
 """Detections of an image that count, the best first (COCO)."""
 
 RECALLS = np.linspace(0, 1, 101)
@@ -44,7 +44,7 @@ WORKING_SCORE = 0.25
 
 @dataclass(frozen=True)
 class ImageMatches:
-    """What was matched in one image, for S sizes (`SIZES`), T thresholds (`THRESHOLDS`) and D detections.
+    """What was matched in one image, for S sizes (`SIZES`), T thresholds (`COCO_THRESHOLDS`) and D detections.
 
     Attributes:
         name: of the image.
@@ -254,7 +254,7 @@ def _evaluate(true: list[list[dict[str, Any]]], found: list[list[dict[str, Any]]
     evaluation = require("pycocotools.cocoeval")
     with contextlib.redirect_stdout(io.StringIO()):  # it tells its progress
         evaluator = evaluation.COCOeval(_as_coco(true), _as_coco(found), "bbox")
-        evaluator.params.maxDets = [MOST]
+        evaluator.params.maxDets = [MAX_DETECTIONS]
         evaluator.evaluate()
     return evaluator.evalImgs
 
@@ -276,7 +276,7 @@ def _matches(name: str, results: list[dict[str, Any] | None]) -> ImageMatches:
     """One image's results of all sizes; pycocotools gives None where there is neither truth nor detection."""
     known = [result for result in results if result is not None]
     if not known:
-        nothing = np.zeros((len(SIZES), len(THRESHOLDS), 0), dtype=np.bool_)
+        nothing = np.zeros((len(SIZES), len(COCO_THRESHOLDS), 0), dtype=np.bool_)
         return ImageMatches(name, np.empty(0), nothing, nothing, np.zeros(len(SIZES), np.int64))
     return ImageMatches(
         name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,10 +22,10 @@ from datasets.boxes import Boxes
 from datasets.files import cache_root, sha256_bytes, sha256_file
 from downstream.errors import DownstreamError, require
 
-DEFAULT_WEIGHTS = "yolov8n.pt"
+DEFAULT_DETECTOR = "yolov8n.pt"
 """YOLOv8 nano, trained on COCO, fetched by ultralytics on first use: for photographs."""
 
-SHIPPED = "pedestrian.pt"
+SHIPPED_DETECTOR = "pedestrian.pt"
 """YOLOv8 nano, trained by this project on rendered scenes, seen by both cameras and by simple fusions alike: for
 rendered scenes. It lies in the folder ``weights`` beside this module."""
 
@@ -36,9 +37,9 @@ PILLOW_OPEN = Image.open
 library at each file that is no picture; `load_ultralytics` puts this one back."""
 
 
-def default_weights(rendered: bool) -> str:
+def default_detector(rendered: bool) -> str:
     """The detector of whoever names none, for rendered scenes or for photographs."""
-    return SHIPPED if rendered else DEFAULT_WEIGHTS
+    return SHIPPED_DETECTOR if rendered else DEFAULT_DETECTOR
 
 
 class Detector(Protocol):
@@ -94,23 +95,42 @@ def _inside(boxes: Boxes, picture: Tensor) -> Boxes:
     return cut[(cut.width > 0) & (cut.height > 0)]
 
 
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How a detector is asked. All of it is part of its fingerprint, and what every command takes if nothing is said.
+
+    Average precision needs the long tail of unsure detections, so that all are asked for alike: what is a detection and
+    what is not is decided by those who read them, see `downstream.detection.WORKING_SCORE` and `Sort`.
+
+    Attributes:
+        image_size: longer side in pixels that the network sees; exports with a fixed size take that one only. None:
+            what a ``.pt`` file was trained for, else `IMAGE_SIZE`.
+        min_score: boxes below are dropped.
+        overlap: of two boxes with a larger intersection over union the one with the lower score is dropped.
+        limit: boxes kept an image: as many as the COCO protocol looks at.
+        label: the class to look for, by the detector's name for it.
+    """
+
+    image_size: int | None = None
+    min_score: float = 0.001
+    overlap: float = 0.7
+    limit: int = 100
+    label: str = "person"
+
+
 class YoloDetector:
     """YOLO, by any weights that ultralytics loads for detection: ``.pt``, ``.onnx`` and other exports.
 
-    Weights are a file, `SHIPPED`, or the name of an official model such as "yolov8n.pt", which ultralytics fetches once
-    and this project keeps in its cache. Nothing else touches the network. Loading a ``.pt`` runs code in it: use files
-    of people you trust.
+    Weights are a file, `SHIPPED_DETECTOR`, or the name of an official model such as "yolov8n.pt", which ultralytics
+    fetches once and this project keeps in its cache. Nothing else touches the network. Loading a ``.pt`` runs code in
+    it: use files of people you trust.
 
-    Pictures are scaled to `image_size` and padded as ultralytics does; the default values are its own for validation.
+    Pictures are scaled to the settings' image size and padded as ultralytics does; the default settings are its own for
+    validation.
 
     Args:
-        weights: a file, `SHIPPED`, or the name of an official model.
-        image_size: longer side in pixels that the network sees; exports with a fixed size take that one only. None:
-            what a ``.pt`` file was trained for, else `IMAGE_SIZE`.
-        min_score: boxes below are dropped; 0.001, as average precision needs the long tail.
-        overlap: of two boxes with a larger intersection over union the one with the lower score is dropped.
-        limit: boxes kept a picture; 100, as many as the COCO protocol looks at.
-        label: the class to look for, by the detector's name for it.
+        weights: a file, `SHIPPED_DETECTOR`, or the name of an official model.
+        settings: how it is asked.
         device: "auto", "cpu", "cuda", "cuda:1".
 
     Raises:
@@ -120,18 +140,19 @@ class YoloDetector:
     def __init__(
         self,
         weights: Path | str,
-        *,
-        image_size: int | None = None,
-        min_score: float = 0.001,
-        overlap: float = 0.7,
-        limit: int = 100,
-        label: str = "person",
+        settings: DetectorSettings | None = None,
         device: str = "auto",
     ) -> None:
-        self.weights = find_weights(weights)
+        settings = settings or DetectorSettings()
+        self.weights = find_detector(weights)
         self.name = self.weights.stem
-        self.label = label
-        self._settings: dict[str, Any] = {"imgsz": image_size, "conf": min_score, "iou": overlap, "max_det": limit}
+        self.label = settings.label
+        self._settings: dict[str, Any] = {
+            "imgsz": settings.image_size,
+            "conf": settings.min_score,
+            "iou": settings.overlap,
+            "max_det": settings.limit,
+        }
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self._model = self._load()
         self._settings["classes"] = [self._class_index()]
@@ -223,8 +244,8 @@ def load_ultralytics() -> Any:
     return ultralytics
 
 
-def find_weights(weights: Path | str) -> Path:
-    """The file that holds `weights`: one that is named so, `SHIPPED`, or an official model, fetched once.
+def find_detector(weights: Path | str) -> Path:
+    """The file that holds `weights`: one that is named so, `SHIPPED_DETECTOR`, or an official model, fetched once.
 
     Raises:
         DownstreamError: no such file, and no official model of that name or it cannot be fetched.
@@ -232,14 +253,15 @@ def find_weights(weights: Path | str) -> Path:
     path = Path(weights).expanduser()
     if path.is_file():
         return path
-    if str(weights) == SHIPPED:
-        return Path(__file__).parent / "weights" / SHIPPED
+    if str(weights) == SHIPPED_DETECTOR:
+        return Path(__file__).parent / "weights" / SHIPPED_DETECTOR
     load_ultralytics()
     downloads = require("ultralytics.utils.downloads")
     kept = cache_root() / "detectors" / path.name
     if path.parent != Path() or path.name not in downloads.GITHUB_ASSETS_NAMES:
         raise DownstreamError(
-            f"{path}: no such file; give a detector's file, {SHIPPED}, or an official name like {DEFAULT_WEIGHTS}"
+            f"{path}: no such file; give a detector's file, {SHIPPED_DETECTOR}, "
+            f"or an official name like {DEFAULT_DETECTOR}"
         )
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)

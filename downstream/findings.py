@@ -1,9 +1,10 @@
-"""Findings: what a detector found in many pictures, each looked at once, kept as MOTChallenge text.
+"""Findings: what a detector found in many images, each looked at once, kept as MOTChallenge text.
 
-A file begins with comments: the fingerprint of the detector, then one line a picture with its frame, fingerprint, size
-and name. A picture is looked at again only if its fingerprint or the detector's has changed; pictures that a call does
-not ask for stay. Rows are MOTChallenge's for detections: frame (from 1), -1, left, top, width, height, score, and three
-unused columns. Single pictures count as frames in the order in which they were given.
+A file begins with comments: the fingerprint of the detector, then one line an image with its frame, its mark (the
+fingerprint of its source: of what decides the image, not of the file that holds it), size and name. An image is looked
+at again only if its mark or the detector's fingerprint has changed, whichever command looked before; images that a call
+does not ask for stay. Rows are MOTChallenge's for detections: frame (from 1), -1, left, top, width, height, score, and
+three unused columns. Single images count as frames in the order in which they were given.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from datasets.images import ImageError
 from datasets.pairs import PairError
 from downstream.detector import Detector, detect
 from downstream.errors import DownstreamError
-from downstream.pictures import Picture
+from downstream.labelled_images import LabelledImage
 from fusion import FusionError
 
 UNREADABLE = (ImageError, PairError, FusionError)
-"""Errors of a single picture: they are recorded, the others go on."""
+"""Errors of a single image: they are recorded, the others go on."""
 
 SAVED_EVERY = 8
 """Batches after which the file is brought up to date."""
@@ -36,16 +37,19 @@ SAVED_EVERY = 8
 LAST_FRAME = 10_000_000
 """Three days of 30 frames a second: a higher number is a mistake, and frames without detections take memory too."""
 
+BATCH = 8
+"""Images that a detector gets at a time, where nothing else is said."""
+
 
 @dataclass
 class Findings:
-    """What was found in which picture, and what could not be looked at; all by the picture's name.
+    """What was found in which image, and what could not be looked at; all by the image's name.
 
     Attributes:
         boxes: detections, best first.
-        sizes: (width, height) of the pictures that were looked at.
+        sizes: (width, height) of the images that were looked at.
         failures: reasons why the others were not.
-        reused: pictures whose detections come from an earlier call.
+        reused: images whose detections come from an earlier call.
         reading_seconds, detecting_seconds: spent on reading and fusing, and in the detector.
     """
 
@@ -56,32 +60,41 @@ class Findings:
     reading_seconds: float = 0.0
     detecting_seconds: float = 0.0
 
+    def add(self, other: Findings) -> None:
+        """Take in what was found in other images."""
+        self.boxes |= other.boxes
+        self.sizes |= other.sizes
+        self.failures |= other.failures
+        self.reused += other.reused
+        self.reading_seconds += other.reading_seconds
+        self.detecting_seconds += other.detecting_seconds
 
-def find(
+
+def find_in_images(
     detector: Detector,
-    pictures: Sequence[Picture],
+    images: Sequence[LabelledImage],
     path: Path | None = None,
-    batch: int = 8,
+    batch: int = BATCH,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Findings:
-    """Look at every picture that `path` does not tell about yet. One that cannot be read or fused is a failure.
+    """Look at every image that `path` does not tell about yet. One that cannot be read or fused is a failure.
 
     Scores and coordinates are rounded as in the file, so that all readers see the same. What was found is in the file
     even if the call is interrupted.
 
     Args:
         detector: any `Detector`.
-        pictures: with names that are unique among them.
+        images: with names that are unique among them.
         path: the file to read and to write; None keeps nothing.
-        batch: pictures that the detector gets at a time.
-        progress: called with the number of pictures that are done since its last call.
+        batch: images that the detector gets at a time.
+        progress: called with the number of images that are done since its last call.
 
     Raises:
         DownstreamError: the detector failed.
         BoxesError: the file at `path` is damaged.
     """
-    marks = {picture.name: _mark(picture) for picture in pictures}
-    numbers = _numbers(pictures)
+    marks = {image.name: mark for image in images if (mark := _mark(image))}
+    numbers = _numbers(images)
     known = _read(path, detector.fingerprint()) if path is not None and path.is_file() else {}
     found = Findings()
     for name, mark in marks.items():
@@ -90,12 +103,14 @@ def find(
     found.reused = len(found.boxes)
     progress(found.reused)
     others = _others(known, marks, numbers)
-    waiting = [picture for picture in pictures if picture.name not in found.boxes]
+    waiting = [image for image in images if image.name not in found.boxes]
 
     def save() -> None:
         if path is not None and waiting and found.boxes:
             looked = (
-                _Looked(numbers[name], marks[name], found.sizes[name], name, found.boxes[name]) for name in found.sizes
+                _Looked(numbers[name], marks[name], found.sizes[name], name, found.boxes[name])
+                for name in found.sizes
+                if name in marks
             )
             write_atomic(path, _text(detector, [*looked, *others]).encode())
 
@@ -110,38 +125,38 @@ def find(
     return found
 
 
-def _look(detector: Detector, pictures: Sequence[Picture], found: Findings) -> None:
-    images: dict[str, Tensor] = {}
+def _look(detector: Detector, images: Sequence[LabelledImage], found: Findings) -> None:
+    read: dict[str, Tensor] = {}
     start = perf_counter()
-    for picture in pictures:
+    for image in images:
         try:
-            images[picture.name] = picture.source.read()
+            read[image.name] = image.source.read()
         except UNREADABLE as error:
-            found.failures[picture.name] = str(error)
+            found.failures[image.name] = str(error)
     middle = perf_counter()
-    results = detect(detector, images.values(), max(1, len(images)))
+    results = detect(detector, read.values(), max(1, len(read)))
     found.reading_seconds += middle - start
     found.detecting_seconds += perf_counter() - middle
-    for (name, image), boxes in zip(images.items(), results, strict=True):
+    for (name, pixels), boxes in zip(read.items(), results, strict=True):
         found.boxes[name] = _rounded(boxes)
-        found.sizes[name] = (image.shape[2], image.shape[1])
+        found.sizes[name] = (pixels.shape[2], pixels.shape[1])
 
 
-def _mark(picture: Picture) -> str:
-    """The picture's fingerprint; one that cannot even be opened has none, and no detections to go with it."""
+def _mark(image: LabelledImage) -> str | None:
+    """The fingerprint of an image's source; none where a file of it cannot be opened: nothing is kept of that image."""
     try:
-        return picture.source.fingerprint()
-    except UNREADABLE:
-        return "unreadable"
+        return image.source.fingerprint()
+    except (*UNREADABLE, OSError):
+        return None
 
 
-def _numbers(pictures: Sequence[Picture]) -> dict[str, int]:
-    """0-based frame of each picture; its place, where it is no frame."""
-    return {picture.name: index if picture.frame is None else picture.frame for index, picture in enumerate(pictures)}
+def _numbers(images: Sequence[LabelledImage]) -> dict[str, int]:
+    """0-based frame of each image; its place, where it is no frame."""
+    return {image.name: index if image.frame is None else image.frame for index, image in enumerate(images)}
 
 
 class _Looked(NamedTuple):
-    """A picture in the file: 0-based frame, fingerprint, (width, height), name, what was found."""
+    """An image in the file: 0-based frame, mark, (width, height), name, what was found."""
 
     number: int
     mark: str
@@ -151,21 +166,21 @@ class _Looked(NamedTuple):
 
 
 def _others(known: Mapping[str, _Looked], marks: Mapping[str, str], numbers: Mapping[str, int]) -> list[_Looked]:
-    """Pictures of the file that are not asked for, and whose place none takes that is."""
+    """Images of the file that are not asked for, and whose place none takes that is."""
     asked, taken = set(marks.values()), set(numbers.values())
     return [looked for mark, looked in known.items() if mark not in asked and looked.number not in taken]
 
 
-def _text(detector: Detector, pictures: Iterable[_Looked]) -> str:
-    pictures = sorted(pictures)
+def _text(detector: Detector, images: Iterable[_Looked]) -> str:
+    images = sorted(images)
     head = [f"# detector {detector.fingerprint()} {detector.name}\n"]
-    for number, mark, (width, height), name, _ in pictures:
+    for number, mark, (width, height), name, _ in images:
         head.append(f"# picture {number + 1} {mark} {width}x{height} {name}\n")
-    return "".join(head) + write_detections({looked.number: looked.boxes for looked in pictures})
+    return "".join(head) + write_detections({looked.number: looked.boxes for looked in images})
 
 
 def _read(path: Path, detector: str) -> dict[str, _Looked]:
-    """The pictures of a file by fingerprint; none if it is another detector's."""
+    """The images of a file by mark; none if it is another detector's."""
     with path.open(encoding="utf-8", errors="replace") as file:
         comments = [line for line in file if line.startswith("# ")]
     if not comments or comments[0].split()[:3] != ["#", "detector", detector]:
@@ -239,7 +254,7 @@ def _from_rows(rows: np.ndarray, labels: Sequence[str]) -> Boxes:
     return Boxes(corners, tuple(labels), scores=rows[:, 6])
 
 
-def complete_sequence(found: Findings, pictures: Sequence[Picture]) -> dict[int, Boxes]:
+def complete_sequence(found: Findings, images: Sequence[LabelledImage]) -> dict[int, Boxes]:
     """Detections of one sequence by frame.
 
     Raises:
@@ -247,6 +262,6 @@ def complete_sequence(found: Findings, pictures: Sequence[Picture]) -> dict[int,
     """
     if found.failures:
         name, reason = next(iter(found.failures.items()))
-        raise DownstreamError(f"{len(found.failures)} of {len(pictures)} frames are missing, such as {name}: {reason}")
-    numbers = _numbers(pictures)
-    return {numbers[picture.name]: found.boxes[picture.name] for picture in pictures}
+        raise DownstreamError(f"{len(found.failures)} of {len(images)} frames are missing, such as {name}: {reason}")
+    numbers = _numbers(images)
+    return {numbers[image.name]: found.boxes[image.name] for image in images}

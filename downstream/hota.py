@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-THRESHOLDS = np.arange(1, 20) * 0.05
+HOTA_THRESHOLDS = np.arange(1, 20) * 0.05
 """Localisation thresholds: least intersection over union of a match."""
 
 ROUNDING = np.finfo(float).eps
@@ -50,7 +50,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class HotaCounts:
-    """Sums that HOTA is made of, for each of `THRESHOLDS`; those of several sequences add up.
+    """Sums that HOTA is made of, for each of `HOTA_THRESHOLDS`; those of several sequences add up.
 
     Attributes:
         hits, misses, false_alarms: matched pairs, unmatched true boxes, unmatched tracked boxes, ``[19]``.
@@ -111,12 +111,12 @@ def hota_counts(frames: Sequence[Frame]) -> HotaCounts:
     true_length = _lengths([frame.truth for frame in frames])
     track_length = _lengths([frame.tracks for frame in frames])
     likeness = _likeness(frames, true_length, track_length)
-    together = np.zeros((len(THRESHOLDS), *likeness.shape))
-    hits, overlap = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS))
+    together = np.zeros((len(HOTA_THRESHOLDS), *likeness.shape))
+    hits, overlap = np.zeros(len(HOTA_THRESHOLDS)), np.zeros(len(HOTA_THRESHOLDS))
     for truth, tracks, similarity in frames:
         rows, columns = linear_sum_assignment(likeness[np.ix_(truth, tracks)] * similarity, maximize=True)
         matched = similarity[rows, columns]
-        good = matched >= THRESHOLDS[:, None] - ROUNDING
+        good = matched >= HOTA_THRESHOLDS[:, None] - ROUNDING
         together[:, truth[rows], tracks[columns]] += good
         hits += good.sum(axis=1)
         overlap += (good * matched).sum(axis=1)

@@ -1,68 +1,36 @@
-"""Inputs: what a command line names, as series of pictures, one a camera or method."""
+"""Inputs: what a command line names, as series of images, one a camera or method."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
-from datasets.options import tell_unmatched
-from datasets.pairs import PairDataset, pair_folders
+from datasets.images import parse_range
+from datasets.labels import PERSONS, is_mot, own_pairs
+from datasets.options import Several, tell_unmatched
+from datasets.pairs import PairDataset
 from downstream.errors import DownstreamError
-from downstream.labels import is_mot, label_pairs, with_labels
-from downstream.pictures import (
+from downstream.labelled_images import (
+    CONTROLS,
     VIDEOS,
-    Picture,
+    LabelledImage,
     as_sequence,
-    pictures_of_folder,
-    pictures_of_pairs,
-    pictures_of_results,
-    pictures_of_video,
+    images_of_camera,
+    images_of_folder,
+    images_of_results,
+    images_of_video,
+    label_images,
 )
-from fusion import FusedFolder
+from downstream.series import Series
 from fusion.method import resolve_device
-from fusion.registry import called
+from fusion.results import FolderResults, MethodResults, Results, parse
 
 DEFAULT_METHODS = ("infrared", "visible", "average")
 """What is looked at if nothing is named: both cameras as controls, and the simplest fusion."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """The pictures of one camera or method.
-
-    Attributes:
-        data: the data set's name.
-        method: the camera's or method's name; "images" for pictures that are not made of pairs.
-        pictures: all of them, sequences in one piece.
-    """
-
-    data: str
-    method: str
-    pictures: list[Picture]
-
-    @property
-    def file(self) -> Path:
-        """Where results of this series belong, below a folder of results; without suffix."""
-        return Path(file_name(self.data), file_name(self.method))
-
-    def sequences(self) -> Iterator[tuple[str, list[Picture]]]:
-        """Name and pictures of each sequence; single pictures are left out."""
-        frames = sorted(
-            (picture for picture in self.pictures if picture.sequence is not None),
-            key=lambda picture: (picture.sequence or "", picture.frame or 0),
-        )
-        for name, pictures in groupby(frames, key=lambda picture: picture.sequence or ""):
-            yield name, list(pictures)
-
-
-def file_name(name: str) -> str:
-    """A name as part of a path: ``package.module:Class`` has signs that some systems refuse."""
-    return "".join(letter if letter.isalnum() or letter in "-_.+" else "_" for letter in name)
 
 
 def add_input_options(command: argparse.ArgumentParser) -> None:
@@ -73,20 +41,19 @@ def add_input_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--split", metavar="NAME", help="the data set's train, test ... (default: all that it has)")
     group.add_argument("--infrared", type=Path, metavar="DIR", help="own infrared images")
     group.add_argument("--visible", type=Path, metavar="DIR", help="own visible images of the same names")
-    group.add_argument(
-        "--method",
-        action="append",
-        dest="methods",
-        metavar="NAME",
-        help="infrared, visible, or a fusion method; can be repeated (default: infrared, visible, average)",
-    )
-    group.add_argument(
-        "--fused", action="append", default=[], metavar="NAME=DIR", help="fused images made elsewhere; can be repeated"
-    )
+    group.add_argument("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    methods = "infrared, visible, a fusion method, NAME=FILE (weights) or NAME=DIR (fused images); repeatable, or a,b"
+    defaults = f"default: {', '.join(DEFAULT_METHODS)}, none if --fused is given"
+    group.add_argument("--method", dest="methods", action=Several, metavar="NAME", help=f"{methods} ({defaults})")
+    group.add_argument("--fused", action=Several, metavar="NAME=DIR", help="fused images made elsewhere; repeatable")
     group.add_argument("--images", type=Path, metavar="PATH", help="a folder of images, or a video")
     group.add_argument("--labels", type=Path, metavar="PATH", help="folder of .xml or YOLO .txt; COCO .json; MOT .txt")
-    group.add_argument("--names", nargs="+", default=["person"], help="classes of YOLO labels (default: person)")
-    group.add_argument("--sequence", action="append", metavar="NAME", help="only this sequence; can be repeated")
+    group.add_argument(
+        "--names", nargs="+", action=Several, default=[*PERSONS], help="of YOLO's classes (default: person)"
+    )
+    group.add_argument(
+        "--sequence", dest="sequences", action=Several, metavar="NAME", help="this one alone; repeatable"
+    )
     group.add_argument("--limit", type=int, metavar="N", help="the first N pictures, or of each sequence")
     group.add_argument("--unlabelled", action="store_true", help="also pictures without labels, where others have some")
 
@@ -107,9 +74,9 @@ def read_series(options: argparse.Namespace, ordered: bool) -> list[Series]:
     if sum(given) != 1:
         raise DownstreamError("name one of: --images PATH, --dataset NAME, or --infrared DIR with --visible DIR")
     series = [_of_images(options, ordered)] if options.images is not None else list(_of_pairs(options, ordered))
-    series = [replace(one, pictures=_chosen(one.pictures, options)) for one in series]
+    series = [replace(one, images=_chosen(one.images, options.sequences)) for one in series]
     series = series if options.unlabelled else _labelled(series)
-    return [replace(one, pictures=list(_first(one.pictures, options.limit))) for one in series]
+    return [replace(one, images=list(_first(one.images, options.limit))) for one in series]
 
 
 def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
@@ -117,24 +84,36 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
         raise DownstreamError("--images are looked at as they are; --method and --fused need pairs")
     path: Path = options.images
     if path.is_file() and path.suffix.lower() in VIDEOS:
-        pictures = pictures_of_video(path)
+        images = images_of_video(path)
     else:
-        pictures = pictures_of_folder(path)
-        numbered = options.labels is not None and is_mot(options.labels)
-        pictures = as_sequence(pictures, path.resolve().name, numbered) if ordered else pictures
+        images = images_of_folder(path, options.value_range)
+        from_one = options.labels is not None and is_mot(options.labels)
+        images = as_sequence(images, path.resolve().name, from_one) if ordered else images
     if options.labels is not None:
-        pictures = with_labels(pictures, options.labels, options.names)
-    return Series(path.stem or path.resolve().stem, "images", pictures)
+        images = label_images(images, options.labels, options.names)
+    return Series(path.stem or path.resolve().stem, "images", images)
 
 
 def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
     pairs = _pairs(options, ordered)
     tell_unmatched(pairs)
-    device = resolve_device(options.device)
-    for method in options.methods or ([] if options.fused else DEFAULT_METHODS):
-        yield Series(pairs.name, called(method), pictures_of_pairs(pairs, method, device))
-    for folder in map(FusedFolder.parse, options.fused):
-        yield Series(pairs.name, folder.name, pictures_of_results(pairs, folder))
+    texts = options.methods or ([] if options.fused else DEFAULT_METHODS)
+    results = [*_results(texts, resolve_device(options.device)), *map(FolderResults.parse, options.fused)]
+    names = [one if isinstance(one, str) else one.name for one in results]
+    if taken := [one.name for one in results if not isinstance(one, str) and one.name in CONTROLS]:
+        raise DownstreamError(f"a method is called {taken[0]}, as one camera alone is in tables; give it another name")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DownstreamError(f"two methods are called {', '.join(twice)}; give the folder another name")
+    for name, one in zip(names, results, strict=True):
+        images = images_of_camera(pairs, one) if isinstance(one, str) else images_of_results(pairs, one)
+        yield Series(pairs.name, name, images)
+
+
+def _results(texts: Iterable[str], device: str) -> Iterator[str | Results]:
+    """What is shown: one camera by its name, methods with the code and weights of now; each text counts once."""
+    for text in dict.fromkeys(texts):
+        results = text if text in CONTROLS else parse(text, device)
+        yield results.pinned() if isinstance(results, MethodResults) else results
 
 
 def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
@@ -142,43 +121,42 @@ def _pairs(options: argparse.Namespace, ordered: bool) -> PairDataset:
     if options.dataset is not None:
         if options.labels is not None:
             raise DownstreamError("--labels go with --images or --infrared and --visible; a data set has its own")
-        return datasets.load(options.dataset, options.root, **({"split": options.split} if options.split else {}))
+        pairs = datasets.load(options.dataset, options.root, **({"split": options.split} if options.split else {}))
+        return pairs.with_range(options.value_range)
     if options.split is not None:
         raise DownstreamError("--split goes with --dataset")
     if options.infrared is None or options.visible is None:
         raise DownstreamError("--infrared DIR and --visible DIR go together")
-    sequence = options.visible.resolve().name if ordered else None
-    return label_pairs(pair_folders(options.infrared, options.visible), options.labels, sequence, options.names)
+    folders = options.infrared, options.visible
+    return own_pairs(*folders, options.labels, options.names, ordered, options.value_range)
 
 
-def _chosen(pictures: list[Picture], options: argparse.Namespace) -> list[Picture]:
-    """The pictures of the sequences that are asked for."""
-    if options.sequence:
-        known = {picture.sequence for picture in pictures}
-        if unknown := sorted(set(options.sequence) - known):
-            names = ", ".join(sorted(name for name in known if name)) or "none"
-            raise DownstreamError(f"no sequence {unknown[0]!r}; there are {names}")
-        pictures = [picture for picture in pictures if picture.sequence in options.sequence]
-    return pictures
+def _chosen(images: list[LabelledImage], sequences: Sequence[str]) -> list[LabelledImage]:
+    """The images of the sequences that are asked for; all if none is."""
+    known = {image.sequence for image in images}
+    if unknown := sorted(set(sequences) - known):
+        names = ", ".join(sorted(name for name in known if name)) or "none"
+        raise DownstreamError(f"no sequence {unknown[0]!r}; there are {names}")
+    return [image for image in images if image.sequence in sequences] if sequences else images
 
 
 def _labelled(series: Sequence[Series]) -> list[Series]:
-    """The pictures with labels of each series, all where none has any; what is left out is told once."""
+    """The images with labels of each series, all where none has any; what is left out is told once."""
     found, notes = [], []
     for one in series:
-        labelled = [picture for picture in one.pictures if picture.boxes is not None] or one.pictures
-        if less := len(one.pictures) - len(labelled):
-            notes.append(f"left out: {less} of {len(one.pictures)} pictures have no labels")
-        found.append(replace(one, pictures=labelled))
+        labelled = [image for image in one.images if image.boxes is not None] or one.images
+        if less := len(one.images) - len(labelled):
+            notes.append(f"left out: {less} of {len(one.images)} pictures have no labels")
+        found.append(replace(one, images=labelled))
     for note in dict.fromkeys(notes):
         print(note, file=sys.stderr)
     return found
 
 
-def _first(pictures: Sequence[Picture], limit: int | None) -> Iterable[Picture]:
-    """The first of each sequence, and of the single pictures."""
+def _first(images: Iterable[LabelledImage], limit: int | None) -> Iterator[LabelledImage]:
+    """The first of each sequence, and of the single images."""
     counts: dict[str | None, int] = {}
-    for picture in pictures:
-        counts[picture.sequence] = counts.get(picture.sequence, 0) + 1
-        if limit is None or counts[picture.sequence] <= limit:
-            yield picture
+    for image in images:
+        counts[image.sequence] = counts.get(image.sequence, 0) + 1
+        if limit is None or counts[image.sequence] <= limit:
+            yield image

@@ -22,10 +22,10 @@ from torch import Tensor
 from datasets.boxes import Boxes, write_yolo
 from datasets.files import sha256_file, write_atomic
 from datasets.images import write_png
-from downstream.detector import find_weights, load_ultralytics
+from datasets.labels import LabelError, check_labels
+from downstream.detector import find_detector, load_ultralytics
 from downstream.errors import DownstreamError
-from downstream.labels import check_labels
-from downstream.pictures import Picture
+from downstream.labelled_images import LabelledImage
 
 BACKGROUND = 114
 """Grey that ultralytics pads with: it tells a network nothing."""
@@ -57,7 +57,7 @@ class Budget:
 
 
 def train_detector(
-    pictures: Iterable[Picture],
+    images: Iterable[LabelledImage],
     out: Path,
     budget: Budget | None = None,
     label: str = "person",
@@ -70,7 +70,7 @@ def train_detector(
     weights on the same machine.
 
     Args:
-        pictures: with labels, also such without any object; names are unique.
+        images: with labels, also such without any object; names are unique.
         out: the weights, a ``.pt`` file; ultralytics' own record of the training lies beside it in ``NAME.training``.
         budget: the default `Budget` if None.
         label: the class to learn; boxes of others count as background.
@@ -88,7 +88,7 @@ def train_detector(
     if out.suffix != ".pt":
         raise DownstreamError(f"{out}: trained weights are written as .pt; end the name so")
     ultralytics = load_ultralytics()
-    base = budget.base if budget.base.endswith(".yaml") else str(find_weights(budget.base))
+    base = budget.base if budget.base.endswith(".yaml") else str(find_detector(budget.base))
     record = out.with_name(f"{out.stem}.training").absolute()
     if record.exists() and not (record / MARK).is_file():
         raise DownstreamError(
@@ -96,7 +96,7 @@ def train_detector(
         )
     shutil.rmtree(record, ignore_errors=True)
     write_atomic(record / MARK, b"")
-    data = _write_training_set(pictures, record / "data", label)
+    data = _write_training_set(images, record / "data", label)
     try:
         network = ultralytics.YOLO(base, task="detect", verbose=False)
         network.add_callback("on_train_epoch_end", lambda trainer: progress(1))
@@ -165,16 +165,16 @@ def _settings(budget: Budget, data: Path, record: Path) -> dict[str, Any]:
     }
 
 
-def _write_training_set(pictures: Iterable[Picture], folder: Path, label: str) -> Path:
+def _write_training_set(images: Iterable[LabelledImage], folder: Path, label: str) -> Path:
     """Pictures and labels in the folders that ultralytics expects; gives the file that describes them."""
     objects = 0
-    for picture in pictures:
-        image = picture.source.read()
-        size = (image.shape[2], image.shape[1])
-        boxes = _labels(picture, size, label)
+    for image in images:
+        pixels = image.source.read()
+        size = (pixels.shape[2], pixels.shape[1])
+        boxes = _labels(image, size, label)
         objects += int((~boxes.ignore).sum())
-        write_png(folder / "images" / f"{picture.name}.png", _without(image.expand(3, -1, -1), boxes[boxes.ignore]))
-        write_atomic(folder / "labels" / f"{picture.name}.txt", write_yolo(boxes, size, (label,)).encode())
+        write_png(folder / "images" / f"{image.name}.png", _without(pixels.expand(3, -1, -1), boxes[boxes.ignore]))
+        write_atomic(folder / "labels" / f"{image.name}.txt", write_yolo(boxes, size, (label,)).encode())
     if not objects:
         raise DownstreamError(f"no picture with a labelled {label}: there is nothing to learn")
     # No validation is done, but ultralytics insists on a set for it.
@@ -183,15 +183,15 @@ def _write_training_set(pictures: Iterable[Picture], folder: Path, label: str) -
     return folder / "data.yaml"
 
 
-def _labels(picture: Picture, size: tuple[int, int], label: str) -> Boxes:
-    """The picture's boxes of the class, cut to the picture."""
-    if picture.boxes is None:
-        raise DownstreamError(f"{picture.name} has no labels; a picture without objects needs an empty label file")
-    boxes = picture.boxes
+def _labels(image: LabelledImage, size: tuple[int, int], label: str) -> Boxes:
+    """The image's boxes of the class, cut to the image."""
+    if image.boxes is None:
+        raise DownstreamError(f"{image.name} has no labels; a picture without objects needs an empty label file")
+    boxes = image.boxes
     try:
         check_labels(boxes, size)
-    except DownstreamError as error:
-        raise DownstreamError(f"{picture.name}: {error}") from error
+    except LabelError as error:
+        raise DownstreamError(f"{image.name}: {error}") from error
     cut = Boxes(boxes.xyxy.clip(0, [*size, *size]), boxes.labels, ignore=boxes.ignore)
     chosen = [name == label or bool(ignored) for name, ignored in zip(cut.labels, cut.ignore, strict=True)]
     return cut[np.array(chosen, dtype=np.bool_)]

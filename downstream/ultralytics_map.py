@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.boxes import Boxes
-from downstream.detection import THRESHOLDS
+from downstream.detection import COCO_THRESHOLDS
 from downstream.detector import load_ultralytics
 from downstream.errors import require
 from downstream.overlap import iou
@@ -64,8 +64,8 @@ def _of(boxes: Boxes, label: str, wanted: NDArray[np.bool_]) -> Boxes:
 def _matches(true: Boxes, found: Boxes) -> Tensor:
     """Which detections of one picture are right, ``bool [D, T]``."""
     if not len(true) or not len(found):
-        return torch.zeros((len(found), len(THRESHOLDS)), dtype=torch.bool)
+        return torch.zeros((len(found), len(COCO_THRESHOLDS)), dtype=torch.bool)
     validator = require("ultralytics.engine.validator").BaseValidator
     overlap = torch.from_numpy(iou(true.xyxy, found.xyxy))
     classes = torch.zeros(len(found)), torch.zeros(len(true))
-    return validator.match_predictions(SimpleNamespace(iouv=torch.from_numpy(THRESHOLDS)), *classes, overlap)
+    return validator.match_predictions(SimpleNamespace(iouv=torch.from_numpy(COCO_THRESHOLDS)), *classes, overlap)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.boxes import Boxes, read_mot, write_mot
+from datasets.boxes import Boxes, write_mot
 from datasets.files import cache_root, code_fingerprint, sha256_bytes, sha256_file, write_atomic
 from datasets.images import write_png
+from datasets.labels import read_mot
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError
 from datasets.synthetic.conditions import BY_NAME
 from datasets.synthetic.scene import Rendered, Scene

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from datasets import synthetic
-from datasets.boxes import read_coco, read_mot, read_yolo
 from datasets.images import luminance, read_image
+from datasets.labels import read_coco, read_mot, read_yolo
 from datasets.synthetic import conditions
 from datasets.synthetic.people import Person
 from datasets.synthetic.scene import Scene

@@ -12,7 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from datasets import synthetic
-from datasets.boxes import read_coco, read_mot
+from datasets.labels import read_coco, read_mot
 from datasets.synthetic.camera import Window
 from datasets.synthetic.export import run_lengths
 from datasets.synthetic.scene import Scene

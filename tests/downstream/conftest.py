@@ -13,6 +13,7 @@ from torch import Tensor
 
 from datasets.boxes import Boxes
 from datasets.images import write_png
+from downstream.detector import DetectorSettings
 
 SIZE = (96, 64)
 """Width and height of the pictures."""
@@ -21,7 +22,8 @@ SIZE = (96, 64)
 class BrightSpots:
     """A detector: every bright region is a person. Counts the pictures it is shown."""
 
-    def __init__(self, weights: str = "spots", *, label: str = "person", **settings: object) -> None:
+    def __init__(self, weights: str = "spots", settings: DetectorSettings | None = None, device: str = "cpu") -> None:
+        label = (settings or DetectorSettings()).label
         self.name, self.weights, self.label, self.seen = "spots", weights, label, 0
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:

@@ -10,7 +10,8 @@ import pytest
 
 from datasets.files import write_atomic
 from datasets.images import read_image, write_png
-from downstream import pictures
+from datasets.labels import read_sequence_labels
+from downstream import labelled_images
 from downstream.cli import main
 from downstream.drawing import write_video
 from downstream.training import Budget, write_certificate
@@ -100,7 +101,7 @@ def test_a_missing_result_is_told_and_the_rest_is_scored(walk, run, pairs, capsy
     assert "failed: mine, 000003: mine: no fused image 000003" in capsys.readouterr().err
     assert table(walk / "out" / "detection.csv")[0]["images"] == "5"
     assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", "--method", "infrared", "--fused", fused) == 1
-    assert "failed: mine, visible: 1 of 6 frames are missing, such as 000003" in capsys.readouterr().err
+    assert f"failed: mine, {walk.name}: 1 of 6 frames are missing, such as 000003" in capsys.readouterr().err
     assert [row["method"] for row in table(walk / "out" / "tracking.csv")] == ["infrared"]
 
 
@@ -157,7 +158,6 @@ def test_unlabelled_pictures_are_left_out_and_told(walk, run, capsys):
 def test_several_sequences_have_a_total(walk, run, monkeypatch):
     from datasets.pairs import ImageFile, Pair, PairDataset
     from downstream import inputs
-    from downstream.labels import read_sequence_labels
 
     truth = read_sequence_labels(walk / "gt" / "gt.txt")
     frames = tuple(
@@ -180,9 +180,9 @@ def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, mon
     made = []
 
     class Recorded(type(spots)):
-        def __init__(self, weights, **settings):
+        def __init__(self, weights, *settings):
             made.append(weights)
-            super().__init__(weights, **settings)
+            super().__init__(weights, *settings)
 
     monkeypatch.setattr(cli, "YoloDetector", Recorded)
     assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--weights", "nets/{method}.pt") == 0
@@ -194,8 +194,8 @@ def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
 
     trained = {}
 
-    def train(pictures, out, budget, label, progress):
-        trained[out.name] = [picture.name for picture in pictures], budget.epochs, budget.seed
+    def train(images, out, budget, label, progress):
+        trained[out.name] = [image.name for image in images], budget.epochs, budget.seed
         write_atomic(out, out.name.encode())
         return out
 
@@ -283,9 +283,9 @@ def test_numbers_that_make_no_sense_are_refused(walk, run, wrong):
 
 def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatch):
     """One method's scoring fails; the tracks are written and the other method is scored."""
-    from downstream import DownstreamError, cli
+    from downstream import DownstreamError, evaluation
 
-    score, calls = cli.tracking_scores, []
+    score, calls = evaluation.tracking_scores, []
 
     def fail_first(*arguments):
         calls.append(arguments)
@@ -293,22 +293,22 @@ def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatc
             raise DownstreamError("two true boxes have the identity 1")
         return score(*arguments)
 
-    monkeypatch.setattr(cli, "tracking_scores", fail_first)
+    monkeypatch.setattr(evaluation, "tracking_scores", fail_first)
     methods = ("--method", "infrared", "--method", "visible")
     assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", *methods) == 1
-    assert "failed: infrared, visible: two true boxes" in capsys.readouterr().err
+    assert f"failed: infrared, {walk.name}: two true boxes" in capsys.readouterr().err
     assert [row["method"] for row in table(walk / "out" / "tracking.csv")] == ["visible"]
-    assert len(list((walk / "out" / "tracks").rglob("visible.txt"))) == 2
+    assert len(list((walk / "out" / "tracks").rglob(f"{walk.name}.txt"))) == 2
 
 
 def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots, capsys, monkeypatch):
     from downstream import DownstreamError, cli
 
     class Missing(type(spots)):
-        def __init__(self, weights, **settings):
+        def __init__(self, weights, *settings):
             if weights == "infrared.pt":
                 raise DownstreamError("infrared.pt: no such file")
-            super().__init__(weights, **settings)
+            super().__init__(weights, *settings)
 
     monkeypatch.setattr(cli, "YoloDetector", Missing)
     arguments = ("detect", *pairs, "--labels", walk / "yolo", "--method", "infrared", "--method", "visible")
@@ -344,7 +344,7 @@ def test_a_split_goes_with_a_data_set(walk, run, capsys):
 
 def test_a_film_that_announces_more_frames_than_it_holds_is_followed_to_its_end(walk, run, capsys, monkeypatch):
     write_video(walk / "walk.mp4", [read_image(path) for path in sorted((walk / "images").iterdir())])
-    monkeypatch.setattr(pictures, "video_length", lambda path: 9)
+    monkeypatch.setattr(labelled_images, "video_length", lambda path: 9)
     arguments = ("track", "--images", walk / "walk.mp4", "--labels", walk / "gt" / "gt.txt", "--unlabelled")
     assert run(*arguments, "--min-hits", 1, "--save-video") == 0
     assert "left out: the last 3 of 9 frames can't be read" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import torch
 
 from datasets.images import ImageError, read_image
 from downstream import DownstreamError, YoloDetector, detect
-from downstream.detector import SHIPPED, find_weights, load_ultralytics
+from downstream.detector import SHIPPED_DETECTOR, DetectorSettings, find_detector, load_ultralytics
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,7 +57,7 @@ def noise(height, width, channels=3):
 
 def test_pt_weights_give_boxes_inside_the_picture(untrained):
     """Random weights find nothing sensible, but at a score of 0 they find something."""
-    detector = YoloDetector(untrained, image_size=64, min_score=0.0, device="cpu")
+    detector = YoloDetector(untrained, DetectorSettings(image_size=64, min_score=0.0), device="cpu")
     found = detect(detector, [noise(48, 80), noise(48, 80, channels=1), noise(64, 32)], batch=3)
     assert len(found) == 3
     for boxes, (height, width) in zip(found, [(48, 80), (48, 80), (64, 32)], strict=True):
@@ -69,7 +69,7 @@ def test_pt_weights_give_boxes_inside_the_picture(untrained):
 
 
 def test_result_does_not_depend_on_the_batch(untrained):
-    detector = YoloDetector(untrained, image_size=64, min_score=0.0, device="cpu")
+    detector = YoloDetector(untrained, DetectorSettings(image_size=64, min_score=0.0), device="cpu")
     pictures = [noise(48, 80), noise(64, 32), noise(48, 80).flip(-1)]
     for alone, together in zip(detect(detector, pictures, 1), detect(detector, pictures, 3), strict=True):
         np.testing.assert_allclose(alone.xyxy, together.xyxy, atol=0.01)
@@ -78,7 +78,7 @@ def test_result_does_not_depend_on_the_batch(untrained):
 
 def test_broken_pictures_stay_broken_pictures(untrained, tmp_path):
     """ultralytics replaces how Pillow opens files, and asks for one more library at each that it doesn't know."""
-    YoloDetector(untrained, image_size=64, device="cpu")
+    YoloDetector(untrained, DetectorSettings(image_size=64), device="cpu")
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(ImageError, match="not an image in a known format"):
         read_image(tmp_path / "a.png")
@@ -87,7 +87,7 @@ def test_broken_pictures_stay_broken_pictures(untrained, tmp_path):
 def test_fingerprint_follows_weights_and_settings(untrained, library, tmp_path):
     first = YoloDetector(untrained, device="cpu")
     assert first.fingerprint() == YoloDetector(untrained, device="cpu").fingerprint()
-    assert first.fingerprint() != YoloDetector(untrained, image_size=320, device="cpu").fingerprint()
+    assert first.fingerprint() != YoloDetector(untrained, DetectorSettings(image_size=320), device="cpu").fingerprint()
     other = save_untrained(library, tmp_path / "untrained.pt", seed=1)
     assert first.fingerprint() != YoloDetector(other, device="cpu").fingerprint()
 
@@ -115,13 +115,13 @@ def test_a_checkpoint_of_something_else(tmp_path):
 
 def test_a_class_that_the_detector_does_not_know(untrained):
     with pytest.raises(DownstreamError, match="knows no class 'unicorn', it knows person, car, thing 2"):
-        YoloDetector(untrained, label="unicorn", device="cpu")
+        YoloDetector(untrained, DetectorSettings(label="unicorn"), device="cpu")
 
 
 def test_a_file_that_is_not_there(tmp_path):
     for name in (tmp_path / "yolov8n.pt", Path("my-detector.pt")):
         with pytest.raises(DownstreamError, match="give a detector's file, pedestrian"):
-            find_weights(name)
+            find_detector(name)
 
 
 def test_official_weights_are_fetched_once_and_kept(library, monkeypatch, tmp_path):
@@ -136,7 +136,7 @@ def test_official_weights_are_fetched_once_and_kept(library, monkeypatch, tmp_pa
 
     monkeypatch.setattr(downloads, "attempt_download_asset", fetch)
     kept = tmp_path / "detectors" / "yolov8n.pt"
-    assert find_weights("yolov8n.pt") == find_weights("yolov8n.pt") == kept
+    assert find_detector("yolov8n.pt") == find_detector("yolov8n.pt") == kept
     assert asked == [kept]
 
 
@@ -151,17 +151,17 @@ def test_official_weights_without_a_network(library, monkeypatch, tmp_path):
     with pytest.raises(
         DownstreamError, match=r"yolov8n.pt cannot be fetched \(ConnectionError: no route\); put it into"
     ):
-        find_weights("yolov8n.pt")
+        find_detector("yolov8n.pt")
 
 
 def test_exports_keep_the_size_they_were_made_for(exported):
     with pytest.raises(DownstreamError, match=r"cannot look at 320 pixels, it takes 640 \(--image-size 640\)"):
-        YoloDetector(exported, image_size=320, device="cpu")
+        YoloDetector(exported, DetectorSettings(image_size=320), device="cpu")
 
 
 def test_the_shipped_detector_sees_what_it_was_trained_for():
-    assert YoloDetector(SHIPPED, device="cpu").image_size == 416
-    assert YoloDetector(SHIPPED, device="cpu", image_size=320).image_size == 320
+    assert YoloDetector(SHIPPED_DETECTOR, device="cpu").image_size == 416
+    assert YoloDetector(SHIPPED_DETECTOR, DetectorSettings(image_size=320), device="cpu").image_size == 320
 
 
 def test_without_a_size_of_their_own_weights_get_the_usual_one(exported):
@@ -170,7 +170,7 @@ def test_without_a_size_of_their_own_weights_get_the_usual_one(exported):
 
 def test_sizes_that_no_network_takes(untrained):
     with pytest.raises(DownstreamError, match="cannot look at 100 pixels, it takes 128"):
-        YoloDetector(untrained, image_size=100, device="cpu")
+        YoloDetector(untrained, DetectorSettings(image_size=100), device="cpu")
 
 
 @pytest.mark.real

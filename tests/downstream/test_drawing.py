@@ -7,7 +7,7 @@ import torch
 from datasets.boxes import Boxes
 from downstream import DownstreamError
 from downstream.drawing import FOUND, IGNORED, TRUE, annotated, write_video
-from downstream.pictures import pictures_of_video
+from downstream.labelled_images import images_of_video
 
 BLACK = torch.zeros(1, 64, 96, dtype=torch.uint8)
 
@@ -43,11 +43,11 @@ def test_film_can_be_read_again(tmp_path):
     """Odd sizes lose their last row and column: the codec takes even ones only."""
     frames = [torch.full((3, 65, 97), value, dtype=torch.uint8) for value in (0, 120, 240)]
     assert write_video(tmp_path / "films" / "a.mp4", frames) == 3
-    pictures = pictures_of_video(tmp_path / "films" / "a.mp4")
-    assert [picture.name for picture in pictures] == ["a-000000", "a-000001", "a-000002"]
-    read = [picture.source.read() for picture in pictures]
+    images = images_of_video(tmp_path / "films" / "a.mp4")
+    assert [image.name for image in images] == ["a-000000", "a-000001", "a-000002"]
+    read = [image.source.read() for image in images]
     assert read[0].shape == (3, 64, 96)
-    assert [image.float().mean().item() for image in read] == pytest.approx([0, 120, 240], abs=6)
+    assert [pixels.float().mean().item() for pixels in read] == pytest.approx([0, 120, 240], abs=6)
     assert [path.name for path in (tmp_path / "films").iterdir()] == ["a.mp4"]
 
 

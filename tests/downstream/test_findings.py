@@ -6,12 +6,12 @@ import pytest
 from datasets.boxes import Boxes, BoxesError
 from datasets.images import write_png
 from downstream import DownstreamError, detect
-from downstream.findings import complete_sequence, find, read_detections, write_detections
-from downstream.pictures import as_sequence, pictures_of_folder
+from downstream.findings import complete_sequence, find_in_images, read_detections, write_detections
+from downstream.labelled_images import as_sequence, images_of_folder
 
 
 def frames_of(walk):
-    return as_sequence(pictures_of_folder(walk / "images"), "walk")
+    return as_sequence(images_of_folder(walk / "images"), "walk")
 
 
 def test_detections_text_by_hand(tmp_path):
@@ -66,7 +66,7 @@ def test_unreadable_detections(tmp_path):
 
 
 def test_what_is_found_stands_in_the_file(walk, spots):
-    found = find(spots, frames_of(walk), walk / "det.txt", batch=4)
+    found = find_in_images(spots, frames_of(walk), walk / "det.txt", batch=4)
     assert (spots.seen, found.reused, found.failures) == (6, 0, {})
     assert found.sizes["000001"] == (96, 64)
     assert found.boxes["000003"].xyxy.tolist() == [[10, 6, 22, 18], [64, 40, 76, 52]]
@@ -79,8 +79,8 @@ def test_what_is_found_stands_in_the_file(walk, spots):
 
 
 def test_nothing_is_looked_at_twice(walk, spots):
-    first = find(spots, frames_of(walk), walk / "det.txt")
-    again = find(spots, frames_of(walk), walk / "det.txt")
+    first = find_in_images(spots, frames_of(walk), walk / "det.txt")
+    again = find_in_images(spots, frames_of(walk), walk / "det.txt")
     assert (spots.seen, again.reused) == (6, 6)
     assert again.sizes == first.sizes
     for name, boxes in first.boxes.items():
@@ -89,60 +89,60 @@ def test_nothing_is_looked_at_twice(walk, spots):
 
 
 def test_a_changed_picture_and_an_added_one_are_looked_at(walk, spots, draw):
-    find(spots, frames_of(walk), walk / "det.txt")
+    find_in_images(spots, frames_of(walk), walk / "det.txt")
     write_png(walk / "images" / "000002.png", draw((40, 20)))
     write_png(walk / "images" / "000007.png", draw())
-    found = find(spots, frames_of(walk), walk / "det.txt")
+    found = find_in_images(spots, frames_of(walk), walk / "det.txt")
     assert (spots.seen, found.reused) == (8, 5)
     assert found.boxes["000002"].xyxy.tolist() == [[40, 20, 52, 32]]
     assert len(found.boxes["000007"]) == 0
-    assert find(spots, frames_of(walk), walk / "det.txt").reused == 7
+    assert find_in_images(spots, frames_of(walk), walk / "det.txt").reused == 7
 
 
 def test_pictures_that_are_not_asked_for_stay(walk, spots, draw):
     every = frames_of(walk)
-    find(spots, every, walk / "det.txt")
+    find_in_images(spots, every, walk / "det.txt")
     write_png(walk / "images" / "000002.png", draw((40, 20)))
-    assert find(spots, every[:2], walk / "det.txt").reused == 1
-    again = find(spots, frames_of(walk), walk / "det.txt")
+    assert find_in_images(spots, every[:2], walk / "det.txt").reused == 1
+    again = find_in_images(spots, frames_of(walk), walk / "det.txt")
     assert (spots.seen, again.reused) == (7, 6)
     assert again.boxes["000006"].xyxy.tolist() == [[19, 6, 31, 18], [55, 40, 67, 52]]
 
 
 def test_single_pictures_keep_what_was_found_in_another_order(walk, spots, draw):
-    find(spots, pictures_of_folder(walk / "images"), walk / "det.txt")
+    find_in_images(spots, images_of_folder(walk / "images"), walk / "det.txt")
     write_png(walk / "images" / "000000.png", draw())
-    found = find(spots, pictures_of_folder(walk / "images"), walk / "det.txt")
+    found = find_in_images(spots, images_of_folder(walk / "images"), walk / "det.txt")
     assert (spots.seen, found.reused) == (7, 6)
     assert len(found.boxes["000000"]) == 0 and len(found.boxes["000001"]) == 2
-    assert find(spots, pictures_of_folder(walk / "images"), walk / "det.txt").reused == 7
+    assert find_in_images(spots, images_of_folder(walk / "images"), walk / "det.txt").reused == 7
 
 
 def test_a_damaged_file_says_what_to_do(walk, spots):
-    find(spots, frames_of(walk), walk / "det.txt")
+    find_in_images(spots, frames_of(walk), walk / "det.txt")
     with (walk / "det.txt").open("a") as file:
         file.write("1,-1,4.0")
     with pytest.raises(BoxesError, match=r"det.txt, line \d+: expected .*; delete the file"):
-        find(spots, frames_of(walk), walk / "det.txt")
+        find_in_images(spots, frames_of(walk), walk / "det.txt")
 
 
 def test_another_detector_looks_again(walk, spots):
-    find(spots, frames_of(walk), walk / "det.txt")
+    find_in_images(spots, frames_of(walk), walk / "det.txt")
     spots.fingerprint = lambda: "spots-2"
-    assert find(spots, frames_of(walk), walk / "det.txt").reused == 0
+    assert find_in_images(spots, frames_of(walk), walk / "det.txt").reused == 0
     assert spots.seen == 12
 
 
 def test_a_broken_picture_is_a_failure_and_the_others_are_kept(walk, spots, draw):
     (walk / "images" / "000004.png").write_bytes(b"no picture")
-    found = find(spots, frames_of(walk), walk / "det.txt")
+    found = find_in_images(spots, frames_of(walk), walk / "det.txt")
     assert list(found.failures) == ["000004"]
     assert "not an image" in found.failures["000004"]
     assert len(found.boxes) == 5
     with pytest.raises(DownstreamError, match=r"1 of 6 frames are missing, such as 000004: .*not an image"):
         complete_sequence(found, frames_of(walk))
     write_png(walk / "images" / "000004.png", draw((1, 1)))
-    mended = find(spots, frames_of(walk), walk / "det.txt")
+    mended = find_in_images(spots, frames_of(walk), walk / "det.txt")
     assert (mended.reused, mended.failures) == (5, {})
     assert sorted(complete_sequence(mended, frames_of(walk))) == list(range(6))
 
@@ -153,8 +153,8 @@ def test_an_interruption_keeps_what_was_found(walk, spots):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        find(spots, frames_of(walk), walk / "det.txt", batch=2, progress=stop)
-    assert find(spots, frames_of(walk), walk / "det.txt").reused == 4
+        find_in_images(spots, frames_of(walk), walk / "det.txt", batch=2, progress=stop)
+    assert find_in_images(spots, frames_of(walk), walk / "det.txt").reused == 4
 
 
 def test_detect_cuts_boxes_to_the_picture(draw):

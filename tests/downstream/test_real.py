@@ -5,9 +5,10 @@ import pytest
 
 import datasets
 from datasets.boxes import Boxes
+from datasets.labels import read_sequence_labels
 from downstream import YoloDetector, detect, detection_scores, track, tracking_scores
-from downstream.labels import read_sequence_labels
-from downstream.pictures import pictures_of_pairs
+from downstream.labelled_images import images_of_camera, images_of_results
+from fusion.results import parse
 
 pytestmark = pytest.mark.real
 
@@ -65,10 +66,11 @@ def detector(data_root):
 @pytest.mark.parametrize(("method", "independent"), [("infrared", 0.75), ("visible", 0.74), ("average", 0.91)])
 def test_llvip_as_an_independent_code_found_it(real_folder, detector, method, independent):
     """Another decoding of the same network on 14 pairs, of which 9 are here: close, not equal."""
-    pictures = pictures_of_pairs(datasets.load("llvip", real_folder("LLVIP")), method)
-    found = detect(detector, (picture.source.read() for picture in pictures))
-    names = [picture.name for picture in pictures]
-    truths = {picture.name: picture.boxes for picture in pictures}
+    pairs = datasets.load("llvip", real_folder("LLVIP"))
+    images = images_of_results(pairs, parse(method)) if method == "average" else images_of_camera(pairs, method)
+    found = detect(detector, (image.source.read() for image in images))
+    names = [image.name for image in images]
+    truths = {image.name: image.boxes for image in images}
     score = detection_scores(dict(zip(names, found, strict=True)), truths)
     assert score.objects == 45
     assert score.ap50 == pytest.approx(independent, abs=0.08)
@@ -79,9 +81,9 @@ def test_smoke_hides_people_from_the_visible_camera_alone(real_folder, detector)
     clip = datasets.load("m3svd", real_folder("M3SVD"), clips=["0117_1605"])[140:180]
     mota = {}
     for method in ("infrared", "visible"):
-        pictures = pictures_of_pairs(clip, method)
-        found = detect(detector, (picture.source.read() for picture in pictures))
+        images = images_of_camera(clip, method)
+        found = detect(detector, (image.source.read() for image in images))
         tracks = track(dict(enumerate(found)), min_score=0.25)
-        mota[method] = tracking_scores(tracks, {i: picture.boxes for i, picture in enumerate(pictures)}).mota
+        mota[method] = tracking_scores(tracks, {i: image.boxes for i, image in enumerate(images)}).mota
     assert mota["infrared"] > 0.4
     assert mota["visible"] < 0.1

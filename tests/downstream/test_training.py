@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import yaml
 
-from datasets.boxes import Boxes, read_yolo
+from datasets.boxes import Boxes
 from datasets.images import read_image
+from datasets.labels import read_yolo
 from downstream import DownstreamError, YoloDetector, detect, training
-from downstream.pictures import Picture
+from downstream.detector import DetectorSettings
+from downstream.labelled_images import LabelledImage
 from downstream.training import BACKGROUND, Budget, _write_training_set, train_detector
 
 
@@ -28,7 +30,7 @@ class Shown:
 
 def person_at(draw, name, left, top, **fields):
     boxes = Boxes(np.array([[left, top, left + 12.0, top + 12]]), **fields)
-    return Picture(name, Shown(draw((left, top))), boxes)
+    return LabelledImage(name, Shown(draw((left, top))), boxes)
 
 
 def test_training_set(draw, tmp_path):
@@ -38,8 +40,8 @@ def test_training_set(draw, tmp_path):
         ("person", "car", "person"),
         ignore=np.array([False, False, True]),
     )
-    picture = Picture("a", Shown(draw((0, 8), (60, 30))[:1]), boxes)
-    empty = Picture("b", Shown(draw()), Boxes(np.empty((0, 4))))
+    picture = LabelledImage("a", Shown(draw((0, 8), (60, 30))[:1]), boxes)
+    empty = LabelledImage("b", Shown(draw()), Boxes(np.empty((0, 4))))
     description = yaml.safe_load(_write_training_set([picture, empty], tmp_path, "person").read_text())
     assert description["names"] == {0: "person"}
     labels = read_yolo(tmp_path / "labels" / "a.txt", (96, 64))
@@ -52,11 +54,11 @@ def test_training_set(draw, tmp_path):
 
 
 def test_mistakes_are_told(draw, tmp_path):
-    nobody = Picture("a", Shown(draw()), Boxes(np.empty((0, 4))))
+    nobody = LabelledImage("a", Shown(draw()), Boxes(np.empty((0, 4))))
     with pytest.raises(DownstreamError, match="no picture with a labelled person"):
         _write_training_set([nobody], tmp_path, "person")
     with pytest.raises(DownstreamError, match="b has no labels; a picture without objects"):
-        _write_training_set([Picture("b", Shown(draw()))], tmp_path, "person")
+        _write_training_set([LabelledImage("b", Shown(draw()))], tmp_path, "person")
     with pytest.raises(DownstreamError, match="c: 1 of 1 labels lie outside the 96x64 picture"):
         _write_training_set([person_at(draw, "c", 500, 0)], tmp_path, "person")
     with pytest.raises(DownstreamError, match=r"net.onnx: trained weights are written as .pt"):
@@ -65,7 +67,7 @@ def test_mistakes_are_told(draw, tmp_path):
 
 def test_nothing_of_others_is_deleted(draw, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "load_ultralytics", lambda: None)
-    nobody = Picture("a", Shown(draw()), Boxes(np.empty((0, 4))))
+    nobody = LabelledImage("a", Shown(draw()), Boxes(np.empty((0, 4))))
     for folder in ("infrared", "visible.training"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1.png").write_bytes(b"precious")
@@ -95,7 +97,9 @@ def test_a_short_training_gives_a_detector_of_one_class(own_cache, draw, tmp_pat
     assert epochs == [1]
     again = train_detector(pictures, tmp_path / "again.pt", budget)
     seen = [
-        detect(YoloDetector(path, image_size=64, min_score=0.0, device="cpu"), [pictures[0].source.read()])[0]
+        detect(YoloDetector(path, DetectorSettings(image_size=64, min_score=0.0), "cpu"), [pictures[0].source.read()])[
+            0
+        ]
         for path in (first, again)
     ]
     np.testing.assert_array_equal(seen[0].xyxy, seen[1].xyxy)

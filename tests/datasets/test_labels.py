@@ -1,0 +1,301 @@
+"""Labels: every format by hand, and which boxes belong to which pair."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datasets.boxes import BoxesError
+from datasets.images import write_png
+from datasets.labels import (
+    LabelError,
+    frame_numbers,
+    label_pairs,
+    own_pairs,
+    read_coco,
+    read_mot,
+    read_voc,
+    read_yolo,
+)
+from datasets.pairs import PairError
+
+
+def written(folder, text, name="labels.txt"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+VOC = """<annotation>
+  <size><width>640</width><height>512</height><depth>3</depth></size>
+  <object>
+    <name>person</name><difficult>0</difficult>
+    <bndbox><xmin>10</xmin><ymin>20</ymin><xmax>30.5</xmax><ymax>60</ymax></bndbox>
+  </object>
+  <object>
+    <name>car</name><difficult>1</difficult>
+    <bndbox><ymax>4</ymax><xmin>1</xmin><xmax>3</xmax><ymin>2</ymin></bndbox>
+  </object>
+  <object><bndbox><xmin>0</xmin><ymin>0</ymin><xmax>1</xmax><ymax>1</ymax></bndbox></object>
+</annotation>
+"""
+
+
+def test_voc_by_hand(tmp_path):
+    boxes = read_voc(written(tmp_path, VOC, "a.xml"))
+    assert boxes.xyxy.tolist() == [[10, 20, 30.5, 60], [1, 2, 3, 4], [0, 0, 1, 1]]
+    assert boxes.labels == ("person", "car", "person")
+    assert boxes.ignore.tolist() == [False, True, False]
+
+
+def test_voc_without_objects(tmp_path):
+    assert len(read_voc(written(tmp_path, "<annotation></annotation>"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no element found: line 1"),
+        (VOC.replace("</name>", "", 1), "mismatched tag: line 6"),
+        (VOC.replace("<xmin>10</xmin>", ""), "could not convert"),
+        (VOC.replace("30.5", "wide"), "'wide'"),
+        (VOC.replace("30.5", "9"), "a box ends before it begins"),
+        (VOC.replace("30.5", "nan"), "NaN or infinite"),
+    ],
+)
+def test_malformed_voc_is_named(tmp_path, text, message):
+    with pytest.raises(BoxesError, match=f"broken.xml: not a Pascal VOC annotation .*{message}"):
+        read_voc(written(tmp_path, text, "broken.xml"))
+
+
+def test_yolo_by_hand(tmp_path):
+    """In 200 x 100: centre (100, 25), extent (50, 10); then a box as large as the image."""
+    text = "0 0.5 0.25 0.25 0.1\n\n# a remark\n1 0.5 0.5 1 1\n7 0 0 0 0\n"
+    boxes = read_yolo(written(tmp_path, text), (200, 100), ("person", "car"))
+    np.testing.assert_allclose(boxes.xyxy, [[75, 20, 125, 30], [0, 0, 200, 100], [0, 0, 0, 0]], atol=1e-12)
+    assert boxes.labels == ("person", "car", "7")
+
+
+def test_yolo_file_without_lines_is_an_image_without_objects(tmp_path):
+    assert len(read_yolo(written(tmp_path, "\n"), (200, 100))) == 0
+
+
+MOT = """1,7,10.5,20,30,40,1,1,0.25
+3,7,12,21,30,40,1,1,1
+1,8,0,0,5,5,0,1,0
+"""
+
+
+def test_mot_by_hand(tmp_path):
+    frames = read_mot(written(tmp_path, MOT))
+    assert sorted(frames) == [0, 2]
+    assert frames[0].xyxy.tolist() == [[10.5, 20, 40.5, 60], [0, 0, 5, 5]]
+    assert frames[0].ids.tolist() == [7, 8]
+    assert frames[0].ignore.tolist() == [False, True]
+    assert frames[0].visibility.tolist() == [0.25, 0]
+    assert frames[2].xyxy.tolist() == [[12, 21, 42, 61]]
+
+
+def test_mot_with_six_columns_counts_every_row(tmp_path):
+    frames = read_mot(written(tmp_path, "2, 1, 0, 0, 4, 4\n"))
+    assert frames[1].ignore.tolist() == [False]
+    assert frames[1].visibility.tolist() == [1]
+
+
+def test_a_short_row_takes_nothing_from_the_others(tmp_path):
+    boxes = read_mot(written(tmp_path, "1,1,0,0,5,5,0,1,0.25\n1,2,0,0,5,5\n"))[0]
+    assert boxes.ignore.tolist() == [True, False]
+    assert boxes.visibility.tolist() == [0.25, 1]
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "message"),
+    [
+        ("yolo", "0 0.5 0.5 1 1\n0 0.5 wide 1 1\n", "line 2: expected numbers, found '0 0.5 wide 1 1'"),
+        ("yolo", "# remark\n0 0.5 0.5 1\n", "line 2: expected 5 columns, found 4"),
+        ("yolo", "0,0.5,0.5,1,1\n", "line 1: expected numbers"),
+        ("yolo", "0 0.5 0.5 1 1\n0 0.5 0.5 -1 1\n", "line 2: negative width or height"),
+        ("yolo", "0 0.5 0.5 1 1\n\n0 0.5 nan 1 1\n", "line 3: .*NaN or infinite"),
+        ("yolo", "-1 0.5 0.5 1 1\n", "line 1: .*class"),
+        ("yolo", "0.5 0.5 0.5 1 1\n", "line 1: .*class"),
+        ("mot", MOT + "4,7,1,1,1\n", "line 4: expected 6 columns, found 5"),
+        ("mot", "1 7 10 20 30 40\n", "line 1: expected numbers"),
+        ("mot", MOT + "4,7,1,1,-5,1\n", "line 4: .*negative"),
+        ("mot", MOT + "4,7,1,1,inf,1\n", "line 4: .*NaN or infinite"),
+        ("mot", "0,7,1,1,5,1\n", "line 1: .*frame"),
+    ],
+)
+def test_malformed_rows_are_named_by_file_and_line(tmp_path, reader, text, message):
+    path = written(tmp_path, text, "broken.txt")
+    with pytest.raises(BoxesError, match=f"broken.txt, {message}"):
+        read_yolo(path, (200, 100)) if reader == "yolo" else read_mot(path)
+
+
+COCO = {
+    "images": [
+        {"id": 5, "file_name": "night/01.jpg", "width": 640, "height": 512},
+        {"id": 6, "file_name": "02.png", "width": 640, "height": 512},
+    ],
+    "categories": [{"id": 3, "name": "car"}, {"id": 1, "name": "person"}],
+    "annotations": [
+        {"image_id": 5, "category_id": 3, "bbox": [10, 20, 30, 40], "iscrowd": 0, "track_id": 9},
+        {"image_id": 5, "category_id": 1, "bbox": [0, 0, 1.5, 2], "iscrowd": 1},
+        {"image_id": 5, "category_id": 3, "bbox": [1, 1, 1, 1], "ignore": 1},
+    ],
+}
+
+
+def test_coco_by_hand(tmp_path):
+    images = read_coco(written(tmp_path, json.dumps(COCO)))
+    assert sorted(images) == ["01", "02"]
+    assert len(images["02"]) == 0
+    boxes = images["01"]
+    assert boxes.xyxy.tolist() == [[10, 20, 40, 60], [0, 0, 1.5, 2], [1, 1, 2, 2]]
+    assert boxes.labels == ("car", "person", "car")
+    assert boxes.ignore.tolist() == [False, True, True]
+    assert boxes.ids.tolist() == [9, -1, -1]
+
+
+def test_coco_without_categories_is_of_persons(tmp_path):
+    images = read_coco(written(tmp_path, without("categories")))
+    assert images["01"].labels == ("person", "person", "person")
+
+
+def without(key):
+    return json.dumps({name: value for name, value in COCO.items() if name != key})
+
+
+def with_annotation(**annotation):
+    return json.dumps({**COCO, "annotations": [annotation]})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "line 1"),
+        ('{\n"images": [,]}', "line 2"),
+        ("[]", "list"),
+        ("3", "int"),
+        (without("images"), "'images'"),
+        (without("annotations"), "'annotations'"),
+        (with_annotation(image_id=77, category_id=3, bbox=[0, 0, 1, 1]), "77"),
+        (with_annotation(image_id=5, category_id=3), "'bbox'"),
+        (
+            with_annotation(image_id=5, category_id=2, bbox=[0, 0, 1, 1]),
+            "category 2 has no name; there are 3 car, 1 per",
+        ),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1]), "reshape"),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, -1, 1]), "ends before"),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, "x", 1]), "x"),
+        (json.dumps({**COCO, "images": COCO["images"] * 2}), "share an id"),
+        (json.dumps({**COCO, "images": [*COCO["images"], {"id": 8, "file_name": "day/01.jpg"}]}), "a file stem"),
+    ],
+)
+def test_malformed_coco_is_named(tmp_path, content, message):
+    with pytest.raises(BoxesError, match=f"broken.json: not a COCO instances file .*{message}"):
+        read_coco(written(tmp_path, content, "broken.json"))
+
+
+@pytest.mark.parametrize("reader", [read_voc, read_mot, read_coco, lambda path: read_yolo(path, (4, 4))])
+def test_missing_and_binary_files_are_named(tmp_path, reader):
+    with pytest.raises(BoxesError, match="gone"):
+        reader(tmp_path / "gone")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x81" * 9)
+    with pytest.raises(BoxesError, match="binary"):
+        reader(tmp_path / "binary")
+
+
+@pytest.fixture
+def street(tmp_path):
+    """Pairs ``street/infrared`` and ``street/visible`` of 200 x 100, called 8, 9 and 10, as text sorts 10, 8, 9."""
+    for band in ("infrared", "visible"):
+        for number in (8, 9, 10):
+            write_png(tmp_path / "street" / band / f"{number}.png", torch.zeros((1, 100, 200), dtype=torch.uint8))
+    return tmp_path / "street"
+
+
+def street_pairs(street, labels=None, **more):
+    return own_pairs(street / "infrared", street / "visible", labels, **more)
+
+
+def test_own_pairs_are_called_like_their_folder(street):
+    pairs = street_pairs(street)
+    assert (pairs.name, [pair.name for pair in pairs]) == ("street", ["10", "8", "9"])
+    assert all(pair.boxes is None and pair.sequence is None and pair.frame is None for pair in pairs)
+
+
+def test_pairs_get_the_boxes_of_their_visible_picture(street, tmp_path):
+    written(tmp_path, "0 0.5 0.25 0.25 0.1\n", "8.txt")
+    written(tmp_path, "", "9.txt")
+    boxes = {pair.name: pair.boxes for pair in street_pairs(street, tmp_path)}
+    np.testing.assert_allclose(boxes["8"].xyxy, [[75, 20, 125, 30]], atol=1e-12)
+    assert len(boxes["9"]) == 0 and boxes["10"] is None
+    assert street_pairs(street, tmp_path, classes=("car",))[1].boxes.labels == ("car",)
+
+
+def test_mot_text_makes_pairs_a_sequence_by_number(street, tmp_path):
+    labels = written(tmp_path, "8,5,1,1,2,2\n10,6,3,3,4,4\n", "gt.txt")
+    pairs = street_pairs(street, labels)
+    assert [(pair.name, pair.sequence, pair.frame) for pair in pairs] == [
+        ("10", "street", 9),
+        ("8", "street", 7),
+        ("9", "street", 8),
+    ]
+    assert [pair.boxes.ids.tolist() for pair in pairs] == [[6], [5], []]
+    written(tmp_path, "[Sequence]\nseqLength=8\n", "seqinfo.ini")
+    assert [pair.boxes is None for pair in street_pairs(street, labels)] == [True, False, True]
+
+
+def test_pairs_in_order_without_labels(street):
+    assert [pair.frame for pair in street_pairs(street, ordered=True)] == [2, 0, 1]
+
+
+def test_pairs_keep_what_they_have_where_nothing_is_given(street):
+    pairs = label_pairs(street_pairs(street, ordered=True), None)
+    assert pairs == street_pairs(street, ordered=True)
+
+
+def test_mot_text_is_refused_for_single_pairs(street, tmp_path):
+    labels = written(tmp_path, "8,5,1,1,2,2\n", "gt.txt")
+    with pytest.raises(LabelError, match=r"gt.txt: MOTChallenge text labels the frames .* these are single pictures"):
+        label_pairs(street_pairs(street), labels)
+
+
+def test_labels_of_other_pairs_are_refused(street, tmp_path):
+    written(tmp_path, "0 0.5 0.25 0.25 0.1\n", "7.txt")
+    with pytest.raises(LabelError, match="has labels of none of the 3 pictures, such as 10"):
+        street_pairs(street, tmp_path)
+
+
+def test_shares_are_of_pictures_of_more_than_8_bit_too(tmp_path):
+    """Black and white are declared before labels ask for the size: without, nobody would stand in any picture."""
+    for band in ("infrared", "visible"):
+        (tmp_path / band).mkdir()
+        Image.fromarray(np.full((100, 200), 4000, dtype=np.uint16)).save(tmp_path / band / "a.png")
+    (tmp_path / "yolo").mkdir()
+    written(tmp_path / "yolo", "0 0.5 0.25 0.25 0.1\n", "a.txt")
+    (pair,) = street_pairs(tmp_path, tmp_path / "yolo", value_range=(0.0, 8000.0))
+    np.testing.assert_allclose(pair.boxes.xyxy, [[75, 20, 125, 30]], atol=1e-12)
+    assert int(pair.read().infrared[0, 0, 0]) == 128  # 127.5, rounded up
+
+
+@pytest.mark.parametrize(
+    ("names", "from_one", "frames"),
+    [
+        (["a2", "a10", "a3"], False, [0, 8, 1]),
+        (["cam1_8", "cam1_9"], False, [0, 1]),
+        (["3", "4"], True, [2, 3]),
+        (["0", "4"], True, [0, 4]),
+        ([], True, []),
+    ],
+)
+def test_frames_are_counted_by_the_last_number(names, from_one, frames):
+    assert frame_numbers(names, from_one) == frames
+
+
+@pytest.mark.parametrize(("names", "told"), [(["a1", "door"], "door: no number"), (["a1", "b1"], "have the number 1")])
+def test_pictures_that_are_no_sequence(names, told):
+    with pytest.raises(PairError, match=told):
+        frame_numbers(names)
