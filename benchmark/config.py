@@ -13,9 +13,9 @@ import datasets
 from benchmark.metrics import MetricError, expand
 from datasets.catalog import is_rendered
 from datasets.options import tell_unmatched
-from datasets.pairs import PairDataset, pair_folders
-from downstream.labels import is_mot, label_pairs
-from downstream.pictures import CONTROLS
+from datasets.labels import own_pairs
+from datasets.pairs import PairDataset
+from downstream.labelled_images import CONTROLS
 from fusion import FusionError
 from fusion.registry import default_names, names
 from fusion.results import FolderResults, MethodResults, parse
@@ -48,7 +48,7 @@ class RunConfig:
         jobs: worker processes; 0: one a processor core.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of everything random.
-        labels: where the user's own pairs have labels, see `downstream.labels.with_labels`; a ``.txt`` file
+        labels: where the user's own pairs have labels, see `datasets.labels.read_labels`; a ``.txt`` file
             (MOTChallenge) makes them frames of one sequence.
         detect: whether people are detected in the fused images of labelled pairs, and in both sources; None: where all
             data sets are rendered, and the libraries that it takes are installed.
@@ -217,8 +217,8 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there."""
     try:
         if config.infrared and config.visible:
-            name = config.infrared.resolve().parent.name or "folders"
-            sets = [_own_pairs(config.infrared, config.visible, name, config.labels)]
+            own = own_pairs(config.infrared, config.visible, config.labels, value_range=config.value_range)
+            sets = [own]
         else:
             sets = [_load_dataset(name, config) for name in config.datasets]
     except ValueError as error:
@@ -226,14 +226,6 @@ def load_datasets(config: RunConfig) -> list[PairDataset]:
     for data in sets:
         tell_unmatched(data)
     return [data[: config.limit].with_range(config.value_range) for data in sets]
-
-
-def _own_pairs(infrared: Path, visible: Path, name: str, labels: Path | None) -> PairDataset:
-    """The pairs of two folders with the labels that are given; MOTChallenge text makes them one sequence."""
-    data = pair_folders(infrared, visible, name)
-    if labels is None:
-        return data
-    return label_pairs(data, labels, name if is_mot(labels) else None)
 
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:
