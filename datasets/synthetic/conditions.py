@@ -193,6 +193,9 @@ BY_NAME = {
     )
 }
 
+CONDITIONS: tuple[str, ...] = tuple(BY_NAME)
+"""Names of the conditions of light and weather."""
+
 
 def find_condition(name: str) -> Condition:
     """The condition called `name`; raises `ValueError` that lists the known ones."""

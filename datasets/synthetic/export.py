@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from datasets.boxes import Boxes, write_coco, write_mot, write_yolo
 from datasets.files import write_atomic
-from datasets.synthetic.conditions import BY_NAME, find_condition
-from datasets.synthetic.misalignment import draw_misalignment
+from datasets.synthetic.conditions import BY_NAME, CONDITIONS, find_condition
+from datasets.synthetic.optics.misalignment import draw_misalignment
 from datasets.synthetic.preview import contact_sheet, write_video
 from datasets.synthetic.scene import Rendered
 from datasets.synthetic.suite import Item, as_pair, forget, pair_items, render_item, sequence_items, write_pair
@@ -45,7 +45,7 @@ def write_render(
       seen of them.
     - ``gt/SEQUENCE/gt.txt``: tracks of a sequence (MOTChallenge).
     - ``misregistration.json`` and ``labels_visible/NAME.txt``, for misregistered pairs: how the visible camera is
-      displaced (see `datasets.synthetic.misalignment`), and where people are in its picture.
+      displaced (see `datasets.synthetic.optics.misalignment`), and where people are in its picture.
     - With `preview`: ``preview.png``, a contact sheet (a row a condition), and ``SEQUENCE.mp4``, both bands side by
       side with boxes.
 
@@ -65,7 +65,7 @@ def write_render(
         OSError: `out` cannot be written.
     """
     out = Path(out)
-    conditions = tuple(BY_NAME) if condition == ALL else (find_condition(condition).name,)
+    conditions = CONDITIONS if condition == ALL else (find_condition(condition).name,)
     images: dict[str, dict[str, Any]] = {}
     apart: dict[str, dict[str, float]] = {}
     boxes: dict[str, tuple[tuple[int, int], Boxes]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -12,25 +12,25 @@ import torch
 from torch import Tensor
 
 from datasets.boxes import Boxes
-from datasets.synthetic import infrared, visible
-from datasets.synthetic.air import Air, streaks
-from datasets.synthetic.background import Background, contacts, in_reach
-from datasets.synthetic.camera import Camera, Window
 from datasets.synthetic.conditions import find_condition, under_roof
-from datasets.synthetic.ground import FAR
-from datasets.synthetic.layouts import compose
-from datasets.synthetic.light import Light, ambient_reflected, contact_shade, reflected
-from datasets.synthetic.misalignment import Misalignment, draw_misalignment
-from datasets.synthetic.noise import Field, Noise
-from datasets.synthetic.people import Person
-from datasets.synthetic.shadows import ShadowMap, land
-from datasets.synthetic.surface import ALBEDO, NORMAL, PERSON, Layer, Values
-from datasets.synthetic.take import draw_take
+from datasets.synthetic.optics import infrared, visible
+from datasets.synthetic.optics.air import Air, streaks
+from datasets.synthetic.optics.camera import Camera, Window
+from datasets.synthetic.optics.camera_settings import draw_take
+from datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, reflected
+from datasets.synthetic.optics.misalignment import Misalignment, draw_misalignment
+from datasets.synthetic.optics.noise import Field, Noise
+from datasets.synthetic.optics.shadows import ShadowMap, land
+from datasets.synthetic.optics.surface import ALBEDO, NORMAL, PERSON, Layer, Values
+from datasets.synthetic.optics.wet import HEAT_SHARE, flipped
+from datasets.synthetic.places.background import Background, contacts, in_reach
+from datasets.synthetic.places.composition import compose
+from datasets.synthetic.places.ground import FAR
+from datasets.synthetic.places.world import Mover, World, obstacles
+from datasets.synthetic.things.people import Person
+from datasets.synthetic.things.vehicles import Vehicle
+from datasets.synthetic.things.walking import Crowd
 from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
-from datasets.synthetic.vehicles import Vehicle
-from datasets.synthetic.walking import Crowd
-from datasets.synthetic.wet import HEAT_SHARE, flipped
-from datasets.synthetic.world import Mover, World, obstacles
 
 HEADLIGHT_POWER = 36.0
 """Strength of a headlight's beam at 1 m."""
@@ -304,6 +304,42 @@ class Scene:
             torch.from_numpy(frame.depth[area].copy()),
             other.boxes()[0],
         )
+
+
+def render_pair(seed: int, condition: str = "day", size: tuple[int, int] = (640, 480)) -> Rendered:
+    """One pair of a fresh scene.
+
+    The same seed gives the same world under every condition, but for what the condition itself asks for (see
+    `datasets.synthetic.places.composition.compose`), and the same bytes in every process. Other processor
+    architectures, and other versions of NumPy and OpenCV, may round differently in the last bit of a few pixels.
+
+    Args:
+        seed: not negative; decides what is in the scene and all noise.
+        condition: one of `datasets.synthetic.CONDITIONS`.
+        size: (width, height) in pixels, at least 32 each.
+
+    Raises:
+        ValueError: unknown condition, negative seed, or size too small.
+    """
+    return Scene(seed, condition, size).render()
+
+
+def render_sequence(
+    seed: int,
+    condition: str,
+    length: int,
+    size: tuple[int, int] = (640, 480),
+    frames_per_second: float = 12.0,
+    pan: bool = False,
+) -> Iterator[Rendered]:
+    """The first `length` frames of a scene: people, animals and cars move, `ids` last.
+
+    With `pan` the camera turns slowly to one side and back. Without, it stands still, and frame 0 is what `render_pair`
+    gives. Raises as `render_pair` does.
+    """
+    scene = Scene(seed, condition, size, pan=pan)
+    for number in range(length):
+        yield scene.render(number, frames_per_second)
 
 
 def _smeared(light: Values, cover: Field, length: float) -> tuple[Values, Field]:

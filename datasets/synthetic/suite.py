@@ -14,7 +14,7 @@ from datasets.boxes import Boxes, read_mot, write_mot
 from datasets.files import cache_root, code_fingerprint, sha256_bytes, sha256_file, write_atomic
 from datasets.images import write_png
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError
-from datasets.synthetic.conditions import BY_NAME
+from datasets.synthetic.conditions import CONDITIONS
 from datasets.synthetic.scene import Rendered, Scene
 
 SEQUENCE_CONDITION = "night"
@@ -104,7 +104,7 @@ SUITES = {f"{suite.name}/{suite.version}": suite for suite in (CHALLENGE,)}
 
 def scene_seed(seed: int, condition: str, number: int) -> int:
     """The seed of a condition's scene `number`; no two scenes share it."""
-    place = tuple(BY_NAME).index(condition)
+    place = CONDITIONS.index(condition)
     return int(np.random.SeedSequence([seed, place, number]).generate_state(1)[0])
 
 

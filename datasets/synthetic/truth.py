@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import Boxes
-from datasets.synthetic.camera import Window
-from datasets.synthetic.noise import Field
+from datasets.synthetic.optics.camera import Window
+from datasets.synthetic.optics.noise import Field
 
 SMALLEST = 16.0
 """People lower than this many pixels are ignored by evaluations."""

@@ -19,10 +19,10 @@ from datasets import synthetic
 from datasets.boxes import read_coco, read_mot, read_yolo
 from datasets.images import luminance, read_image
 from datasets.synthetic import conditions
-from datasets.synthetic.people import Person
 from datasets.synthetic.scene import Scene
 from datasets.synthetic.suite import item_files, pair_items
-from datasets.synthetic.vehicles import Vehicle
+from datasets.synthetic.things.people import Person
+from datasets.synthetic.things.vehicles import Vehicle
 
 SMALL = (160, 120)
 SEEDS = (0, 1, 2, 3, 4, 5)

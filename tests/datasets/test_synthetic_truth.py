@@ -13,8 +13,8 @@ from pycocotools.coco import COCO
 
 from datasets import synthetic
 from datasets.boxes import read_coco, read_mot
-from datasets.synthetic.camera import Window
 from datasets.synthetic.export import run_lengths
+from datasets.synthetic.optics.camera import Window
 from datasets.synthetic.scene import Scene
 from datasets.synthetic.truth import Truth, boxes_of, instances_of
 

@@ -7,23 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.synthetic import conditions, visible
-from datasets.synthetic.air import Air
-from datasets.synthetic.buildings import Wall
-from datasets.synthetic.camera import Camera, Window
+from datasets.synthetic import conditions
 from datasets.synthetic.climate import temperatures
-from datasets.synthetic.figures import Outfit
-from datasets.synthetic.layouts import compose
-from datasets.synthetic.light import Light
-from datasets.synthetic.misalignment import Misalignment
-from datasets.synthetic.noise import Noise
-from datasets.synthetic.people import Person
-from datasets.synthetic.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
+from datasets.synthetic.optics import visible
+from datasets.synthetic.optics.air import Air
+from datasets.synthetic.optics.camera import Camera, Window
+from datasets.synthetic.optics.light import Light
+from datasets.synthetic.optics.misalignment import Misalignment
+from datasets.synthetic.optics.noise import Noise
+from datasets.synthetic.optics.shadows import ShadowMap, land, upright
+from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
+from datasets.synthetic.places.buildings import Wall
+from datasets.synthetic.places.composition import compose
+from datasets.synthetic.places.world import Thing, obstacles
 from datasets.synthetic.scene import Scene
-from datasets.synthetic.shadows import ShadowMap, land, upright
-from datasets.synthetic.walking import Crowd
-from datasets.synthetic.wet import Standing, mirror_share, mirrored
-from datasets.synthetic.world import Thing, obstacles
+from datasets.synthetic.things.figures import Outfit
+from datasets.synthetic.things.people import Person
+from datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
+from datasets.synthetic.things.walking import Crowd
 
 CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
 PLAIN = Outfit((0.1,) * 3, (0.1,) * 3, (0.1,) * 3, (0.4,) * 3, (0.1,) * 3, 0.5)
