@@ -19,7 +19,7 @@ from datasets import synthetic
 from datasets.boxes import read_coco, read_mot, read_yolo
 from datasets.images import luminance, read_image
 from datasets.synthetic import conditions
-from datasets.synthetic.scene import Scene
+from datasets.synthetic.scene import SyntheticScene
 from datasets.synthetic.suite import item_files, pair_items
 from datasets.synthetic.things.people import Person
 from datasets.synthetic.things.vehicles import Vehicle
@@ -37,7 +37,7 @@ def grey(rendered: synthetic.Rendered) -> np.ndarray:
     return luminance(rendered.visible)[0].numpy().astype(float)
 
 
-def people_mask(scene: Scene, number: int = 0) -> np.ndarray:
+def people_mask(scene: SyntheticScene, number: int = 0) -> np.ndarray:
     """Where somebody is seen."""
     mask = np.zeros((scene.camera.height, scene.camera.width), bool)
     for truth in scene.frame(number).truths:
@@ -46,10 +46,10 @@ def people_mask(scene: Scene, number: int = 0) -> np.ndarray:
     return mask
 
 
-def without(scene: Scene, person: Person) -> Scene:
+def without(scene: SyntheticScene, person: Person) -> SyntheticScene:
     others = tuple(other for other in scene.world.people if other is not person)
     size = (scene.camera.width, scene.camera.height)
-    return Scene(scene.seed, scene.condition.name, size, replace(scene.world, people=others))
+    return SyntheticScene(scene.seed, scene.condition.name, size, replace(scene.world, people=others))
 
 
 @pytest.mark.parametrize("condition", synthetic.CONDITIONS)
@@ -68,7 +68,7 @@ def test_same_bytes_in_any_order() -> None:
     synthetic.render_pair(8, "day", SMALL)
     frames = [digest(rendered) for rendered in synthetic.render_sequence(7, "night", 3, SMALL)]
     assert frames[0] == first
-    assert digest(Scene(7, "night", SMALL).render(2)) == frames[2]
+    assert digest(SyntheticScene(7, "night", SMALL).render(2)) == frames[2]
 
 
 def test_seeds_and_frames_differ() -> None:
@@ -100,7 +100,7 @@ def test_refusals_say_what_is_wrong(condition: str, size: tuple[int, int]) -> No
 def test_box_is_the_extent_of_what_one_person_changes(seed: int) -> None:
     # Thermal radiance before optics and noise: without a person in front, taking somebody out changes only what they
     # covered. Their box must then be the extent of the change.
-    scene = Scene(seed, "night", (240, 180))
+    scene = SyntheticScene(seed, "night", (240, 180))
     rendered, heat = scene.render(), scene.frame().heat
     checked = 0
     for row, identity, visibility in zip(
@@ -122,7 +122,7 @@ def test_box_is_the_extent_of_what_one_person_changes(seed: int) -> None:
 
 
 def test_boxes_follow_from_the_masks_and_hold_for_both_bands() -> None:
-    scene = Scene(1, "day", (320, 240))
+    scene = SyntheticScene(1, "day", (320, 240))
     boxes, truths = scene.render().boxes, scene.frame().truths
     canvas = scene.camera.window
     for truth in truths:
@@ -140,12 +140,12 @@ def test_boxes_follow_from_the_masks_and_hold_for_both_bands() -> None:
 
 
 def test_visibility_falls_behind_a_car_and_at_the_border() -> None:
-    scene = Scene(1, "day", (320, 240))
+    scene = SyntheticScene(1, "day", (320, 240))
     person = replace(scene.world.people[0], x=0.0, z=12.0, speed=0.0)
     free = replace(scene.world, people=(person,), things=(), lamps=(), vehicles=())
 
     def visibility(world: object) -> float:
-        boxes = Scene(1, "day", (320, 240), world).render().boxes  # type: ignore[arg-type]
+        boxes = SyntheticScene(1, "day", (320, 240), world).render().boxes  # type: ignore[arg-type]
         return float(boxes.visibility[0]) if len(boxes) else 0.0
 
     assert visibility(free) == 1.0
@@ -158,10 +158,12 @@ def test_visibility_falls_behind_a_car_and_at_the_border() -> None:
 
 
 def test_small_and_hidden_people_are_ignored() -> None:
-    scene = Scene(1, "day", (320, 240))
+    scene = SyntheticScene(1, "day", (320, 240))
     person = replace(scene.world.people[0], x=0.0, speed=0.0)
     people = (replace(person, z=12.0, identity=1), replace(person, z=45.0, x=4.0, identity=2))
-    boxes = Scene(1, "day", (320, 240), replace(scene.world, people=people, things=(), lamps=(), vehicles=())).render()
+    boxes = SyntheticScene(
+        1, "day", (320, 240), replace(scene.world, people=people, things=(), lamps=(), vehicles=())
+    ).render()
     assert dict(zip(boxes.boxes.ids.tolist(), boxes.boxes.ignore.tolist(), strict=True)) == {1: False, 2: True}
     assert boxes.boxes.height[1] < 16 < boxes.boxes.height[0]
 
@@ -191,7 +193,7 @@ def test_cars_brake_before_the_crossing() -> None:
 def test_people_are_warm_in_infrared_at_night() -> None:
     warmer = total = 0
     for seed in SEEDS:
-        scene = Scene(seed, "night", (200, 150))
+        scene = SyntheticScene(seed, "night", (200, 150))
         rendered, mask = scene.render(), people_mask(scene)
         picture = rendered.infrared[0].numpy().astype(float)
         for row in rendered.boxes[~rendered.boxes.ignore].xyxy.astype(int):
@@ -219,15 +221,15 @@ def test_each_band_shows_edges_that_the_other_lacks() -> None:
 def test_light_leaves_no_trace_in_infrared(monkeypatch: pytest.MonkeyPatch) -> None:
     night = conditions.BY_NAME["night"]
     dark = replace(night, ambient=(0.0, 0.0, 0.0), skyline=(0.0, 0.0, 0.0), headlights=False, fog=0.2, exposure=0.1)
-    scene = Scene(3, "night", SMALL)
+    scene = SyntheticScene(3, "night", SMALL)
     monkeypatch.setitem(conditions.BY_NAME, "night", dark)
-    other = Scene(3, "night", SMALL)
+    other = SyntheticScene(3, "night", SMALL)
     assert not np.allclose(scene.frame().light, other.frame().light)
     np.testing.assert_array_equal(scene.frame().heat, other.frame().heat)
 
 
 def test_smoke_hides_nobody_from_the_infrared_camera() -> None:
-    day, smoke = (Scene(2, name, SMALL).frame() for name in ("day", "smoke"))
+    day, smoke = (SyntheticScene(2, name, SMALL).frame() for name in ("day", "smoke"))
     colour = np.array(conditions.BY_NAME["smoke"].fog_colour)
     nearer = np.abs(smoke.light - colour).sum() / np.abs(day.light - colour).sum()
     assert nearer < 0.9, "smoke draws the picture towards its own colour"
@@ -246,11 +248,11 @@ def test_conditions_do_what_they_say(seed: int) -> None:
 
 
 def test_glare_hides_what_is_beside_the_headlights() -> None:
-    scene = Scene(3, "glare", (320, 240))
+    scene = SyntheticScene(3, "glare", (320, 240))
     (car,) = (vehicle for vehicle in scene.world.vehicles if vehicle.lights and vehicle.heading < 0)
     column, row = scene.camera.project(car.headlights())[0].astype(int)
     dark = replace(scene.world, vehicles=())
-    lit, unlit = scene.render().visible, Scene(3, "glare", (320, 240), dark).render().visible
+    lit, unlit = scene.render().visible, SyntheticScene(3, "glare", (320, 240), dark).render().visible
     around = (slice(None), slice(row - 4, row + 4), slice(column - 4, column + 4))
     assert lit[around].float().mean() > unlit[around].float().mean() + 60
 
@@ -274,20 +276,20 @@ class TestSuite:
 
     def test_the_second_call_only_reads(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         first = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        monkeypatch.setattr(Scene, "__init__", lambda *_: pytest.fail("rendered again"))
+        monkeypatch.setattr(SyntheticScene, "__init__", lambda *_: pytest.fail("rendered again"))
         second = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
         assert [pair.fingerprint() for pair in first] == [pair.fingerprint() for pair in second]
 
     def test_an_interrupted_rendering_is_completed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        render, calls = Scene.render, []
+        render, calls = SyntheticScene.render, []
 
-        def interrupted(self: Scene, *arguments: int) -> synthetic.Rendered:
+        def interrupted(self: SyntheticScene, *arguments: int) -> synthetic.Rendered:
             calls.append(self.condition.name)
             if len(calls) == 3:
                 raise KeyboardInterrupt
             return render(self, *arguments)
 
-        monkeypatch.setattr(Scene, "render", interrupted)
+        monkeypatch.setattr(SyntheticScene, "render", interrupted)
         with pytest.raises(KeyboardInterrupt):
             synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
         (folder,) = tmp_path.iterdir()

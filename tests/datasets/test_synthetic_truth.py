@@ -15,7 +15,7 @@ from datasets import synthetic
 from datasets.boxes import read_coco, read_mot
 from datasets.synthetic.export import run_lengths
 from datasets.synthetic.optics.camera import Window
-from datasets.synthetic.scene import Scene
+from datasets.synthetic.scene import SyntheticScene
 from datasets.synthetic.truth import Truth, boxes_of, instances_of
 
 PICTURE = Window(0, 0, 40, 40)
@@ -63,10 +63,10 @@ def test_masks_fit_their_boxes(condition: str) -> None:
 
 
 def test_depth_is_that_of_the_ground_and_of_people() -> None:
-    scene = Scene(1, "day", (320, 240))
+    scene = SyntheticScene(1, "day", (320, 240))
     person = replace(scene.world.people[0], x=0.0, z=9.0, speed=0.0, bicycle=None)
     world = replace(scene.world, people=(person,), things=(), lamps=(), vehicles=(), animals=())
-    scene = Scene(1, "day", (320, 240), world)
+    scene = SyntheticScene(1, "day", (320, 240), world)
     rendered = scene.render()
     depth, camera = rendered.depth.numpy(), scene.camera
     rows = np.arange(int(camera.horizon) + 20, 240)

@@ -20,7 +20,7 @@ from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.composition import compose
 from datasets.synthetic.places.world import Thing, obstacles
-from datasets.synthetic.scene import Scene
+from datasets.synthetic.scene import SyntheticScene
 from datasets.synthetic.things.figures import Outfit
 from datasets.synthetic.things.people import Person
 from datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
@@ -81,14 +81,14 @@ def test_a_lamp_throws_shadows_away_from_itself() -> None:
 
 def test_lamps_do_not_shine_through_walls() -> None:
     night = conditions.BY_NAME["night"]
-    seed = next(seed for seed in range(40) if compose(seed, night).layout == "yard")
+    seed = next(seed for seed in range(40) if compose(seed, night).kind == "yard")
     world = compose(seed, night)
     walls = [thing for thing in world.things if isinstance(thing, Wall)]
     back = max(wall.place for wall in walls if not wall.side)
     lamp = replace(world.lamps[0], x=0.0, z=back + 2.0, arm=0.0, working=True)
 
     def light_in_the_yard(things: tuple[Thing, ...]) -> float:
-        scene = Scene(seed, "night", (160, 120), replace(world, lamps=(lamp,), people=(), things=things))
+        scene = SyntheticScene(seed, "night", (160, 120), replace(world, lamps=(lamp,), people=(), things=things))
         (lit,) = scene.background.lit
         return float(lit.part[scene.background.depth[lit.window.within(scene.camera.window)] < back - 0.5].sum())
 
@@ -128,8 +128,8 @@ def test_fog_follows_koschmieder() -> None:
 
 def test_misaligned_cameras_show_parallax() -> None:
     size, eye = (320, 240), Misalignment(columns=0.01, rows=0.005, baseline=0.2)
-    still = Scene(3, "day", size)
-    other = Scene(3, "day", size, still.world, eye=eye)
+    still = SyntheticScene(3, "day", size)
+    other = SyntheticScene(3, "day", size, still.world, eye=eye)
     for depth in (5.0, 40.0):
         place = np.array([(1.0, 1.0, depth)])
         moved = other.camera.project(place)[0] - still.camera.project(place)[0]
@@ -137,9 +137,9 @@ def test_misaligned_cameras_show_parallax() -> None:
 
 
 def test_misregistered_pairs_have_boxes_of_their_own_in_each_band() -> None:
-    rendered = Scene(3, "misregistered", (320, 240)).render()
+    rendered = SyntheticScene(3, "misregistered", (320, 240)).render()
     assert not np.array_equal(rendered.boxes.xyxy, rendered.visible_boxes.xyxy)
-    aligned = Scene(3, "day", (320, 240)).render()
+    aligned = SyntheticScene(3, "day", (320, 240)).render()
     np.testing.assert_array_equal(aligned.boxes.xyxy, aligned.visible_boxes.xyxy)
     np.testing.assert_array_equal(aligned.boxes.xyxy, rendered.boxes.xyxy)
 
@@ -262,7 +262,7 @@ def test_crowds_and_distractors() -> None:
 
 
 def test_posters_and_dummies_are_cold() -> None:
-    scene = Scene(4, "distractors", (320, 240))
+    scene = SyntheticScene(4, "distractors", (320, 240))
     metal = scene.condition.temperatures["metal"]
     figures = [thing for thing in scene.world.things if hasattr(thing, "figure")]
     assert figures

@@ -7,13 +7,13 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Field, Noise, smooth_step
-from datasets.synthetic.optics.surface import Values
+from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
+from datasets.synthetic.optics.surface import PixelValues
 
 PLUMES = ((6.5, 0.30), (9.5, 0.34), (14.0, 0.42), (21.0, 0.55))
 """Depths of the curtains that smoke consists of, in metres, and the share of its optical depth in each."""
 
-DRIFT = 0.55
+SMOKE_DRIFT = 0.55
 """Metres a second that smoke drifts."""
 
 
@@ -37,7 +37,7 @@ class Air:
         source: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self.condition, self.camera = condition, camera
-        self.curtains: list[tuple[float, Field]] = []
+        self.curtains: list[tuple[float, Raster]] = []
         if condition.smoke:
             for number, (depth, share) in enumerate(PLUMES):
                 thick = condition.smoke * share * _billows(camera, depth, number, noise, seconds, source)
@@ -48,7 +48,7 @@ class Air:
         """Whether light passes unhindered."""
         return not (self.condition.fog or self.condition.smoke)
 
-    def left(self, window: Window, depth: Field | float) -> Field:
+    def left(self, window: Window, depth: Raster | float) -> Raster:
         """Share of light that survives the way from `depth` to the camera, for each pixel of `window`."""
         depth = np.asarray(depth, np.float32)
         thick = np.broadcast_to(self.condition.fog * depth, window.shape).astype(np.float32)
@@ -58,7 +58,7 @@ class Air:
             )
         return np.exp(-thick)
 
-    def through(self, radiance: Values, coverage: Field, window: Window, depth: Field | float) -> Values:
+    def through(self, radiance: PixelValues, coverage: Raster, window: Window, depth: Raster | float) -> PixelValues:
         """Light that arrives, and the air's own: Koschmieder's law, L t + F (1 - t); all multiplied by coverage."""
         if self.clear:
             return radiance
@@ -69,12 +69,12 @@ class Air:
 
 def _billows(
     camera: Camera, depth: float, number: int, noise: Noise, seconds: float, source: tuple[float, float]
-) -> Field:
+) -> Raster:
     """Density 0..1 of one curtain: rising and widening from its source, torn by turbulence."""
     step = 2 if min(camera.width, camera.height) >= 200 else 1
     x, y = (part[step // 2 :: step, step // 2 :: step] for part in camera.places(camera.window, depth))
     place, side = source
-    drift = np.float32(DRIFT * seconds * side)
+    drift = np.float32(SMOKE_DRIFT * seconds * side)
     warp = noise.fractal(x - drift + 11 * number, y - 0.4 * drift, (3.1, 1.5), 0.0)
     puffs = noise.fractal(
         x - drift + 7 * number + 0.5 * warp, y * 0.9 - 0.6 * abs(drift) + 0.4 * warp, (4.2, 2.1, 0.9, 0.4)
@@ -86,7 +86,7 @@ def _billows(
     return cv2.resize(thick.astype(np.float32), (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
 
 
-def streaks(shape: tuple[int, int], strength: float, generator: np.random.Generator) -> Field:
+def streaks(shape: tuple[int, int], strength: float, generator: np.random.Generator) -> Raster:
     """Rain drops smeared by their fall, as light added in shares of the light around: ``[rows, columns]``."""
     height, width = shape
     unit = width / 640

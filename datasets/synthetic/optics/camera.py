@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.optics.noise import Field
+from datasets.synthetic.optics.noise import Raster
 
 Points = NDArray[np.float64]
 """World points ``[N, 3]`` in metres, or image points ``[N, 2]`` in pixels."""
@@ -83,7 +83,7 @@ class Camera:
             (self.column + self.focal * (x - self.x) / z, self.horizon + self.focal * (self.elevation - y) / z), axis=1
         )
 
-    def axes(self, window: Window) -> tuple[Field, Field]:
+    def axes(self, window: Window) -> tuple[Raster, Raster]:
         """(rightward, downward) slope of the ray through each column's and row's centre, as shares of the depth z.
 
         Shapes are ``[1, columns]`` and ``[rows, 1]``, so that what depends on one of them stays small.
@@ -92,12 +92,12 @@ class Camera:
         rows = (np.arange(window.top, window.bottom, dtype=np.float32) + 0.5 - self.horizon) / self.focal
         return columns[None, :].astype(np.float32), rows[:, None].astype(np.float32)
 
-    def rays(self, window: Window) -> tuple[Field, Field]:
+    def rays(self, window: Window) -> tuple[Raster, Raster]:
         """`axes` of each pixel of `window`, ``[rows, columns]``."""
         slope, drop = self.axes(window)
         return np.broadcast_to(slope, window.shape).copy(), np.broadcast_to(drop, window.shape).copy()
 
-    def places(self, window: Window, z: Field | float) -> tuple[Field, Field]:
+    def places(self, window: Window, z: Raster | float) -> tuple[Raster, Raster]:
         """(x, y) in the world of what each pixel of `window` sees at depth `z`, ``[rows, columns]``."""
         slope, drop = self.axes(window)
         depth = np.broadcast_to(np.asarray(z, np.float32), window.shape)

@@ -1,4 +1,4 @@
-"""Take: how the two cameras are made and set in one scene; no two photographers use the same."""
+"""Camera settings: how the two cameras are made and set in one scene; no two photographers use the same."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datasets.synthetic.conditions import Colour
 
 
 @dataclass(frozen=True)
-class Take:
-    """Settings of both cameras.
+class CameraSettings:
+    """How both cameras are made and set.
 
     Attributes:
         exposure: factor on the condition's exposure.
@@ -36,11 +36,11 @@ class Take:
     vignette: float = 0.4
 
 
-def draw_take(seed: int) -> Take:
-    """The cameras of a scene."""
+def draw_camera_settings(seed: int) -> CameraSettings:
+    """Those of a scene."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 5]))
     warm = float(generator.normal(0, 0.05))
-    return Take(
+    return CameraSettings(
         exposure=float(np.exp(generator.normal(0, 0.16))),
         balance=(1 + warm, 1.0, 1 - warm + float(generator.normal(0, 0.02))),
         veil=float(generator.uniform(0.0, 0.12)),

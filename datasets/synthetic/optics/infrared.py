@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera_settings import Take
-from datasets.synthetic.optics.noise import Field
-from datasets.synthetic.optics.surface import ALPHA, EMISSIVITY, TEMPERATURE, Values
+from datasets.synthetic.optics.camera_settings import CameraSettings
+from datasets.synthetic.optics.noise import Raster
+from datasets.synthetic.optics.surface import ALPHA, EMISSIVITY, TEMPERATURE, PixelValues
 
 OPTICS_BLUR = 0.0017
 """Standard deviation of the optics' blur, as a share of the picture's width."""
@@ -24,13 +24,13 @@ STRIPES = 0.045
 """Fixed difference between the detector's columns, in degrees."""
 
 
-def exitance(celsius: Field | float) -> Field:
+def exitance(celsius: Raster | float) -> Raster:
     """Radiated power relative to a black body at 300 K: (T / 300)^4."""
     square = ((np.asarray(celsius, np.float32) + np.float32(273.15)) * np.float32(1 / 300)) ** 2
     return np.asarray(square * square, np.float32)
 
 
-def radiated(values: Values, condition: Condition) -> Field:
+def radiated(values: PixelValues, condition: Condition) -> Raster:
     """What surfaces send to the camera, multiplied by coverage: own radiation and reflected sky."""
     coverage = values[..., ALPHA]
     share = 1 / np.maximum(coverage, 1e-3)
@@ -50,9 +50,9 @@ class Gain:
 
     PLATEAU = 3.5
 
-    def __init__(self, background: Field, condition: Condition, take: Take) -> None:
+    def __init__(self, background: Raster, condition: Condition, settings: CameraSettings) -> None:
         degrees, background = condition.temperatures, background[::3]
-        white = degrees["cloth"] + take.headroom * (degrees["skin"] - degrees["cloth"])
+        white = degrees["cloth"] + settings.headroom * (degrees["skin"] - degrees["cloth"])
         self.low = float(np.percentile(background, 1.5)) - 0.3 * DEGREE
         self.high = max(float(exitance(white)), float(np.percentile(background, 99.3)))
         edges = np.linspace(self.low, self.high, 257)
@@ -60,26 +60,28 @@ class Gain:
         counts = np.minimum(counts, self.PLATEAU * counts.mean()) + 0.22 * counts.mean()
         rank = np.concatenate(((0.0,), np.cumsum(counts) / counts.sum()))
         self.places = edges
-        self.levels = (1 - take.equalisation) * np.linspace(0, 1, 257) + take.equalisation * rank
+        self.levels = (1 - settings.equalisation) * np.linspace(0, 1, 257) + settings.equalisation * rank
 
-    def __call__(self, radiance: Field) -> Field:
+    def __call__(self, radiance: Raster) -> Raster:
         """Grey values 0..1."""
         return np.interp(radiance, self.places, self.levels).astype(np.float32)
 
 
-def expose(radiance: Field, gain: Gain, pattern: Field, take: Take, generator: np.random.Generator) -> np.ndarray:
+def grey_picture(
+    radiance: Raster, gain: Gain, pattern: Raster, settings: CameraSettings, generator: np.random.Generator
+) -> np.ndarray:
     """The picture ``uint8 [H, W]`` for radiance ``float32 [H, W]``; `pattern` (degrees) belongs to the detector."""
     width = radiance.shape[1]
     blurred = cv2.GaussianBlur(radiance, (0, 0), max(0.5, OPTICS_BLUR * width))
-    noise = generator.standard_normal(radiance.shape, np.float32) * np.float32(take.grain) + pattern
+    noise = generator.standard_normal(radiance.shape, np.float32) * np.float32(settings.grain) + pattern
     grey = gain(blurred + noise * np.float32(DEGREE))
-    if take.detail:
+    if settings.detail:
         base = cv2.GaussianBlur(grey, (0, 0), 0.012 * width)
-        grey = grey + np.float32(take.detail) * (grey - base)
+        grey = grey + np.float32(settings.detail) * (grey - base)
     return np.round(np.clip(0.02 + 0.96 * grey, 0, 1) * 255).astype(np.uint8)
 
 
-def detector_pattern(shape: tuple[int, int], take: Take, generator: np.random.Generator) -> Field:
+def detector_pattern(shape: tuple[int, int], settings: CameraSettings, generator: np.random.Generator) -> Raster:
     """The detector's fixed pattern in degrees: columns, a slow drift across the field, colder corners."""
     height, width = shape
     columns = generator.standard_normal(width, np.float32) * np.float32(STRIPES)
@@ -88,4 +90,4 @@ def detector_pattern(shape: tuple[int, int], take: Take, generator: np.random.Ge
     )
     across, down = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
     radius = (across[None, :] ** 2 + down[:, None] ** 2) / 2
-    return columns[None, :] + drift - np.float32(take.vignette) * radius
+    return columns[None, :] + drift - np.float32(settings.vignette) * radius

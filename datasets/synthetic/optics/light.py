@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.noise import Field, smooth_step
-from datasets.synthetic.optics.surface import ALBEDO, DEPTH, GROUND, NORMAL, Layer, Values
+from datasets.synthetic.optics.noise import Raster, smooth_step
+from datasets.synthetic.optics.surface import ALBEDO, DEPTH, GROUND, NORMAL, PixelValues, SurfaceLayer
 
 LONGEST = 60.0
 """Longest shadow in metres."""
@@ -45,13 +45,13 @@ class Light:
         ]
         return Window.around(camera.project(np.array(corners))).clip(camera.window)
 
-    def towards(self, x: Field, y: Field, z: Field) -> tuple[Field, Field, Field]:
+    def towards(self, x: Raster, y: Raster, z: Raster) -> tuple[Raster, Raster, Raster]:
         """The way from places to a point source, metres."""
         assert self.position is not None, "parallel light has no place"
         right, up, away = self.position.tolist()
         return right - x, up - y, away - z
 
-    def irradiance(self, normal: Values, depth: Field, window: Window, camera: Camera) -> Field:
+    def irradiance(self, normal: PixelValues, depth: Raster, window: Window, camera: Camera) -> Raster:
         """Light that arrives at each pixel's surface, before its colour: ``[rows, columns]``.
 
         Args:
@@ -75,7 +75,7 @@ class Light:
             light *= smooth_step(*self.spread, -inverse * (right * way[0] + up * way[1] + away * way[2]))
         return light
 
-    def landing(self, x: Field, y: Field, z: Field) -> tuple[Field, Field]:
+    def landing(self, x: Raster, y: Raster, z: Raster) -> tuple[Raster, Raster]:
         """(x, z) where the ray that passes a place meets the ground behind it."""
         if self.direction is not None:
             right, up, away = self.direction.tolist()
@@ -88,12 +88,12 @@ class Light:
         return right + (x - right) * share, away + (z - away) * share
 
 
-def _wrapped(facing: Field) -> Field:
+def _wrapped(facing: Raster) -> Raster:
     """Lambert's cosine, softened at the terminator as by rough surfaces and light from around."""
     return np.clip((facing + np.float32(0.12)) * np.float32(1 / 1.12), 0, None)
 
 
-def reflected(layer: Layer, light: Light, camera: Camera) -> Values:
+def reflected(layer: SurfaceLayer, light: Light, camera: Camera) -> PixelValues:
     """What a layer sends to the camera of one light: ``[rows, columns, 3]``, multiplied by coverage."""
     share = 1 / np.maximum(layer.alpha, 1e-3)
     normal, depth = layer.values[..., NORMAL] * share[..., None], layer.values[..., DEPTH] * share
@@ -101,13 +101,13 @@ def reflected(layer: Layer, light: Light, camera: Camera) -> Values:
     return layer.values[..., ALBEDO] * (arriving[..., None] * light.colour.astype(np.float32))
 
 
-def ambient_reflected(albedo: Values, normal: Values, ambient: tuple[float, float, float]) -> Values:
+def ambient_reflected(albedo: PixelValues, normal: PixelValues, ambient: tuple[float, float, float]) -> PixelValues:
     """What surfaces send back of the whole sky's light, ``[rows, columns, 3]``; those that look up get more."""
     facing = np.float32(0.72) + np.float32(0.28) * normal[..., 1]
     return albedo * (facing[..., None] * np.array(ambient, np.float32))
 
 
-def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tuple[Window, Field] | None:
+def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tuple[Window, Raster] | None:
     """(window, darkening) of the ground where an object stands and hides the sky; None out of sight."""
     x, z, half_width, half_depth = spot
     angles = np.linspace(0, 2 * np.pi, 17)[:-1]
@@ -121,6 +121,6 @@ def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tu
     return window, (0.62 * np.exp(-distance * 0.9)).astype(np.float32)
 
 
-def ground_share(layer: Layer) -> Field:
+def ground_share(layer: SurfaceLayer) -> Raster:
     """Share of each pixel that is ground."""
     return layer.values[..., GROUND]

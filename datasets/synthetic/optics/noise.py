@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[Any]
+Raster = NDArray[Any]
 """One value a pixel, ``[H, W]``, mostly float32."""
 
 TILE = 256
@@ -20,13 +20,13 @@ class Noise:
     """Value noise: a periodic random tile, read at any place and wavelength."""
 
     def __init__(self, generator: np.random.Generator) -> None:
-        tile: Field = cv2.GaussianBlur(
+        tile: Raster = cv2.GaussianBlur(
             np.tile(generator.standard_normal((TILE, TILE), np.float32), (2, 2)), (0, 0), 0.8
         )
         tile = np.roll(tile, TILE // 2, (0, 1))[:TILE, :TILE]
-        self.tile: Field = (tile - tile.mean()) / tile.std()
+        self.tile: Raster = (tile - tile.mean()) / tile.std()
 
-    def at(self, x: Field, y: Field, wavelength: float, aspect: float = 1.0) -> Field:
+    def at(self, x: Raster, y: Raster, wavelength: float, aspect: float = 1.0) -> Raster:
         """The field of one wavelength, zero mean and unit variance; `aspect` stretches it along y.
 
         `x` and `y` may be a row and a column, which make a field together.
@@ -39,8 +39,8 @@ class Noise:
         return cv2.remap(self.tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
     def fractal(
-        self, x: Field, y: Field, wavelengths: Sequence[float], footprint: Field | float = 0.0, aspect: float = 1.0
-    ) -> Field:
+        self, x: Raster, y: Raster, wavelengths: Sequence[float], footprint: Raster | float = 0.0, aspect: float = 1.0
+    ) -> Raster:
         """Sum over `wavelengths`, each fading out where a pixel (`footprint`, same unit) is too coarse to show it."""
         total = np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), np.float32)
         for number, wavelength in enumerate(wavelengths):
@@ -51,25 +51,25 @@ class Noise:
         return total / np.float32(len(wavelengths) ** 0.5)
 
 
-def _folded(place: Field) -> Field:
+def _folded(place: Raster) -> Raster:
     """Remainder by the tile's side, as `remap` takes no large numbers; faster than ``np.mod``."""
     return (place - TILE * np.floor(place * np.float32(1 / TILE))).astype(np.float32, copy=False)
 
 
-def smooth_step(low: float, high: float, value: Field) -> Field:
+def smooth_step(low: float, high: float, value: Raster) -> Raster:
     """0 below `low`, 1 above `high`, a cubic between."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def band(value: Field, start: float | Field, end: float | Field, footprint: Field | float) -> Field:
+def band(value: Raster, start: float | Raster, end: float | Raster, footprint: Raster | float) -> Raster:
     """Share of a pixel of size `footprint` around `value` that lies inside [start, end]: an anti-aliased interval."""
     half = np.maximum(np.asarray(footprint, np.float32), np.float32(1e-6)) * np.float32(0.5)
     covered = (np.minimum(end, value + half) - np.maximum(start, value - half)) / (2 * half)
     return np.clip(covered, 0, 1).astype(np.float32, copy=False)
 
 
-def repeated_band(value: Field, start: float, end: float, period: float, footprint: Field | float) -> Field:
+def repeated_band(value: Raster, start: float, end: float, period: float, footprint: Raster | float) -> Raster:
     """`band` repeated every `period`; fades to its mean where a pixel spans periods."""
     centre = (start + end) / 2
     shifted = (value - np.float32(centre - period / 2)) * np.float32(1 / period)

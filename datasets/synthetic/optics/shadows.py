@@ -16,10 +16,10 @@ import numpy as np
 
 from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.light import Light
-from datasets.synthetic.optics.noise import Field
+from datasets.synthetic.optics.noise import Raster
 from datasets.synthetic.optics.surface import hull
 
-LIT = -1.0
+UNSHADED = -1.0
 """Height in the map where nothing stands in the way."""
 
 
@@ -36,13 +36,13 @@ class Landing(NamedTuple):
     `grain` is the height that two rows of the map stand for there.
     """
 
-    columns: Field
-    rows: Field
-    heights: Field
-    grain: Field
+    columns: Raster
+    rows: Raster
+    heights: Raster
+    grain: Raster
 
 
-def land(light: Light, camera: Camera, window: Window, depth: Field | float) -> Landing:
+def land(light: Light, camera: Camera, window: Window, depth: Raster | float) -> Landing:
     """The landing of a light's rays to surfaces at `depth` behind the pixels of `window`."""
     x, y = camera.places(window, depth)
     y = np.maximum(y, 0)
@@ -82,7 +82,7 @@ class ShadowMap:
             max((window.right for window in windows), default=0),
             max((window.bottom for window in windows), default=0),
         )
-        self.heights = np.full(self.window.shape, LIT, np.float32)
+        self.heights = np.full(self.window.shape, UNSHADED, np.float32)
         corner = np.array((self.window.left, self.window.top))
         for height, outline in sorted(pieces, key=lambda piece: piece[0]):
             fixed = np.round((np.clip(outline - corner, -4000, 4000) - 0.5) * 16).astype(np.int32)
@@ -102,7 +102,7 @@ class ShadowMap:
         z = camera.elevation / np.maximum(drop, 1e-3)
         place = z if sheet.axis == 2 else slope * z + np.float32(camera.x)
         if light.direction is not None:
-            sideways: Field = np.full_like(place, light.direction[sheet.axis])
+            sideways: Raster = np.full_like(place, light.direction[sheet.axis])
             rise = float(light.direction[1])
         else:
             assert light.position is not None, "a light has a direction or a position"
@@ -110,7 +110,7 @@ class ShadowMap:
         sideways[np.abs(sideways) < 1e-3] = 1e-3
         heights = (float(sheet.corners[0, sheet.axis]) - place) / sideways * np.float32(rise)
         target = self.heights[window.within(self.window)]
-        np.maximum(target, np.where(mask > 0, heights, LIT).astype(np.float32), out=target)
+        np.maximum(target, np.where(mask > 0, heights, UNSHADED).astype(np.float32), out=target)
 
     @staticmethod
     def _cast(light: Light, camera: Camera, groups: list[Points]) -> list[tuple[float, Points]]:
@@ -129,7 +129,7 @@ class ShadowMap:
                 pieces.append((float(group[:, 1].mean()), hull(image[start:end])))
         return pieces
 
-    def blocked(self, landing: Landing, bias: Field | float, soft: float = 0.0) -> Field:
+    def blocked(self, landing: Landing, bias: Raster | float, soft: float = 0.0) -> Raster:
         """Share of the light that is kept from each pixel, 0..1.
 
         Args:
@@ -145,7 +145,7 @@ class ShadowMap:
             landing.rows - np.float32(self.window.top + 0.5),
             cv2.INTER_NEAREST,
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=LIT,
+            borderValue=UNSHADED,
         )
         kept = (found > landing.heights + bias + landing.grain).astype(np.float32)
         return cv2.GaussianBlur(kept, (0, 0), soft) if soft > 0.3 else kept

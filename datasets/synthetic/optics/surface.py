@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.noise import Field
+from datasets.synthetic.optics.noise import Raster
 
 ALBEDO = slice(0, 3)
 """Reflectance in red, green, blue, linear, 0..1."""
@@ -34,12 +34,12 @@ ALPHA = 13
 """Coverage 0..1."""
 PERSON = 14
 """Coverage by a person, without what they ride on."""
-CHANNELS = 15
+CHANNEL_COUNT = 15
 
 TOWARDS = (0.0, 0.0, -1.0)
 """The normal of a surface that faces the camera."""
 
-Values = NDArray[Any]
+PixelValues = NDArray[Any]
 """Channels of each pixel, ``float32 [H, W, C]``, or colours ``[H, W, 3]``."""
 
 
@@ -53,34 +53,34 @@ class Material(NamedTuple):
     emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
     person: float = 0.0
 
-    def values(self, depth: float, normal: tuple[float, float, float] = TOWARDS) -> Values:
+    def values(self, depth: float, normal: tuple[float, float, float] = TOWARDS) -> PixelValues:
         """All channels of a fully covered pixel."""
         row = (*self.albedo, *self.emission, self.temperature, self.emissivity, depth, *normal, 0, 1, self.person)
         return np.array(row, np.float32)
 
 
 @dataclass
-class Layer:
-    """A painted rectangle: its place and its channels ``float32 [rows, columns, CHANNELS]``."""
+class SurfaceLayer:
+    """A painted rectangle: its place and its channels ``float32 [rows, columns, CHANNEL_COUNT]``."""
 
     window: Window
-    values: Values
+    values: PixelValues
 
     @classmethod
-    def blank(cls, window: Window) -> Layer:
+    def blank(cls, window: Window) -> SurfaceLayer:
         """A layer that covers nothing."""
-        return cls(window, np.zeros((*window.shape, CHANNELS), np.float32))
+        return cls(window, np.zeros((*window.shape, CHANNEL_COUNT), np.float32))
 
     @property
-    def alpha(self) -> Field:
+    def alpha(self) -> Raster:
         """Coverage, ``[rows, columns]``."""
         return self.values[..., ALPHA]
 
-    def part(self, window: Window) -> Values:
+    def part(self, window: Window) -> PixelValues:
         """The channels inside `window`, which must lie within the layer."""
         return self.values[window.within(self.window)]
 
-    def paint(self, window: Window, coverage: Field, values: Values) -> None:
+    def paint(self, window: Window, coverage: Raster, values: PixelValues) -> None:
         """Put `values` (of one pixel or of every pixel of `window`) over what is there, where `coverage` says."""
         inside = window.clip(self.window)
         if inside.empty:
@@ -91,13 +91,13 @@ class Layer:
         target *= 1 - weight
         target += weight * (values[crop] if values.ndim == 3 else values)
 
-    def polygon(self, points: Points, values: Values) -> None:
+    def polygon(self, points: Points, values: PixelValues) -> None:
         """Paint an anti-aliased polygon given in image points."""
         window = Window.around(points, 2).clip(self.window)
         if not window.empty:
             self.paint(window, polygon_coverage(points, window), values)
 
-    def stroke(self, lines: Points | list[Points], width: float, values: Values, closed: bool = False) -> None:
+    def stroke(self, lines: Points | list[Points], width: float, values: PixelValues, closed: bool = False) -> None:
         """Paint lines through image points, `width` pixels wide; a thinner line covers a share of its pixels."""
         lines = [lines] if isinstance(lines, np.ndarray) else lines
         window = Window.around(np.concatenate(lines), width + 2).clip(self.window)
@@ -109,16 +109,16 @@ class Layer:
         cv2.polylines(mask, fixed, closed, 255, max(1, round(width)), cv2.LINE_AA, shift=4)
         self.paint(window, mask.astype(np.float32) * np.float32(min(1.0, width) / 255), values)
 
-    def tint(self, factor: Field) -> None:
+    def tint(self, factor: Raster) -> None:
         """Multiply the reflectance by a texture."""
         self.values[..., ALBEDO] *= factor[..., None]
 
-    def warm(self, degrees: Field) -> None:
+    def warm(self, degrees: Raster) -> None:
         """Add degrees to the temperature of what is covered."""
         self.values[..., TEMPERATURE] += degrees * self.alpha
 
 
-def polygon_coverage(points: Points, window: Window) -> Field:
+def polygon_coverage(points: Points, window: Window) -> Raster:
     """Share of each pixel of `window` inside a polygon, 0..1."""
     mask = np.zeros(window.shape, np.uint8)
     corner = np.array((window.left, window.top))
@@ -146,7 +146,7 @@ class Capsule:
         """Distance of its middle from the camera."""
         return float(self.start[2] + self.end[2]) / 2
 
-    def coverage(self, camera: Camera) -> tuple[Window, Field, Values]:
+    def coverage(self, camera: Camera) -> tuple[Window, Raster, PixelValues]:
         """Where the rod is seen, how much of each pixel it covers, and its normals ``[rows, columns, 3]``."""
         ends = camera.project(np.stack((self.start, self.end)))
         radii = np.array((self.start_radius, self.end_radius)) * camera.focal
@@ -168,10 +168,10 @@ class Capsule:
         towards = np.sqrt(np.clip(1 - right * right - down * down, 0.05, 1))
         return window, cover.astype(np.float32), np.stack((right, -down, -towards), axis=-1).astype(np.float32)
 
-    def paint(self, layer: Layer, camera: Camera, material: Material) -> None:
+    def paint(self, layer: SurfaceLayer, camera: Camera, material: Material) -> None:
         """Paint the rod with rounded shading."""
         window, cover, normals = self.coverage(camera)
-        values = np.broadcast_to(material.values(self.depth), (*window.shape, CHANNELS)).copy()
+        values = np.broadcast_to(material.values(self.depth), (*window.shape, CHANNEL_COUNT)).copy()
         values[..., NORMAL] = normals
         layer.paint(window, cover, values)
 

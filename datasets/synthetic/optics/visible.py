@@ -7,9 +7,9 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points
-from datasets.synthetic.optics.camera_settings import Take
-from datasets.synthetic.optics.noise import Field
-from datasets.synthetic.optics.surface import EMISSION, Layer, Values
+from datasets.synthetic.optics.camera_settings import CameraSettings
+from datasets.synthetic.optics.noise import Raster
+from datasets.synthetic.optics.surface import EMISSION, PixelValues, SurfaceLayer
 
 LENS_BLUR = 0.0008
 """Standard deviation of the lens's blur, as a share of the picture's width."""
@@ -18,12 +18,12 @@ PEDESTAL, FULL = 256, 4095
 """Sensor levels of black and of white; the pedestal keeps noise below black."""
 
 
-def emitted(layer: Layer) -> Values:
+def emitted(layer: SurfaceLayer) -> PixelValues:
     """What a layer gives off by itself, multiplied by coverage."""
     return layer.values[..., EMISSION]
 
 
-def light_cone(head: Points, colour: Points, camera: Camera, strength: float) -> Values:
+def light_cone(head: Points, colour: Points, camera: Camera, strength: float) -> PixelValues:
     """Light scattered by the air around and below a lamp, for the whole picture."""
     z = float(head[2])
     # It is smooth enough to be computed at every fourth pixel of a large picture.
@@ -39,20 +39,22 @@ def light_cone(head: Points, colour: Points, camera: Camera, strength: float) ->
     return (strength * 0.035 * glow)[..., None] * colour.astype(np.float32)
 
 
-def expose(radiance: Values, condition: Condition, take: Take, generator: np.random.Generator) -> np.ndarray:
+def colour_picture(
+    radiance: PixelValues, condition: Condition, settings: CameraSettings, generator: np.random.Generator
+) -> np.ndarray:
     """The picture ``uint8 [H, W, 3]`` the camera delivers for light ``float32 [H, W, 3]``."""
     width = radiance.shape[1]
-    gains = np.array(take.balance, np.float32) * np.float32(condition.exposure * take.exposure)
-    light: Values = radiance * gains
-    light += condition.bloom * _spill(light) + np.float32(take.veil * float(np.minimum(light, 1).mean()))
+    gains = np.array(settings.balance, np.float32) * np.float32(condition.exposure * settings.exposure)
+    light: PixelValues = radiance * gains
+    light += condition.bloom * _spill(light) + np.float32(settings.veil * float(np.minimum(light, 1).mean()))
     light = cv2.GaussianBlur(light, (0, 0), max(0.45, LENS_BLUR * width))
     # A film-like shoulder: linear in the dark, never quite white.
     light = 1 - np.exp(-light)
     levels = _demosaiced(light, condition.noise, generator)
-    return _compressed(_TONES[levels], take.quality)
+    return _compressed(_TONES[levels], settings.quality)
 
 
-def _spill(light: Values) -> Values:
+def _spill(light: PixelValues) -> PixelValues:
     """Bright light scattered in lens and eye-piece: three halos of growing width, computed on a smaller picture."""
     height, width = light.shape[:2]
     step = max(1, round(width / 160))
@@ -66,9 +68,9 @@ def _spill(light: Values) -> Values:
     return cv2.resize(np.asarray(halo), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _demosaiced(light: Values, noise: float, generator: np.random.Generator) -> np.ndarray:
+def _demosaiced(light: PixelValues, noise: float, generator: np.random.Generator) -> np.ndarray:
     """Levels ``uint16 [H, W, 3]`` behind a Bayer mosaic (red, green / green, blue), read with noise, interpolated."""
-    raw: Field = light[..., 1].copy()
+    raw: Raster = light[..., 1].copy()
     raw[::2, ::2] = light[::2, ::2, 0]
     raw[1::2, 1::2] = light[1::2, 1::2, 2]
     # Read noise, and shot noise that grows with the light.

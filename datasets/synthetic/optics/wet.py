@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Field, Noise, smooth_step
-from datasets.synthetic.optics.surface import Values
+from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
+from datasets.synthetic.optics.surface import PixelValues
 
 HEAT_SHARE = 0.55
 """Reflectance of rough wet ground for heat, relative to its reflectance for light."""
@@ -19,11 +19,11 @@ class Standing(NamedTuple):
     """Something upright: where it is seen, how much of each pixel it covers, its depth (or that of each column)."""
 
     window: Window
-    coverage: Field
-    depth: float | Field
+    coverage: Raster
+    depth: float | Raster
 
 
-def mirror_share(camera: Camera, noise: Noise, wetness: float) -> Field:
+def mirror_share(camera: Camera, noise: Noise, wetness: float) -> Raster:
     """Share of light that wet ground mirrors at each pixel, ``[rows, columns]``; 0 above the horizon.
 
     Schlick's form of Fresnel's law for water, F = 0.02 + 0.98 (1 - cos)^5, times how wet the place is: puddles.
@@ -36,7 +36,7 @@ def mirror_share(camera: Camera, noise: Noise, wetness: float) -> Field:
     return (wetness * share * (0.30 + 0.70 * puddles) * (drop > 0)).astype(np.float32)
 
 
-def mirrored(light: Values, things: list[Standing], camera: Camera, sky: Values) -> Values:
+def mirrored(light: PixelValues, things: list[Standing], camera: Camera, sky: PixelValues) -> PixelValues:
     """What a flat mirror in place of the ground would show.
 
     Args:
@@ -67,11 +67,11 @@ def mirrored(light: Values, things: list[Standing], camera: Camera, sky: Values)
     return cv2.GaussianBlur(image, (0, 0), sigmaX=0.7 * camera.width / 640, sigmaY=0.018 * camera.height)
 
 
-def _picked(light: Values, columns: Field, rows: Field) -> Values:
+def _picked(light: PixelValues, columns: Raster, rows: Raster) -> PixelValues:
     return cv2.remap(light, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def flipped(window: Window, values: Values, depth: float, camera: Camera) -> tuple[Window, Values]:
+def flipped(window: Window, values: PixelValues, depth: float, camera: Camera) -> tuple[Window, PixelValues]:
     """The mirror image of one upright thing: the same pixels about the row where it stands."""
     foot = camera.horizon + camera.focal * camera.elevation / depth
     top = round(2 * foot) - window.bottom

@@ -12,9 +12,18 @@ from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics import infrared, visible
 from datasets.synthetic.optics.camera import Camera, Window
 from datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, ground_share
-from datasets.synthetic.optics.noise import Field, Noise
+from datasets.synthetic.optics.noise import Noise, Raster
 from datasets.synthetic.optics.shadows import Landing, ShadowMap, Sheet, land
-from datasets.synthetic.optics.surface import ALBEDO, ALPHA, DEPTH, EMISSIVITY, NORMAL, TEMPERATURE, Layer, Values
+from datasets.synthetic.optics.surface import (
+    ALBEDO,
+    ALPHA,
+    DEPTH,
+    EMISSIVITY,
+    NORMAL,
+    TEMPERATURE,
+    PixelValues,
+    SurfaceLayer,
+)
 from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import FAR, greenness, paint_ground
@@ -42,7 +51,7 @@ class Occluder(NamedTuple):
 
     thing: Thing
     window: Window
-    coverage: Field
+    coverage: Raster
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Lit:
     window: Window
     landing: Landing
     shadows: ShadowMap
-    part: Values
+    part: PixelValues
     """Light sent to the camera, ``[rows, columns, 3]``."""
 
 
@@ -73,11 +82,11 @@ class Background:
     def __init__(self, world: World, camera: Camera, condition: Condition, noise: Noise) -> None:
         self.world, self.camera, self.condition, self.noise = world, camera, condition, noise
         self.occluders: list[Occluder] = []
-        self.shading: Field = np.full(camera.window.shape, 0.02, np.float32)
-        self.dry: Field = np.ones(camera.window.shape, np.float32)
+        self.shading: Raster = np.full(camera.window.shape, 0.02, np.float32)
+        self.dry: Raster = np.ones(camera.window.shape, np.float32)
         self.layer = self._paint()
-        self.depth: Field = self.layer.values[..., DEPTH].copy()
-        self.mirror: Field | None = None
+        self.depth: Raster = self.layer.values[..., DEPTH].copy()
+        self.mirror: Raster | None = None
         if condition.rain:
             # Grass and soil drink what makes roads shine.
             sealed = 1 - 0.85 * np.maximum(greenness(self.layer.values[..., ALBEDO]), self._soil())
@@ -88,7 +97,7 @@ class Background:
         self.heat = infrared.radiated(self.layer.values, condition)
 
     @property
-    def ground(self) -> Field:
+    def ground(self) -> Raster:
         """Share of each pixel that is ground."""
         return ground_share(self.layer)
 
@@ -96,7 +105,7 @@ class Background:
         """Everything that stands still, from far to near."""
         return sorted((*self.world.things, *self.world.lamps), key=lambda thing: -thing.depth)
 
-    def _paint(self) -> Layer:
+    def _paint(self) -> SurfaceLayer:
         base = paint_ground(self.world.ground, self.camera, self.condition, self.noise)
         for thing in self.standing():
             layer = thing.draw(self.camera, self.condition, self.noise)
@@ -115,7 +124,7 @@ class Background:
             self.occluders.append(Occluder(thing, window, cover.copy()))
         return base
 
-    def _soil(self) -> Field:
+    def _soil(self) -> Raster:
         """Share of bare earth, told by its colour."""
         albedo = self.layer.values[..., ALBEDO]
         return np.clip(4 * (albedo[..., 0] - 1.6 * albedo[..., 2]) / (albedo[..., 0] + 1e-3), 0, 1)
@@ -138,7 +147,7 @@ class Background:
     def _illuminate(self) -> None:
         """Light of each source on what stands still, with the shadows of what stands still; the sun's warmth."""
         camera, condition, layer = self.camera, self.condition, self.layer
-        shade: Field = np.ones(camera.window.shape, np.float32)
+        shade: Raster = np.ones(camera.window.shape, np.float32)
         for thing in self.standing():
             for spot in contacts(thing):
                 darken(shade, contact_shade(spot, camera))
@@ -175,7 +184,7 @@ class Background:
         """Walls that may stand in a light."""
         return [thing.sheet() for thing in self.world.things if isinstance(thing, Wall) and in_reach(thing, light)]
 
-    def _warm(self, values: Values, arriving: Field, area: tuple[slice, slice]) -> None:
+    def _warm(self, values: PixelValues, arriving: Raster, area: tuple[slice, slice]) -> None:
         """Dark and dry surfaces in the sun grow warm, slowly enough for shadows to blur; leaves and grass sweat."""
         albedo = values[..., ALBEDO]
         taken = (1 - albedo.mean(-1)) * (1 - 0.72 * greenness(albedo)) * self.dry[area]
@@ -185,7 +194,7 @@ class Background:
         heat = cv2.GaussianBlur(arriving, (0, 0), 2.5 * self.camera.width / 640)
         values[..., TEMPERATURE] += np.float32(self.condition.solar) * taken * heat
 
-    def _glow(self) -> Values | None:
+    def _glow(self) -> PixelValues | None:
         """Light cones below lamps in misty air."""
         if not self.condition.mist:
             return None
@@ -200,7 +209,7 @@ class Background:
         size = (self.camera.width, self.camera.height)
         return cv2.resize(np.asarray(sum(cones)), size, interpolation=cv2.INTER_LINEAR)
 
-    def _add_mirror(self, total: Values) -> Values:
+    def _add_mirror(self, total: PixelValues) -> PixelValues:
         """The picture with what wet ground mirrors of it."""
         assert self.mirror is not None
         things = [
@@ -211,7 +220,7 @@ class Background:
         image = mirrored(total, things, self.camera, sky)
         return total + self.mirror[..., None] * (image - total)
 
-    def unhidden(self, depth: float, window: Window) -> Field:
+    def unhidden(self, depth: float, window: Window) -> Raster:
         """Share of each pixel in which nothing that stands still is nearer than `depth`."""
         left = np.ones(window.shape, np.float32)
         for thing, place, coverage in self.occluders:
@@ -248,7 +257,7 @@ def in_reach(thing: object, light: Light) -> bool:
     return bool(np.hypot(getattr(thing, "x", np.inf) - x, getattr(thing, "z", np.inf) - z) < 13.0)
 
 
-def darken(share: Field, shade: tuple[Window, Field] | None) -> None:
+def darken(share: Raster, shade: tuple[Window, Raster] | None) -> None:
     """Multiply `share` (whole picture) by 1 - shade."""
     if shade is not None:
         window, dark = shade

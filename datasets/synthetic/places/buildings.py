@@ -11,28 +11,28 @@ from numpy.typing import NDArray
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.noise import Field, Noise, band, repeated_band, smooth_step
+from datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
 from datasets.synthetic.optics.shadows import Sheet
 from datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
-    CHANNELS,
+    CHANNEL_COUNT,
     DEPTH,
     EMISSION,
     EMISSIVITY,
     NORMAL,
     TEMPERATURE,
-    Layer,
-    Values,
+    PixelValues,
+    SurfaceLayer,
 )
 
-LIT = np.array(((1.0, 0.78, 0.45), (1.0, 0.88, 0.66), (0.80, 0.90, 1.0), (1.0, 0.70, 0.35)), np.float32)
+ROOM_LIGHTS = np.array(((1.0, 0.78, 0.45), (1.0, 0.88, 0.66), (0.80, 0.90, 1.0), (1.0, 0.70, 0.35)), np.float32)
 """Colours of lit rooms."""
 
 SHOP_HEIGHT = 3.2
 """Metres up to which a ground floor has shops."""
 
-FRAME, DOOR_FRAME, GLASS, INK = (0.41, 0.395, 0.37), (0.25, 0.24, 0.23), (0.05, 0.055, 0.06), (0.75, 0.74, 0.68)
+WINDOW_FRAME, DOOR_FRAME, GLASS, INK = (0.41, 0.395, 0.37), (0.25, 0.24, 0.23), (0.05, 0.055, 0.06), (0.75, 0.74, 0.68)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Wall:
         feet = [(self.place, 0.0, s) if self.side else (s, 0.0, self.place) for s in ends]
         return np.array([*feet, *((x, self.height, z) for x, _, z in reversed(feet))])
 
-    def depths(self, camera: Camera, window: Window) -> Field | float:
+    def depths(self, camera: Camera, window: Window) -> Raster | float:
         """Its distance from the camera in each column of `window`."""
         if not self.side:
             return self.place
@@ -112,9 +112,9 @@ class Wall:
         """What throws its shadow."""
         return Sheet(self.corners(), 0 if self.side else 2)
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
-        layer = Layer.blank(Window.around(camera.project(self.corners())).clip(camera.window))
+        layer = SurfaceLayer.blank(Window.around(camera.project(self.corners())).clip(camera.window))
         if not layer.window.empty:
             facade = _Facade(self, camera, layer.window, condition, noise)
             facade.lay_masonry()
@@ -145,9 +145,9 @@ class _Facade:
             self.z = np.full((1, 1), wall.place, np.float32)
             place, self.ds = slope * self.z + np.float32(camera.x), self.z / focal
         self.dt = self.z / focal
-        self.t: Field = np.float32(camera.elevation) - drop * self.z
+        self.t: Raster = np.float32(camera.elevation) - drop * self.z
         self.cover = band(place, wall.start, wall.end, self.ds) * band(self.t, 0, wall.height, self.dt)
-        self.s: Field = place - np.float32(wall.start - wall.style.phase)
+        self.s: Raster = place - np.float32(wall.start - wall.style.phase)
         shape = window.shape
         self.albedo, self.emission = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 3), np.float32)
         self.temperature, self.emissivity = np.zeros(shape, np.float32), np.full(shape, 0.94, np.float32)
@@ -163,9 +163,9 @@ class _Facade:
                 setattr(part, name, values[rows[0] : rows[-1] + 1] if len(rows) else values[:0])
         return part
 
-    def values(self) -> Values:
+    def values(self) -> PixelValues:
         """All channels, multiplied by coverage."""
-        values = np.zeros((*self.cover.shape, CHANNELS), np.float32)
+        values = np.zeros((*self.cover.shape, CHANNEL_COUNT), np.float32)
         values[..., ALBEDO], values[..., EMISSION] = self.albedo, self.emission
         values[..., TEMPERATURE], values[..., EMISSIVITY] = self.temperature, self.emissivity
         values[..., DEPTH] = self.z
@@ -174,15 +174,15 @@ class _Facade:
         values *= self.cover[..., None]
         return values
 
-    def paint(self, cover: Field, colour: Colour | Values) -> None:
+    def paint(self, cover: Raster, colour: Colour | PixelValues) -> None:
         """Put a colour over the wall where `cover` says."""
         self.albedo += cover[..., None] * (np.asarray(colour, np.float32) - self.albedo)
 
-    def heat(self, cover: Field, degrees: Field | float) -> None:
+    def heat(self, cover: Raster, degrees: Raster | float) -> None:
         """Put a temperature over the wall where `cover` says."""
         self.temperature += cover * (degrees - self.temperature)
 
-    def shine(self, strength: Field, colour: Colour | Values) -> None:
+    def shine(self, strength: Raster, colour: Colour | PixelValues) -> None:
         """Add visible light."""
         self.emission += strength[..., None] * np.asarray(colour, np.float32)
 
@@ -204,7 +204,7 @@ class _Facade:
         warmth += 0.8 * np.exp(-np.maximum(t, 0) / 0.8)
         self.temperature += self.degrees["wall"] + self.condition.relief * warmth
 
-    def _bricks(self, fine: Field) -> Field:
+    def _bricks(self, fine: Raster) -> Raster:
         """Texture of courses: every brick its own tone, bright joints."""
         course = np.floor(self.t / 0.085)
         shifted = self.s + 0.14 * np.mod(course, 2)
@@ -224,7 +224,7 @@ class _Facade:
         row = np.clip(level, 0, self.wall.floors - 1).astype(int)
         room = self.rooms[row, np.mod(column, self.rooms.shape[1]).astype(int)]
         frame = band(s, -0.12, width + 0.12, self.ds) * band(t, -0.14, height + 0.1, self.dt) * present
-        self.paint(0.8 * frame, FRAME)
+        self.paint(0.8 * frame, WINDOW_FRAME)
         # Warm air leaks around the panes of heated rooms.
         leak = (0.2 + 0.45 * room[..., 1]) * (degrees["heated"] - degrees["wall"])
         self.temperature += (frame * leak).astype(np.float32)
@@ -233,12 +233,12 @@ class _Facade:
         bars = np.maximum(upright, band(t, 0.68 * height, 0.68 * height + 0.06, self.dt))
         self._glaze(pane, s / width, np.clip(t / height, 0, 1), room)
         self.emission *= 1 - (pane * bars)[..., None]
-        self.paint(pane * bars, FRAME)
+        self.paint(pane * bars, WINDOW_FRAME)
         warmth = degrees["window"] + (degrees["heated"] - degrees["window"]) * room[..., 1] ** 2
         self.heat(pane, warmth)
         self.emissivity += pane * (1 - bars) * (0.88 - self.emissivity)
 
-    def _glaze(self, pane: Field, across: Field, up: Field, room: Values) -> None:
+    def _glaze(self, pane: Raster, across: Raster, up: Raster, room: PixelValues) -> None:
         """Visible look of panes; `across` and `up` run over a pane in 0..1."""
         condition = self.condition
         daylight = float(np.mean(condition.ambient))
@@ -251,7 +251,7 @@ class _Facade:
         self.shine(pane * 0.35 * daylight, mirrored)
         glow = room[..., 0] * condition.lamps * (0.55 + 0.45 * up) * (1 - 0.45 * drape)
         glow = glow * (1 + 0.15 * self.noise.fractal(self.s, self.t, (0.6, 0.25), self.ds))
-        self.shine(0.75 * pane * np.clip(glow, 0, 2), LIT[np.mod((room[..., 4] * 4).astype(int), 4)])
+        self.shine(0.75 * pane * np.clip(glow, 0, 2), ROOM_LIGHTS[np.mod((room[..., 4] * 4).astype(int), 4)])
 
     def add_shops(self) -> None:
         """Ground floor: show windows, doors, and boards with letters, which infrared light does not see."""
@@ -267,7 +267,7 @@ class _Facade:
         self.paint(glass, GLASS)
         goods = 0.5 + 0.5 * np.clip(self.noise.fractal(self.s, self.t, (0.9, 0.4, 0.18), self.ds), -1, 1)
         lit = (room[..., 1] > 0.55) * self.condition.lamps * (0.2 + 0.5 * goods)
-        self.shine(glass * (1 - bars) * lit, LIT[np.mod((room[..., 4] * 4).astype(int), 4)])
+        self.shine(glass * (1 - bars) * lit, ROOM_LIGHTS[np.mod((room[..., 4] * 4).astype(int), 4)])
         self.shine(glass * 0.10 * float(np.mean(self.condition.ambient)), self.condition.skyline)
         self.paint(glass * bars, DOOR_FRAME)
         warmer = self.degrees["heated"] - self.degrees["window"]
@@ -275,7 +275,7 @@ class _Facade:
         self.emissivity += glass * (0.88 - self.emissivity)
         self._add_boards(s, bay, room)
 
-    def _add_boards(self, s: Field, bay: float, room: Values) -> None:
+    def _add_boards(self, s: Raster, bay: float, room: PixelValues) -> None:
         board = band(s, 0.25, bay - 0.25, self.ds) * band(self.t, 2.5, 3.05, self.dt) * (room[..., 3] > 0.35)
         # On the right-hand side of a street, what is further away is further left.
         reading = 1 - s / bay if self.wall.side and self.wall.place > 0 else s / bay
@@ -286,14 +286,14 @@ class _Facade:
         self.heat(board, self.degrees["metal"] + 1.5)
 
 
-def _rooms(wall: Wall) -> Values:
+def _rooms(wall: Wall) -> PixelValues:
     """Random state of each window's room ``[floors, 64, 5]``: light, heating, curtain, reflection, colour of light."""
     table = np.random.default_rng(wall.style.seed).random((wall.floors, 64, 5)).astype(np.float32)
     table[..., 0] = np.where(table[..., 0] < 0.28, 0.4 + 2.1 * table[..., 0], 0)
     return table
 
 
-def _letters(text: str, s: Field, t: Field) -> Field:
+def _letters(text: str, s: Raster, t: Raster) -> Raster:
     """Coverage of a line of text stretched over s, t in 0..1."""
     canvas: NDArray = np.zeros((64, 512), np.uint8)
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, 1.5, 3)

@@ -9,7 +9,16 @@ import numpy as np
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.noise import Noise, band, repeated_band
-from datasets.synthetic.optics.surface import ALBEDO, ALPHA, DEPTH, EMISSION, EMISSIVITY, NORMAL, TEMPERATURE, Layer
+from datasets.synthetic.optics.surface import (
+    ALBEDO,
+    ALPHA,
+    DEPTH,
+    EMISSION,
+    EMISSIVITY,
+    NORMAL,
+    TEMPERATURE,
+    SurfaceLayer,
+)
 
 PANEL, ROW = 2.4, 3.2
 """Distance between light panels along and across the hall, metres."""
@@ -33,9 +42,9 @@ class Ceiling:
         """No light comes from above it."""
         return []
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
-        layer = Layer.blank(Window(0, 0, camera.width, max(1, int(camera.horizon))))
+        layer = SurfaceLayer.blank(Window(0, 0, camera.width, max(1, int(camera.horizon))))
         _, drop = camera.rays(layer.window)
         z = np.minimum((self.height - camera.elevation) / np.maximum(-drop, 1e-4), 500).astype(np.float32)
         x, _ = camera.places(layer.window, z)

@@ -1,4 +1,4 @@
-"""Stock: the choices scenes are made of (colours, models, outfits), drawn at random."""
+"""Choices: colours, models and outfits that places are filled with, drawn at random."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def container(generator: np.random.Generator, x: float, z: float, heading: float
     return Crate(x, z, 0.9, float(generator.uniform(1.1, 1.5)), float(generator.uniform(1.0, 1.3)), heading, colour)
 
 
-def machine(generator: np.random.Generator, x: float, z: float, heading: float) -> Crate:
+def running_machine(generator: np.random.Generator, x: float, z: float, heading: float) -> Crate:
     """A running machine: hot cabinet, about as large as a person."""
     tall, warmer = float(generator.uniform(0.9, 1.8)), float(generator.uniform(7, 16))
     return Crate(x, z, 0.5, float(generator.uniform(0.5, 0.8)), tall, heading, (0.30, 0.31, 0.31), warmer)

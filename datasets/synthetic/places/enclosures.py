@@ -10,13 +10,13 @@ from datasets.synthetic.places import choices
 from datasets.synthetic.places.buildings import Style, Wall
 from datasets.synthetic.places.ceiling import Ceiling
 from datasets.synthetic.places.ground import Ground, Marking, Strip
-from datasets.synthetic.places.place import AWAY, Plan, steps, storeys, sun_azimuth
+from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
 from datasets.synthetic.places.world import Thing, View, World
 from datasets.synthetic.things.furniture import Crate, Lamp, Post
 
 
-def compose_yard(generator: np.random.Generator) -> Plan:
+def compose_yard(generator: np.random.Generator) -> Place:
     """A paved yard closed by houses on three sides, with parked cars, containers and a tree."""
     view = View(
         float(generator.uniform(0.42, 0.58)), float(generator.uniform(0.30, 0.40)), float(generator.uniform(2.4, 4.2))
@@ -58,7 +58,7 @@ def compose_yard(generator: np.random.Generator) -> Plan:
         Walkway((half - 1.8, half - 1.0), (8.0, back - 2.0), AWAY),
     )
     world = World("yard", view, ground, tuple(things), tuple(lamps), sun_azimuth=sun_azimuth(generator))
-    return Plan(world, ways, ((-half + 4.5, half - 4.5), (7.5, back - 4.0)), (5, 10))
+    return Place(world, ways, ((-half + 4.5, half - 4.5), (7.5, back - 4.0)), (5, 10))
 
 
 def _bays(half: float) -> tuple[Marking, ...]:
@@ -67,7 +67,7 @@ def _bays(half: float) -> tuple[Marking, ...]:
     return tuple(Marking(band, (0.0, 30.0), 3.0, 0.1) for band in ((-reach, -reach + 4.2), (reach - 4.2, reach)))
 
 
-def compose_hall(generator: np.random.Generator) -> Plan:
+def compose_hall(generator: np.random.Generator) -> Place:
     """A station or exhibition hall: tiled floor, pillars, light panels under the ceiling, doors and benches."""
     view = View(
         float(generator.uniform(0.42, 0.58)), float(generator.uniform(0.34, 0.44)), float(generator.uniform(2.2, 3.4))
@@ -93,14 +93,14 @@ def compose_hall(generator: np.random.Generator) -> Plan:
     if generator.random() < 0.7:
         desk = Crate(float(generator.uniform(-2, 2)), back - 4.5, 1.0, 3.2, 1.15, 0.0, (0.30, 0.22, 0.14), 0.2)
         things.append(desk)
-    things.append(choices.machine(generator, -half + 0.6, float(generator.uniform(12, back - 5)), AWAY))
+    things.append(choices.running_machine(generator, -half + 0.6, float(generator.uniform(12, back - 5)), AWAY))
     ways = (
         Walkway((-half + 3.2, half - 3.2), (6.5, back - 6.0), AWAY),
         Walkway((-half + 3.0, half - 3.0), (6.5, 14.0), 0.0),
         Walkway((-half + 1.0, -half + 2.0), (9.0, back - 3.0), AWAY),
     )
     world = World("hall", view, Ground("tiles"), tuple(things), (), sun_azimuth=-0.8, indoors=True)
-    return Plan(world, ways, ((-half + 3.4, half - 3.4), (8.0, back - 6.0)), (6, 12))
+    return Place(world, ways, ((-half + 3.4, half - 3.4), (8.0, back - 6.0)), (6, 12))
 
 
 def _hall_style(generator: np.random.Generator, tall: float) -> Style:

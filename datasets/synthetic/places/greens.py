@@ -9,14 +9,14 @@ import numpy as np
 from datasets.synthetic.places import choices
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import Ground, Strip
-from datasets.synthetic.places.place import AWAY, Plan, steps, storeys, sun_azimuth
+from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
 from datasets.synthetic.places.world import Thing, View, World
 from datasets.synthetic.things.furniture import Fence
 from datasets.synthetic.things.plants import Treeline
 
 
-def compose_park(generator: np.random.Generator) -> Plan:
+def compose_park(generator: np.random.Generator) -> Place:
     """Grass with paths, trees, bushes, and a house behind."""
     view = View(
         float(generator.uniform(0.42, 0.58)), float(generator.uniform(0.30, 0.40)), float(generator.uniform(2.2, 3.8))
@@ -52,10 +52,10 @@ def compose_park(generator: np.random.Generator) -> Plan:
     )
     ground = Ground("grass", paths)
     world = World("park", view, ground, tuple(things), tuple(lamps), sun_azimuth=sun_azimuth(generator))
-    return Plan(world, ways, ((-6.0, 6.0), (8.0, 18.0)), (5, 10), wild=True)
+    return Place(world, ways, ((-6.0, 6.0), (8.0, 18.0)), (5, 10), wild=True)
 
 
-def compose_field(generator: np.random.Generator) -> Plan:
+def compose_field(generator: np.random.Generator) -> Place:
     """Meadow and farm track before a wood, with a barn and fences."""
     view = View(
         float(generator.uniform(0.42, 0.58)), float(generator.uniform(0.32, 0.42)), float(generator.uniform(2.0, 3.6))
@@ -89,7 +89,7 @@ def compose_field(generator: np.random.Generator) -> Plan:
         Walkway((-9.0, 9.0), (8.0, cross + 2.0), 0.3),
     )
     world = World("field", view, Ground("grass", paths), tuple(things), (), sun_azimuth=sun_azimuth(generator))
-    return Plan(world, ways, ((-6.0, 6.0), (8.0, 16.0)), (4, 8), wild=True)
+    return Place(world, ways, ((-6.0, 6.0), (8.0, 16.0)), (4, 8), wild=True)
 
 
 def _greenery(generator: np.random.Generator, paths: tuple[Strip, ...]) -> list[Thing]:

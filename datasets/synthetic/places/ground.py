@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Field, Noise, band, repeated_band, smooth_step
+from datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
 from datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
@@ -20,8 +20,8 @@ from datasets.synthetic.optics.surface import (
     GROUND,
     NORMAL,
     TEMPERATURE,
-    Layer,
-    Values,
+    PixelValues,
+    SurfaceLayer,
 )
 
 FAR = 900.0
@@ -38,7 +38,7 @@ ALBEDOS = {
 }
 
 
-def greenness(albedo: Values) -> Field:
+def greenness(albedo: PixelValues) -> Raster:
     """How much like leaves and grass a surface looks, 0..1."""
     red, green, blue = albedo[..., 0], albedo[..., 1], albedo[..., 2]
     return np.clip(2.5 * (green - np.maximum(red, blue)) / (green + 1e-3), 0, 1)
@@ -69,7 +69,7 @@ class Strip:
     tracks: tuple[float, ...] = ()
     """Where (metres across) wheels have warmed the surface: seen in infrared alone."""
 
-    def coordinates(self, x: Field, z: Field) -> tuple[Field, Field]:
+    def coordinates(self, x: Raster, z: Raster) -> tuple[Raster, Raster]:
         """(along, across) in metres."""
         cosine, sine = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
         right, away = x - np.float32(self.origin[0]), z - np.float32(self.origin[1])
@@ -99,7 +99,7 @@ Area = tuple[slice, slice]
 """Rows and columns of a patch."""
 
 
-def _around(mask: Field) -> Area | None:
+def _around(mask: Raster) -> Area | None:
     """The smallest area that holds everything a mask is true for; None if that is nothing."""
     lines, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(lines):
@@ -129,18 +129,18 @@ class _Patch:
             setattr(part, name, field_[rows, columns if field_.shape[1] > 1 else slice(None)])
         return part
 
-    def across(self, strip: Strip) -> Field:
+    def across(self, strip: Strip) -> Raster:
         """Extent of a pixel across a strip."""
         return self.side * abs(np.sin(strip.angle)) + self.length * abs(np.cos(strip.angle))
 
-    def along(self, strip: Strip) -> Field:
+    def along(self, strip: Strip) -> Raster:
         """Extent of a pixel along a strip."""
         return self.side * abs(np.cos(strip.angle)) + self.length * abs(np.sin(strip.angle))
 
 
-def paint_ground(ground: Ground, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+def paint_ground(ground: Ground, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
     """Sky and ground of the whole picture: the layer everything else is painted on."""
-    layer = Layer.blank(camera.window)
+    layer = SurfaceLayer.blank(camera.window)
     layer.values[..., ALPHA] = 1
     top = min(max(int(np.ceil(camera.horizon)), 0), camera.height)
     _paint_sky(layer.values[:top], camera, condition, noise)
@@ -150,7 +150,7 @@ def paint_ground(ground: Ground, camera: Camera, condition: Condition, noise: No
     return layer
 
 
-def _paint_sky(values: Values, camera: Camera, condition: Condition, noise: Noise) -> None:
+def _paint_sky(values: PixelValues, camera: Camera, condition: Condition, noise: Noise) -> None:
     slope, drop = camera.axes(Window(0, 0, values.shape[1], values.shape[0]))
     skyline, zenith = np.array(condition.skyline, np.float32), np.array(condition.zenith, np.float32)
     height = np.clip(-drop / np.float32(0.45), 0, 1)
@@ -170,7 +170,7 @@ def _paint_sky(values: Values, camera: Camera, condition: Condition, noise: Nois
     values[..., NORMAL] = (0, 0, -1)
 
 
-def _paint_below(values: Values, patch: _Patch, ground: Ground, condition: Condition, noise: Noise) -> None:
+def _paint_below(values: PixelValues, patch: _Patch, ground: Ground, condition: Condition, noise: Noise) -> None:
     albedo, temperature = _material(ground.base, patch, condition, noise)
     for strip in ground.strips:
         along, across = strip.coordinates(patch.x, patch.z)
@@ -195,13 +195,15 @@ def _paint_below(values: Values, patch: _Patch, ground: Ground, condition: Condi
     values[..., GROUND] = 1
 
 
-def _blend(albedo: Values, temperature: Field, cover: Field, colour: Values, degrees: Field | None) -> None:
+def _blend(
+    albedo: PixelValues, temperature: Raster, cover: Raster, colour: PixelValues, degrees: Raster | None
+) -> None:
     albedo += cover[..., None] * (colour - albedo)
     if degrees is not None:
         temperature += cover * (degrees - temperature)
 
 
-def _material(name: str, patch: _Patch, condition: Condition, noise: Noise) -> tuple[Values, Field]:
+def _material(name: str, patch: _Patch, condition: Condition, noise: Noise) -> tuple[PixelValues, Raster]:
     """(reflectance, temperature) of a ground material, textured at several scales."""
     x, z, footprint = patch.x, patch.z, patch.footprint
     colour = np.array(ALBEDOS[name], np.float32)
@@ -239,7 +241,7 @@ def _material(name: str, patch: _Patch, condition: Condition, noise: Noise) -> t
     return albedo, (degrees + condition.relief * heat).astype(np.float32)
 
 
-def _track_heat(strip: Strip, across: Field, condition: Condition, noise: Noise, patch: _Patch) -> Field:
+def _track_heat(strip: Strip, across: Raster, condition: Condition, noise: Noise, patch: _Patch) -> Raster:
     """Warmth that tyres leave on the road, in degrees."""
     heat = np.zeros_like(across)
     for track in strip.tracks:
@@ -248,7 +250,7 @@ def _track_heat(strip: Strip, across: Field, condition: Condition, noise: Noise,
 
 
 def _paint_markings(
-    albedo: Values, temperature: Field, strip: Strip, patch: _Patch, condition: Condition, noise: Noise
+    albedo: PixelValues, temperature: Raster, strip: Strip, patch: _Patch, condition: Condition, noise: Noise
 ) -> None:
     if not strip.markings:
         return
@@ -272,7 +274,7 @@ def _paint_markings(
         _blend(albedo[area], temperature[area], part * (0.25 + 0.7 * wear), paint, cooler)
 
 
-def _paint_manhole(albedo: Values, temperature: Field, cover: Cover, patch: _Patch, noise: Noise) -> None:
+def _paint_manhole(albedo: PixelValues, temperature: Raster, cover: Cover, patch: _Patch, noise: Noise) -> None:
     area = _around((np.abs(patch.x - cover.x) < cover.radius + 0.1) & (np.abs(patch.z - cover.z) < cover.radius + 0.3))
     if area is None:
         return

@@ -1,4 +1,4 @@
-"""Plan: a place before people come to it, and what composers of places share."""
+"""Place: a street, yard or park before people come to it, and what composers of places share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AWAY = np.pi / 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class Place:
     """A world without people, where they walk, how many of them (from, below) there usually are, and its animals.
 
     `open_ground` is a rectangle (ranges of x and z) where things can be put without standing in the way of cars.

@@ -11,7 +11,7 @@ from datasets.synthetic.places.choices import CAR_COLOURS, new_seed, outfit, pic
 from datasets.synthetic.places.world import Spot, View
 from datasets.synthetic.things.people import Person
 
-SHOULDERS = 0.35
+STANDING_ROOM = 0.35
 """Radius of the place one person takes, metres."""
 
 
@@ -43,12 +43,12 @@ def populate(
             continue
         somebody = _somebody(generator, len(people) + 1, spot, way)
         people.append(somebody)
-        taken.append((*spot, 0.9 if somebody.riding else SHOULDERS))
+        taken.append((*spot, 0.9 if somebody.riding else STANDING_ROOM))
         if not somebody.riding and generator.random() < 0.3 and count > len(people):
             beside = _beside(spot, somebody.heading, float(generator.uniform(0.5, 0.65)))
             if _is_free(*beside, taken[:-1]) and view.sees(*beside):
                 people.append(_person(generator, len(people) + 1, *beside, somebody.heading, somebody.speed))
-                taken.append((*beside, SHOULDERS))
+                taken.append((*beside, STANDING_ROOM))
     return tuple(people)
 
 
@@ -78,7 +78,7 @@ def _free_spot(
 
 
 def _is_free(x: float, z: float, taken: Sequence[Spot]) -> bool:
-    return all(np.hypot(x - other[0], z - other[1]) > other[2] + SHOULDERS for other in taken)
+    return all(np.hypot(x - other[0], z - other[1]) > other[2] + STANDING_ROOM for other in taken)
 
 
 def _beside(spot: tuple[float, float], heading: float, distance: float) -> tuple[float, float]:

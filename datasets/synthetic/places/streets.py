@@ -7,7 +7,7 @@ import numpy as np
 from datasets.synthetic.places import choices
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import Ground, Marking, Strip
-from datasets.synthetic.places.place import AWAY, Plan, steps, storeys, sun_azimuth
+from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
 from datasets.synthetic.places.world import Thing, View, World
 from datasets.synthetic.things.furniture import Lamp, Post
@@ -30,7 +30,7 @@ def _tracks(half: float) -> tuple[float, ...]:
     return tuple(lane * half / 2 + wheel for lane in (-1, 1) for wheel in (-0.7, 0.7))
 
 
-def compose_street(generator: np.random.Generator) -> Plan:
+def compose_street(generator: np.random.Generator) -> Place:
     """A road that runs away from the camera between houses."""
     view = View(
         float(generator.uniform(0.38, 0.62)), float(generator.uniform(0.33, 0.42)), float(generator.uniform(2.3, 3.6))
@@ -62,7 +62,7 @@ def compose_street(generator: np.random.Generator) -> Plan:
     lane = Walkway((edge - 0.3, edge + 0.3), (8.0, 26.0), AWAY, cyclists=1.0)
     world = World("street", view, ground, tuple(things), tuple(lamps), (moving,), sun_azimuth=sun_azimuth(generator))
     near = pavements[int(generator.integers(2))]
-    return Plan(world, (*pavements, *pavements, *pavements, zebra, lane), (near.x, (7.0, 16.0)))
+    return Place(world, (*pavements, *pavements, *pavements, zebra, lane), (near.x, (7.0, 16.0)))
 
 
 def _row_of_houses(generator: np.random.Generator, face: float, side: int) -> list[Thing]:
@@ -90,7 +90,7 @@ def _parked(generator: np.random.Generator, x: float, start: float) -> list[Thin
     return cars
 
 
-def compose_square(generator: np.random.Generator) -> Plan:
+def compose_square(generator: np.random.Generator) -> Place:
     """A road across the picture in front of a row of houses."""
     view = View(0.5, float(generator.uniform(0.30, 0.38)), float(generator.uniform(2.8, 4.6)))
     near, half = float(generator.uniform(10.0, 12.5)), 3.2
@@ -127,7 +127,7 @@ def compose_square(generator: np.random.Generator) -> Plan:
     )
     lane = Walkway((-9.0, 9.0), (near + 0.5, near + 1.0), 0.0, cyclists=1.0)
     world = World("square", view, ground, tuple(things), tuple(lamps), (moving,), sun_azimuth=sun_azimuth(generator))
-    return Plan(world, (ways[0], *ways, *ways, lane), ((-5.0, 5.0), (7.0, near_edge - 1.0)))
+    return Place(world, (ways[0], *ways, *ways, lane), ((-5.0, 5.0), (7.0, near_edge - 1.0)))
 
 
 def _skyline(generator: np.random.Generator, front: float) -> list[Thing]:

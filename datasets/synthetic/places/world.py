@@ -11,7 +11,7 @@ import numpy as np
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points
 from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import Layer
+from datasets.synthetic.optics.surface import SurfaceLayer
 from datasets.synthetic.places.ground import Ground
 from datasets.synthetic.things.animals import Animal
 from datasets.synthetic.things.furniture import Crate, Lamp, Post, Sign
@@ -33,7 +33,7 @@ class Thing(Protocol):
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
 
 
@@ -81,7 +81,7 @@ class World:
     """A composed scene at time 0.
 
     Attributes:
-        layout: the kind of place.
+        kind: of place: street, square, park, yard, hall or field.
         view: where the camera stands.
         ground: what everything stands on.
         things: what stands still, lamps apart.
@@ -92,7 +92,7 @@ class World:
         indoors: whether there is a roof above.
     """
 
-    layout: str
+    kind: str
     view: View
     ground: Ground
     things: tuple[Thing, ...]

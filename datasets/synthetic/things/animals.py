@@ -10,7 +10,7 @@ import numpy as np
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import Capsule, Layer, Material
+from datasets.synthetic.optics.surface import Capsule, Material, SurfaceLayer
 
 
 class Build(NamedTuple):
@@ -99,13 +99,13 @@ class Animal:
         half = BUILDS[self.kind].half
         return self.x, self.z, max(0.2, half * abs(np.cos(self.heading))), max(0.2, half * abs(np.sin(self.heading)))
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         rods = self._rods()
         ends = np.concatenate([np.stack((a, b)) for a, b, *_ in rods])
         margin = 0.3 * camera.focal / max(self.z, 0.5)
         limit = Window(-camera.width, -camera.height, 2 * camera.width, 2 * camera.height)
-        layer = Layer.blank(Window.around(camera.project(ends), margin).clip(limit))
+        layer = SurfaceLayer.blank(Window.around(camera.project(ends), margin).clip(limit))
         degrees = condition.temperatures
         fur = degrees["air"] + 0.42 * (degrees["skin"] - degrees["air"])
         for start, end, radius, end_radius, warmer in sorted(rods, key=lambda rod: -(rod[0][2] + rod[1][2])):

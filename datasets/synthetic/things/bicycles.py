@@ -6,7 +6,7 @@ import numpy as np
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, point
-from datasets.synthetic.optics.surface import TOWARDS, Layer, Material
+from datasets.synthetic.optics.surface import TOWARDS, Material, SurfaceLayer
 from datasets.synthetic.things.figures import Painter, Part
 from datasets.synthetic.things.poses import BICYCLE, directions
 
@@ -23,7 +23,7 @@ class _Frame(Painter):
     def _at(self, spots: list[tuple[float, float]]) -> Points:
         return np.array([self.place + ahead * self.forward + point(0, up, 0) for ahead, up in spots])
 
-    def __call__(self, layer: Layer, camera: Camera) -> None:
+    def __call__(self, layer: SurfaceLayer, camera: Camera) -> None:
         """Paint onto `layer`."""
         depth = float(self.place[2])
         unit = camera.focal / depth
@@ -54,14 +54,14 @@ class _Frame(Painter):
         self._crank(layer, camera, unit, metal)
         self._lamp(layer, camera, unit, metal)
 
-    def _crank(self, layer: Layer, camera: Camera, unit: float, metal: float) -> None:
+    def _crank(self, layer: SurfaceLayer, camera: Camera, unit: float, metal: float) -> None:
         ahead, up = BICYCLE.crank
         arm = BICYCLE.arm * np.array((np.cos(self.phase), np.sin(self.phase)))
         steel = Material(SPOKES, metal, 0.8).values(float(self.place[2]), TOWARDS)
         ends = self._at([(ahead - arm[0], up - arm[1]), (ahead + arm[0], up + arm[1])])
         layer.stroke(camera.project(ends), 0.028 * unit, steel)
 
-    def _lamp(self, layer: Layer, camera: Camera, unit: float, metal: float) -> None:
+    def _lamp(self, layer: SurfaceLayer, camera: Camera, unit: float, metal: float) -> None:
         """White in front, red behind, lit where vehicles have their lights on."""
         lit = 1.0 if self.condition.headlights else 0.0
         ahead = self.forward[2] < 0.2

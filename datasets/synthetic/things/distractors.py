@@ -17,12 +17,12 @@ from datasets.synthetic.optics.surface import (
     EMISSIVITY,
     PERSON,
     TEMPERATURE,
-    Layer,
     Material,
+    SurfaceLayer,
 )
 from datasets.synthetic.things.people import Person
 
-FRAME = 0.12
+POSTER_FRAME = 0.12
 """Width of a poster's frame in metres."""
 
 
@@ -45,7 +45,7 @@ class Dummy:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.figure.contact()
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         layer = self.figure.draw(camera, condition, noise)
         _make_lifeless(layer, condition.temperatures["metal"] + 0.8, 0.93)
@@ -90,10 +90,10 @@ class Poster:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.figure.x, self.figure.z, 0.6, 0.25
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         outline = self._outline()
-        layer = Layer.blank(
+        layer = SurfaceLayer.blank(
             Window.around(camera.project(outline * (1, 0, 1)), 3 + 2.4 * camera.focal / self.depth).clip(camera.window)
         )
         metal = condition.temperatures["metal"]
@@ -105,7 +105,8 @@ class Poster:
             layer.polygon(camera.project(leg), feet)
         layer.polygon(camera.project(outline), feet)
         layer.polygon(
-            camera.project(self._outline(0.5 * FRAME)), Material(self.colour, metal + 0.5, 0.88).values(self.depth)
+            camera.project(self._outline(0.5 * POSTER_FRAME)),
+            Material(self.colour, metal + 0.5, 0.88).values(self.depth),
         )
         self._print(layer, camera, condition, noise)
         _make_lifeless(layer, metal + 0.5, 0.88)
@@ -113,7 +114,7 @@ class Poster:
             layer.values[..., EMISSION] += 0.9 * condition.lamps * layer.values[..., ALBEDO]
         return layer
 
-    def _print(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
+    def _print(self, layer: SurfaceLayer, camera: Camera, condition: Condition, noise: Noise) -> None:
         """The picture of the figure, a hand's breadth above the board's edge."""
         printed = self.figure.draw(camera, condition, noise)
         lift = round(0.36 * camera.focal / self.depth)
@@ -128,7 +129,7 @@ class Poster:
         target[..., ALBEDO] += cover * (source[..., ALBEDO] - target[..., ALBEDO])
 
 
-def _make_lifeless(layer: Layer, celsius: float, emissivity: float) -> None:
+def _make_lifeless(layer: SurfaceLayer, celsius: float, emissivity: float) -> None:
     """Give everything that is covered one temperature, and belong to nobody."""
     cover = layer.alpha
     layer.values[..., TEMPERATURE] = celsius * cover

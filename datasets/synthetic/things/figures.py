@@ -11,13 +11,13 @@ from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window, point
 from datasets.synthetic.optics.surface import (
     ALBEDO,
-    CHANNELS,
+    CHANNEL_COUNT,
     NORMAL,
     TEMPERATURE,
     Capsule,
-    Layer,
     Material,
-    Values,
+    PixelValues,
+    SurfaceLayer,
     hull,
     polygon_coverage,
 )
@@ -89,7 +89,7 @@ Part = tuple[float, "Painter"]
 class Painter:
     """Something that paints itself onto a layer."""
 
-    def __call__(self, layer: Layer, camera: Camera) -> None:
+    def __call__(self, layer: SurfaceLayer, camera: Camera) -> None:
         """Paint onto `layer`."""
         raise NotImplementedError
 
@@ -100,7 +100,7 @@ class Rods(Painter):
     def __init__(self, rods: tuple[tuple[Capsule, Material], ...]) -> None:
         self.rods = rods
 
-    def __call__(self, layer: Layer, camera: Camera) -> None:
+    def __call__(self, layer: SurfaceLayer, camera: Camera) -> None:
         """Paint onto `layer`."""
         for rod, material in self.rods:
             rod.paint(layer, camera, material)
@@ -112,7 +112,7 @@ class _Torso(Painter):
     def __init__(self, pose: Joints, size: float, girth: float, outfit: Outfit, warm: Clothes) -> None:
         self.pose, self.size, self.girth, self.outfit, self.warm = pose, size, girth, outfit, warm
 
-    def __call__(self, layer: Layer, camera: Camera) -> None:
+    def __call__(self, layer: SurfaceLayer, camera: Camera) -> None:
         """Paint onto `layer`."""
         pose, size, spine = self.pose, self.size, self.pose.spine
         hem, flare = (0.50, 1.22) if self.outfit.coat else (0.05, 1.0)
@@ -140,7 +140,7 @@ class _Torso(Painter):
         wide = np.outer(np.cos(angles), self.pose.left) * across * self.girth
         return centre + self.size * (wide + np.outer(np.sin(angles), self.pose.forward) * along * self.girth)
 
-    def _fill(self, layer: Layer, camera: Camera, points: Points, material: Material) -> None:
+    def _fill(self, layer: SurfaceLayer, camera: Camera, points: Points, material: Material) -> None:
         outline = hull(camera.project(points))
         window = Window.around(outline, 2).clip(layer.window)
         if window.empty:
@@ -148,7 +148,7 @@ class _Torso(Painter):
         middle, half = (outline[:, 0].min() + outline[:, 0].max()) / 2, np.ptp(outline[:, 0]) / 2
         columns = np.arange(window.left, window.right, dtype=np.float32) + 0.5
         across = np.clip((columns - middle) / max(half, 0.5), -0.97, 0.97) * np.float32(0.95)
-        values = np.broadcast_to(material.values(float(self.pose.pelvis[2])), (*window.shape, CHANNELS)).copy()
+        values = np.broadcast_to(material.values(float(self.pose.pelvis[2])), (*window.shape, CHANNEL_COUNT)).copy()
         values[..., NORMAL] = np.stack((across, np.full_like(across, 0.12), -np.sqrt(1 - across**2)), axis=-1)[None]
         layer.paint(window, polygon_coverage(outline, window), values)
 
@@ -159,7 +159,7 @@ class _Head(Painter):
     def __init__(self, pose: Joints, size: float, warm: Clothes, outfit: Outfit) -> None:
         self.pose, self.size, self.warm, self.outfit = pose, size, warm, outfit
 
-    def __call__(self, layer: Layer, camera: Camera) -> None:
+    def __call__(self, layer: SurfaceLayer, camera: Camera) -> None:
         """Paint onto `layer`."""
         size, head = self.size, self.pose.head
         if self.outfit.long_hair and not self.outfit.hood:
@@ -173,7 +173,7 @@ class _Head(Painter):
             locks.paint(layer, camera, self.warm.hair)
         self._face(layer, camera)
 
-    def _face(self, layer: Layer, camera: Camera) -> None:
+    def _face(self, layer: SurfaceLayer, camera: Camera) -> None:
         size, head = self.size, self.pose.head
         rod = Capsule(
             head - point(0, 0.055 * size, 0) + self.pose.forward * 0.02,
@@ -182,7 +182,7 @@ class _Head(Painter):
             0.103 * size,
         )
         window, cover, normals = rod.coverage(camera)
-        shape = (*window.shape, CHANNELS)
+        shape = (*window.shape, CHANNEL_COUNT)
         face = np.broadcast_to(self.warm.face.values(rod.depth), shape)
         covering = self.warm.hood if self.outfit.hood else self.warm.hair
         hair = np.broadcast_to(covering.values(rod.depth), shape)
@@ -202,7 +202,7 @@ class _Head(Painter):
         self._features(values, normals, height)
         layer.paint(window, cover, values)
 
-    def _features(self, values: Values, normals: Values, height: np.ndarray) -> None:
+    def _features(self, values: PixelValues, normals: PixelValues, height: np.ndarray) -> None:
         """Shaded eyes, a cool nose."""
         looks = np.clip(normals @ self.pose.forward.astype(np.float32), 0, 1)
         aside = normals @ self.pose.left.astype(np.float32)

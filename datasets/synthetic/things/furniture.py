@@ -12,13 +12,13 @@ from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window, point
 from datasets.synthetic.optics.noise import Noise
 from datasets.synthetic.optics.shadows import upright
-from datasets.synthetic.optics.surface import ALBEDO, Capsule, Layer, Material
+from datasets.synthetic.optics.surface import ALBEDO, Capsule, Material, SurfaceLayer
 
 STEEL = (0.16, 0.165, 0.17)
 
 
-def _blank_around(camera: Camera, points: Points, margin: float) -> Layer:
-    return Layer.blank(Window.around(camera.project(points), margin).clip(camera.window))
+def _blank_around(camera: Camera, points: Points, margin: float) -> SurfaceLayer:
+    return SurfaceLayer.blank(Window.around(camera.project(points), margin).clip(camera.window))
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Lamp:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.x, self.z, 0.16, 0.14
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         foot, top = np.array((self.x, 0.0, self.z)), np.array((self.x, self.height, self.z))
         points = np.stack((foot, top, self.head + point(0.5 * np.sign(self.arm), 0.3, 0)))
@@ -93,7 +93,7 @@ class Sign:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.x, self.z, 0.12, 0.1
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         foot, top = np.array((self.x, 0.0, self.z)), np.array((self.x, self.height, self.z))
         layer = _blank_around(camera, np.stack((foot, top)), 0.5 * camera.focal / self.z + 2)
@@ -101,7 +101,7 @@ class Sign:
         self._draw_face(layer, camera, condition)
         return layer
 
-    def _draw_face(self, layer: Layer, camera: Camera, condition: Condition) -> None:
+    def _draw_face(self, layer: SurfaceLayer, camera: Camera, condition: Condition) -> None:
         shapes = {"round": 24, "triangle": 3, "plate": 4}
         corners = shapes[self.kind]
         turn = {"round": 0.0, "triangle": np.pi / 2, "plate": np.pi / 4}[self.kind]
@@ -118,7 +118,7 @@ class Sign:
             return [(0.46, white), (0.43, blue)]
         return [(0.36, red), (0.27, white)]
 
-    def _write(self, layer: Layer, camera: Camera) -> None:
+    def _write(self, layer: SurfaceLayer, camera: Camera) -> None:
         scale = camera.focal / self.z
         window = layer.window
         mask = np.zeros(window.shape, np.uint8)
@@ -159,7 +159,7 @@ class Post:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.x, self.z, self.radius * 1.6, self.radius * 1.3
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         rise = np.array([(self.x, 0.0, self.z), (self.x, self.height, self.z)])
         layer = _blank_around(camera, rise, self.radius * camera.focal / self.z + 2)
@@ -225,7 +225,7 @@ class Crate:
         reach = 0.5 * max(self.width, self.length)
         return self.x, self.z, reach, reach
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         foot = self._corners()
         top = foot + point(0, self.height, 0)
@@ -272,7 +272,7 @@ class Fence:
         """A railing's shadow is too thin to matter."""
         return []
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         feet = self._posts()
         tops = feet + point(0, self.height, 0)

@@ -9,7 +9,7 @@ import numpy as np
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import NORMAL, Layer
+from datasets.synthetic.optics.surface import NORMAL, SurfaceLayer
 from datasets.synthetic.things.bicycles import bicycle_casts, bicycle_part
 from datasets.synthetic.things.figures import Outfit, figure_parts
 from datasets.synthetic.things.poses import Joints, riding, walking
@@ -87,7 +87,7 @@ class Person:
         """Where it darkens the ground: x, z, half width, half depth."""
         return self.x, self.z, 0.34, 0.26
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         pose = self.joints()
         reach = 0.45 if self.riding else 0.3
@@ -98,7 +98,7 @@ class Person:
                 (corners, _ball(middle + 0.55 * pose.forward, 0.42), _ball(middle - 0.55 * pose.forward, 0.42))
             )
         limit = Window(-camera.width, -camera.height, 2 * camera.width, 2 * camera.height)
-        layer = Layer.blank(Window.around(camera.project(corners), 3).clip(limit))
+        layer = SurfaceLayer.blank(Window.around(camera.project(corners), 3).clip(limit))
         parts = figure_parts(pose, self.size, self.width, self.outfit, condition)
         if self.bicycle is not None:
             parts.append(bicycle_part(self.x, self.z, self.heading, -self.phase, self.bicycle, condition))
@@ -107,7 +107,7 @@ class Person:
         self._texture(layer, camera, noise)
         return layer
 
-    def _texture(self, layer: Layer, camera: Camera, noise: Noise) -> None:
+    def _texture(self, layer: SurfaceLayer, camera: Camera, noise: Noise) -> None:
         """Creases and seams for the eye, warm patches for the thermal camera; fixed to the body, not to the picture."""
         x, up = camera.places(layer.window, self.z)
         right = x - np.float32(self.x) + np.float32(self.seed % 89)

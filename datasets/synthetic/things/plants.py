@@ -8,7 +8,7 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window, point
-from datasets.synthetic.optics.noise import Field, Noise, smooth_step
+from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
 from datasets.synthetic.optics.shadows import upright
 from datasets.synthetic.optics.surface import (
     ALBEDO,
@@ -18,8 +18,8 @@ from datasets.synthetic.optics.surface import (
     NORMAL,
     TEMPERATURE,
     Capsule,
-    Layer,
     Material,
+    SurfaceLayer,
 )
 
 
@@ -77,11 +77,11 @@ class Tree:
         reach = 0.3 if self.trunk else self.spread
         return self.x, self.z, reach, reach * 0.7
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         top = self.trunk + self.rise * 1.1
         corners = [(self.x + side * self.spread * 1.25, y, self.z) for side in (-1, 1) for y in (0.0, top)]
-        layer = Layer.blank(Window.around(camera.project(np.array(corners)), 2).clip(camera.window))
+        layer = SurfaceLayer.blank(Window.around(camera.project(np.array(corners)), 2).clip(camera.window))
         if layer.window.empty:
             return layer
         if self.trunk:
@@ -89,7 +89,7 @@ class Tree:
         self._draw_leaves(layer, camera, condition, noise)
         return layer
 
-    def _draw_wood(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
+    def _draw_wood(self, layer: SurfaceLayer, camera: Camera, condition: Condition, noise: Noise) -> None:
         bark = Material((0.095, 0.075, 0.055), condition.temperatures["trunk"])
         thick = 0.035 + 0.022 * self.spread + 0.012 * self.trunk
         fork = np.array((self.x, self.trunk + 0.25 * self.rise, self.z))
@@ -101,7 +101,7 @@ class Tree:
         layer.tint(np.clip(1 + 0.25 * grain, 0.3, 2))
         layer.warm(0.35 * grain)
 
-    def _draw_leaves(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
+    def _draw_leaves(self, layer: SurfaceLayer, camera: Camera, condition: Condition, noise: Noise) -> None:
         x, y = camera.places(layer.window, self.z)
         pixel = self.z / camera.focal
         shift = np.float32(self.seed % 211)
@@ -111,7 +111,14 @@ class Tree:
 
 
 def _paint_clump(
-    layer: Layer, row: Points, x: Field, y: Field, leaves: Field, pixel: float, tree: Tree, condition: Condition
+    layer: SurfaceLayer,
+    row: Points,
+    x: Raster,
+    y: Raster,
+    leaves: Raster,
+    pixel: float,
+    tree: Tree,
+    condition: Condition,
 ) -> None:
     """A ball of leaves: ragged outline, lit from above, dark below and inside."""
     place, middle, depth, radius = row.tolist()
@@ -161,10 +168,10 @@ class Treeline:
         """It is too far to throw shadows into the scene."""
         return []
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         corners = np.array([(x, y, self.z) for x in (self.start, self.end) for y in (-0.5, self.height * 1.6)])
-        layer = Layer.blank(Window.around(camera.project(corners)).clip(camera.window))
+        layer = SurfaceLayer.blank(Window.around(camera.project(corners)).clip(camera.window))
         if layer.window.empty:
             return layer
         x, y = camera.places(layer.window, self.z)

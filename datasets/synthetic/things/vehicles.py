@@ -12,7 +12,7 @@ import numpy as np
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.noise import Noise, smooth_step
-from datasets.synthetic.optics.surface import EMISSION, NORMAL, Layer, Material, hull, polygon_coverage
+from datasets.synthetic.optics.surface import EMISSION, NORMAL, Material, SurfaceLayer, hull, polygon_coverage
 
 
 class Shape(NamedTuple):
@@ -154,11 +154,11 @@ class Vehicle:
         reach, half = SHAPES[self.shape].body[1][0], SHAPES[self.shape].half
         return self.place(np.array([(reach, 0, half), (-reach, 0, half), (-reach, 0, -half), (reach, 0, -half)]))
 
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> Layer:
+    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
         everything = np.concatenate(self.casts())
         limit = Window(-camera.width, -camera.height, 2 * camera.width, 2 * camera.height)
-        layer = Layer.blank(Window.around(camera.project(everything), 3).clip(limit))
+        layer = SurfaceLayer.blank(Window.around(camera.project(everything), 3).clip(limit))
         eye = np.array((0.0, camera.elevation, 0.0))
         self._draw_wheels(layer, camera, condition, eye, near=False)
         for face in self._visible(self._body(), eye):
@@ -250,7 +250,7 @@ class Vehicle:
         """Share of a world vector along the car's left."""
         return float(-normal[0] * np.sin(self.heading) + normal[2] * np.cos(self.heading))
 
-    def _draw_wheels(self, layer: Layer, camera: Camera, condition: Condition, eye: Points, near: bool) -> None:
+    def _draw_wheels(self, layer: SurfaceLayer, camera: Camera, condition: Condition, eye: Points, near: bool) -> None:
         model = SHAPES[self.shape]
         angles = np.linspace(0, 2 * np.pi, 25)[:-1]
         left = np.array((-np.sin(self.heading), 0.0, np.cos(self.heading)))
@@ -288,7 +288,7 @@ class Vehicle:
                 layer.polygon(solid, tyre.values(depth, tuple(towards)))
                 layer.polygon(camera.project(rings[2]), rim.values(depth, tuple(towards)))
 
-    def _draw_seams(self, layer: Layer, camera: Camera, condition: Condition, eye: Points) -> None:
+    def _draw_seams(self, layer: SurfaceLayer, camera: Camera, condition: Condition, eye: Points) -> None:
         """Gaps around the doors, handles and a mirror, on the side that is seen."""
         model = SHAPES[self.shape]
         left = np.array((-np.sin(self.heading), 0.0, np.cos(self.heading)))
@@ -307,7 +307,7 @@ class Vehicle:
         ends = np.array([(front - 0.42, foot + 0.10, side * (model.half + reach)) for reach in (0.04, 0.17)])
         layer.stroke(camera.project(self.place(ends)), 0.13 * unit, shell)
 
-    def _paint(self, layer: Layer, camera: Camera, condition: Condition, face: Face) -> None:
+    def _paint(self, layer: SurfaceLayer, camera: Camera, condition: Condition, face: Face) -> None:
         values = self._material(face.kind, condition).values(self.z, tuple(face.normal))
         image = camera.project(face.points)
         if face.kind not in ("side", "glass"):
@@ -346,7 +346,7 @@ class Vehicle:
         warmer = {"hood": 0.42, "front": 0.5, "side": 0.10, "rear": 0.12}.get(kind, 0.03)
         return Material(self.colour, body + warmer * hot, 0.90, tuple(shine * (0.16 if kind != "side" else 0.05)))
 
-    def _texture(self, layer: Layer, camera: Camera, condition: Condition, noise: Noise) -> None:
+    def _texture(self, layer: SurfaceLayer, camera: Camera, condition: Condition, noise: Noise) -> None:
         """Dirt below, reflections of the street on the flanks; heat that fades from the engine backwards."""
         x, height = camera.places(layer.window, self.z)
         waves = noise.fractal(x - np.float32(self.x), height, (1.6, 0.5, 0.2), self.z / camera.focal, aspect=0.35)
