@@ -70,7 +70,7 @@ class Condition:
     misaligned: bool = False
 
 
-DAY = Condition(
+_DAY = Condition(
     "day",
     climate.temperatures(hour=13, mean=12, swing=4, sky=-12, clear=0.6),
     sun=(1.05, 0.97, 0.85),
@@ -82,7 +82,7 @@ DAY = Condition(
     clouds=0.5,
     exposure=2.1,
 )
-DUSK = Condition(
+_DUSK = Condition(
     "dusk",
     climate.temperatures(hour=20, mean=12, swing=4, sky=-18, clear=0.8),
     ambient=(0.075, 0.085, 0.135),
@@ -97,7 +97,7 @@ DUSK = Condition(
     noise=0.006,
     mist=0.15,
 )
-NIGHT = Condition(
+_NIGHT = Condition(
     "night",
     climate.temperatures(hour=23, mean=8.5, swing=4, sky=-28),
     ambient=(0.0026, 0.0030, 0.0044),
@@ -112,9 +112,11 @@ NIGHT = Condition(
     noise=0.007,
     mist=0.30,
 )
-GLARE = replace(NIGHT, name="glare", oncoming=True, bloom=0.45, mist=0.6, ambient=(0.0035, 0.0039, 0.005), weather=True)
-FOG = replace(
-    DAY,
+_GLARE = replace(
+    _NIGHT, name="glare", oncoming=True, bloom=0.45, mist=0.6, ambient=(0.0035, 0.0039, 0.005), weather=True
+)
+_FOG = replace(
+    _DAY,
     name="fog",
     temperatures=climate.temperatures(hour=10, mean=9, swing=3, sky=2, clear=0.5),
     sun=(0.0, 0.0, 0.0),
@@ -128,8 +130,8 @@ FOG = replace(
     exposure=2.0,
     weather=True,
 )
-SMOKE = replace(DAY, name="smoke", smoke=3.2, fog_colour=(0.44, 0.43, 0.42))
-RAIN = Condition(
+_SMOKE = replace(_DAY, name="smoke", smoke=3.2, fog_colour=(0.44, 0.43, 0.42))
+_RAIN = Condition(
     "rain",
     climate.temperatures(hour=18, mean=9, swing=2, sky=4, clear=0.22),
     ambient=(0.060, 0.066, 0.080),
@@ -149,7 +151,7 @@ RAIN = Condition(
     relief=0.45,
     weather=True,
 )
-CROSSOVER = Condition(
+_CROSSOVER = Condition(
     "crossover",
     climate.temperatures(hour=8.4, mean=25.5, swing=3.5, sky=9, clear=0.5, warmer=-1.0),
     sun=(0.60, 0.40, 0.20),
@@ -163,35 +165,38 @@ CROSSOVER = Condition(
     relief=0.5,
     weather=True,
 )
-OVEREXPOSED = replace(DAY, name="overexposed", exposure=8.0, bloom=0.22, sun_height=26.0, weather=True)
-CROWD = replace(DAY, name="crowd", crowded=True, sun_height=47.0)
-DISTRACTORS = replace(
-    DUSK,
+_OVEREXPOSED = replace(_DAY, name="overexposed", exposure=8.0, bloom=0.22, sun_height=26.0, weather=True)
+_CROWD = replace(_DAY, name="crowd", crowded=True, sun_height=47.0)
+_DISTRACTORS = replace(
+    _DUSK,
     name="distractors",
     ambient=(0.12, 0.135, 0.19),
     skyline=(0.42, 0.34, 0.34),
     zenith=(0.08, 0.12, 0.26),
     distracting=True,
 )
-MISREGISTERED = replace(DAY, name="misregistered", misaligned=True)
+_MISREGISTERED = replace(_DAY, name="misregistered", misaligned=True)
 
 BY_NAME = {
     condition.name: condition
     for condition in (
-        DAY,
-        DUSK,
-        NIGHT,
-        GLARE,
-        FOG,
-        SMOKE,
-        RAIN,
-        CROSSOVER,
-        OVEREXPOSED,
-        CROWD,
-        DISTRACTORS,
-        MISREGISTERED,
+        _DAY,
+        _DUSK,
+        _NIGHT,
+        _GLARE,
+        _FOG,
+        _SMOKE,
+        _RAIN,
+        _CROSSOVER,
+        _OVEREXPOSED,
+        _CROWD,
+        _DISTRACTORS,
+        _MISREGISTERED,
     )
 }
+
+CONDITIONS: tuple[str, ...] = tuple(BY_NAME)
+"""Names of the conditions of light and weather."""
 
 
 def find_condition(name: str) -> Condition:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from datasets.boxes import Boxes, write_coco, write_mot, write_yolo
 from datasets.files import write_atomic
-from datasets.synthetic.conditions import BY_NAME, find_condition
-from datasets.synthetic.misalignment import draw_misalignment
-from datasets.synthetic.preview import contact_sheet, write_video
+from datasets.synthetic.conditions import BY_NAME, CONDITIONS, find_condition
+from datasets.synthetic.optics.misalignment import draw_misalignment
+from datasets.synthetic.preview import preview_sheet, write_film
 from datasets.synthetic.scene import Rendered
 from datasets.synthetic.suite import Item, as_pair, forget, pair_items, render_item, sequence_items, write_pair
 
-ALL = "all"
+EVERY_CONDITION = "all"
 """The word for all conditions."""
 
 FARTHEST = 655.0
@@ -45,7 +45,7 @@ def write_render(
       seen of them.
     - ``gt/SEQUENCE/gt.txt``: tracks of a sequence (MOTChallenge).
     - ``misregistration.json`` and ``labels_visible/NAME.txt``, for misregistered pairs: how the visible camera is
-      displaced (see `datasets.synthetic.misalignment`), and where people are in its picture.
+      displaced (see `datasets.synthetic.optics.misalignment`), and where people are in its picture.
     - With `preview`: ``preview.png``, a contact sheet (a row a condition), and ``SEQUENCE.mp4``, both bands side by
       side with boxes.
 
@@ -65,9 +65,9 @@ def write_render(
         OSError: `out` cannot be written.
     """
     out = Path(out)
-    conditions = tuple(BY_NAME) if condition == ALL else (find_condition(condition).name,)
+    conditions = CONDITIONS if condition == EVERY_CONDITION else (find_condition(condition).name,)
     images: dict[str, dict[str, Any]] = {}
-    apart: dict[str, dict[str, float]] = {}
+    misalignments: dict[str, dict[str, float]] = {}
     boxes: dict[str, tuple[tuple[int, int], Boxes]] = {}
     for name in conditions:
         items = pair_items((name,), pairs, seed) + sequence_items(name, sequence, seed)
@@ -78,7 +78,7 @@ def write_render(
             boxes[f"{item.name}.png"] = size, rendered.boxes
             images[f"{item.name}.png"] = {"masks": rendered.instances.numpy(), "seen": rendered.seen}
             if BY_NAME[name].misaligned:
-                apart[item.name] = asdict(draw_misalignment(item.seed))
+                misalignments[item.name] = asdict(draw_misalignment(item.seed))
                 labels = write_mot({item.frame: rendered.visible_boxes})
                 write_atomic(out / "labels_visible" / f"{item.name}.txt", labels.encode())
             if item.sequence:
@@ -86,15 +86,15 @@ def write_render(
         if tracks:
             write_atomic(out / "gt" / f"walk-{name}" / "gt.txt", write_mot(tracks).encode())
         if preview and tracks:
-            write_video(out / f"walk-{name}.mp4", [as_pair(out, item) for item in items if item.sequence])
+            write_film(out / f"walk-{name}.mp4", [as_pair(out, item) for item in items if item.sequence])
     forget()
     write_atomic(out / "coco.json", _with_masks(write_coco(boxes), images).encode())
-    if apart:
-        write_atomic(out / "misregistration.json", json.dumps(apart, indent=1).encode())
+    if misalignments:
+        write_atomic(out / "misregistration.json", json.dumps(misalignments, indent=1).encode())
     if preview:
         shown = [as_pair(out, item) for name in conditions for item in _shown(name, pairs, sequence, seed)]
         if shown:
-            write_atomic(out / "preview.png", contact_sheet(shown))
+            write_atomic(out / "preview.png", preview_sheet(shown))
 
 
 def _shown(condition: str, pairs: int, sequence: int, seed: int) -> list[Item]:

@@ -32,7 +32,7 @@ def side_by_side(pair: Pair, width: int | None = None) -> np.ndarray:
     return np.hstack(halves)
 
 
-def contact_sheet(pairs: list[Pair]) -> bytes:
+def preview_sheet(pairs: list[Pair]) -> bytes:
     """A PNG of pairs with their conditions, two in a row."""
     tiles = [_captioned(side_by_side(pair, SHEET_WIDTH), " ".join(pair.tags)) for pair in pairs]
     if len(tiles) > 1 and len(tiles) % 2:
@@ -47,7 +47,7 @@ def _captioned(tile: np.ndarray, text: str) -> np.ndarray:
     return tile
 
 
-def write_video(path: Path, frames: list[Pair], frames_per_second: float = 12.0) -> None:
+def write_film(path: Path, frames: list[Pair], frames_per_second: float = 12.0) -> None:
     """An MPEG-4 film of a sequence; complete or absent."""
     height, width = side_by_side(frames[0]).shape[:2]
     # The codec takes even sizes only.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -12,28 +12,25 @@ import torch
 from torch import Tensor
 
 from datasets.boxes import Boxes
-from datasets.synthetic import infrared, visible
-from datasets.synthetic.air import Air, streaks
-from datasets.synthetic.background import Background, contacts, in_reach
-from datasets.synthetic.camera import Camera, Window
 from datasets.synthetic.conditions import find_condition, under_roof
-from datasets.synthetic.ground import FAR
-from datasets.synthetic.layouts import compose
-from datasets.synthetic.light import Light, ambient_reflected, contact_shade, reflected
-from datasets.synthetic.misalignment import Misalignment, draw_misalignment
-from datasets.synthetic.noise import Field, Noise
-from datasets.synthetic.people import Person
-from datasets.synthetic.shadows import ShadowMap, land
-from datasets.synthetic.surface import ALBEDO, NORMAL, PERSON, Layer, Values
-from datasets.synthetic.take import draw_take
+from datasets.synthetic.optics import infrared, visible
+from datasets.synthetic.optics.air import Air, streaks
+from datasets.synthetic.optics.camera import Camera, Window
+from datasets.synthetic.optics.camera_settings import draw_camera_settings
+from datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, reflected
+from datasets.synthetic.optics.misalignment import Misalignment, draw_misalignment
+from datasets.synthetic.optics.noise import Noise, Raster
+from datasets.synthetic.optics.shadows import ShadowMap, land
+from datasets.synthetic.optics.surface import ALBEDO, NORMAL, PERSON, PixelValues, SurfaceLayer
+from datasets.synthetic.optics.wet import HEAT_SHARE, flipped
+from datasets.synthetic.places.background import Background
+from datasets.synthetic.places.composition import compose
+from datasets.synthetic.places.ground import FAR
+from datasets.synthetic.places.world import World
+from datasets.synthetic.things.people import Person
+from datasets.synthetic.things.thing import Mover
+from datasets.synthetic.things.walking import Crowd
 from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
-from datasets.synthetic.vehicles import Vehicle
-from datasets.synthetic.walking import Crowd
-from datasets.synthetic.wet import HEAT_SHARE, flipped
-from datasets.synthetic.world import Mover, World, obstacles
-
-HEADLIGHT_POWER = 36.0
-"""Strength of a headlight's beam at 1 m."""
 
 SWEEP, SWEEP_SECONDS = 0.22, 16.0
 """How far a panning camera sweeps, as a share of the picture's width, and how long until it is back."""
@@ -65,13 +62,13 @@ class Rendered(NamedTuple):
 
 
 @dataclass
-class Frame:
+class SceneFrame:
     """What the cameras saw and the truths behind the boxes; windows and fields are those of the canvas."""
 
     picture: Window
-    light: Values
-    heat: Field
-    depth: Field
+    light: PixelValues
+    heat: Raster
+    depth: Raster
     truths: list[Truth] = field(default_factory=list)
     mirrors: list[Mirrored] = field(default_factory=list)
 
@@ -80,7 +77,7 @@ class Frame:
         return boxes_of(self.truths, self.picture, self.mirrors)
 
 
-class Scene:
+class SyntheticScene:
     """A world under one condition, rendered at one size; what stands still is rendered once.
 
     Args:
@@ -108,20 +105,22 @@ class Scene:
         self.world = world or compose(seed, self.condition)
         self.misalignment = draw_misalignment(seed) if self.condition.misaligned and eye is None else None
         self.eye = eye or Misalignment()
-        self.take = draw_take(seed)
+        self.settings = draw_camera_settings(seed)
         if self.world.indoors:
             self.condition = under_roof(self.condition)
         self.camera = self._canvas()
         self.noise = Noise(np.random.default_rng(np.random.SeedSequence([seed, 2])))
         self.background = Background(self.world, self.camera, self.condition, self.noise)
-        self.crowd = Crowd(self.world.people, obstacles((*self.world.things, *self.world.lamps)))
+        self.crowd = Crowd(self.world.people, self.world.obstacles())
         start = self.picture(0.0).within(self.camera.window)
         ground = self.background.depth[start] < FAR / 2
-        self.gain = infrared.Gain(self.background.heat[start][ground], self.condition, self.take)
+        self.gain = infrared.Gain(self.background.heat[start][ground], self.condition, self.settings)
         fixed = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-        self.pattern = infrared.detector_pattern((size[1], size[0]), self.take, fixed)
+        self.pattern = infrared.detector_pattern((size[1], size[0]), self.settings, fixed)
         self.still_air = None if self.condition.smoke else self._air(0.0)
-        self.twin = Scene(seed, condition, size, self.world, pan, self.misalignment) if self.misalignment else None
+        self.twin = (
+            SyntheticScene(seed, condition, size, self.world, pan, self.misalignment) if self.misalignment else None
+        )
 
     def _canvas(self) -> Camera:
         """The camera whose picture holds all pictures that a panning one takes."""
@@ -154,17 +153,17 @@ class Scene:
     def _air(self, seconds: float) -> Air:
         return Air(self.condition, self.camera, self.noise, seconds, self.world.smoke)
 
-    def frame(self, number: int = 0, frames_per_second: float = 12.0) -> Frame:
+    def frame(self, number: int = 0, frames_per_second: float = 12.0) -> SceneFrame:
         """Frame `number` of the sequence, before lenses and sensors."""
         seconds = number / frames_per_second + self.eye.seconds
         movers = self._movers(seconds)
         still, air = self.background, self.still_air or self._air(seconds)
-        frame = Frame(self.picture(seconds), still.light.copy(), still.heat.copy(), still.depth.copy())
-        headlights = [light for mover in movers if isinstance(mover, Vehicle) for light in self._headlights(mover)]
+        frame = SceneFrame(self.picture(seconds), still.light.copy(), still.heat.copy(), still.depth.copy())
+        headlights = [light for mover in movers for light in mover.beams(self.condition)]
         for lamp in headlights:
             window = lamp.window(self.camera)
             if not window.empty:
-                part = Layer(window, still.layer.part(window))
+                part = SurfaceLayer(window, still.layer.part(window))
                 frame.light[window.within(self.camera.window)] += reflected(part, lamp, self.camera)
         self._throw_shadows(frame.light, movers)
         whole = self.camera.window
@@ -189,34 +188,24 @@ class Scene:
         # What has come too near fills the picture and has left the scene.
         return sorted((mover for mover in movers if mover.z > 2.5), key=lambda mover: -mover.depth)
 
-    def _headlights(self, vehicle: Vehicle) -> list[Light]:
-        """The beams of a moving vehicle, joined into one."""
-        if not (vehicle.lights and self.condition.headlights):
-            return []
-        nose = vehicle.headlights().mean(0)
-        forward = np.array((np.cos(vehicle.heading), -0.06, np.sin(vehicle.heading)))
-        forward /= np.linalg.norm(forward)
-        colour = HEADLIGHT_POWER * np.array((1.0, 0.97, 0.88))
-        return [Light(colour, position=nose, axis=forward, spread=(0.86, 0.985), reach=40.0)]
-
-    def _throw_shadows(self, light: Values, movers: Sequence[Mover]) -> None:
+    def _throw_shadows(self, light: PixelValues, movers: Sequence[Mover]) -> None:
         """Take away the light that `movers` keep from what stands still."""
         still, soft = self.background, max(0.4, 0.8 * self.size[0] / 640)
         for lit in still.lit:
-            groups = [group for mover in movers if in_reach(mover, lit.light) for group in mover.casts()]
+            groups = [group for mover in movers if mover.in_reach(lit.light) for group in mover.casts()]
             shadows = ShadowMap(lit.light, self.camera, groups)
             if not shadows.window.empty:
                 area = lit.window.within(self.camera.window)
                 kept = shadows.blocked(lit.landing, 0.02, soft)
                 light[area] -= lit.part * kept[..., None]
         for mover in movers:
-            for spot in contacts(mover):
+            for spot in mover.contacts():
                 shade = contact_shade(spot, self.camera)
                 if shade is not None:
                     area = shade[0].within(self.camera.window)
                     light[area] *= 1 - 0.75 * (shade[1] * still.ground[area])[..., None]
 
-    def _add(self, frame: Frame, mover: Mover, headlights: list[Light], air: Air) -> None:
+    def _add(self, frame: SceneFrame, mover: Mover, headlights: list[Light], air: Air) -> None:
         """Put `mover` into both pictures, in front of what was there, behind what stands nearer."""
         layer = mover.draw(self.camera, self.condition, self.noise)
         person = isinstance(mover, Person)
@@ -225,7 +214,7 @@ class Scene:
         seen = np.zeros_like(whole)
         if not window.empty:
             free = self.background.unhidden(mover.depth, window)
-            crop = Layer(window, layer.part(window) * free[..., None])
+            crop = SurfaceLayer(window, layer.part(window) * free[..., None])
             light = air.through(self._lit(crop, mover, headlights), crop.alpha, window, mover.depth)
             heat = infrared.radiated(crop.values, self.condition)
             if self.background.mirror is not None:
@@ -241,24 +230,24 @@ class Scene:
         if isinstance(mover, Person):
             frame.truths.append(Truth(mover.identity, layer.window, whole, seen))
 
-    def _lit(self, crop: Layer, mover: Mover, headlights: list[Light]) -> Values:
+    def _lit(self, crop: SurfaceLayer, mover: Mover, headlights: list[Light]) -> PixelValues:
         """Light that a mover sends to the camera, in the shadow of what stands still."""
         values = crop.values
         normal = values[..., NORMAL] / np.maximum(crop.alpha, 1e-3)[..., None]
-        radiance: Values = ambient_reflected(values[..., ALBEDO], normal, self.condition.ambient)
+        radiance: PixelValues = ambient_reflected(values[..., ALBEDO], normal, self.condition.ambient)
         radiance += visible.emitted(crop)
         for lit in self.background.lit:
             shared = crop.window.clip(lit.window)
             if shared.empty:
                 continue
-            part = Layer(shared, crop.part(shared))
+            part = SurfaceLayer(shared, crop.part(shared))
             kept = lit.shadows.blocked(land(lit.light, self.camera, shared, mover.depth), 0.12, 0.8)
             radiance[shared.within(crop.window)] += reflected(part, lit.light, self.camera) * (1 - kept)[..., None]
         for source in headlights:
             radiance += reflected(crop, source, self.camera)
         return radiance
 
-    def _mirror(self, frame: Frame, mover: Mover, crop: Layer, light: Values, heat: Field) -> None:
+    def _mirror(self, frame: SceneFrame, mover: Mover, crop: SurfaceLayer, light: PixelValues, heat: Raster) -> None:
         """Add a mover's image in the wet ground before it."""
         stack = np.concatenate((light, heat[..., None], crop.values[..., PERSON, None], crop.alpha[..., None]), axis=-1)
         window, turned = flipped(crop.window, stack, mover.depth, self.camera)
@@ -289,12 +278,14 @@ class Scene:
         other = self.twin.frame(number, frames_per_second) if self.twin else frame
         area = frame.picture.within(self.camera.window)
         sensors = np.random.default_rng(np.random.SeedSequence([self.seed, 4, number]))
-        grey = infrared.expose(np.ascontiguousarray(frame.heat[area]), self.gain, self.pattern, self.take, sensors)
+        grey = infrared.grey_picture(
+            np.ascontiguousarray(frame.heat[area]), self.gain, self.pattern, self.settings, sensors
+        )
         light = other.light[area]
         if self.condition.rain:
             drops = streaks(light.shape[:2], self.condition.rain, sensors)
             light = light + drops[..., None] * (2.0 * np.array(self.condition.skyline, np.float32))
-        colour = visible.expose(light, self.condition, self.take, sensors)
+        colour = visible.colour_picture(light, self.condition, self.settings, sensors)
         return Rendered(
             torch.from_numpy(grey)[None],
             torch.from_numpy(colour.copy()).permute(2, 0, 1).contiguous(),
@@ -306,7 +297,43 @@ class Scene:
         )
 
 
-def _smeared(light: Values, cover: Field, length: float) -> tuple[Values, Field]:
+def render_pair(seed: int, condition: str = "day", size: tuple[int, int] = (640, 480)) -> Rendered:
+    """One pair of a fresh scene.
+
+    The same seed gives the same world under every condition, but for what the condition itself asks for (see
+    `datasets.synthetic.places.composition.compose`), and the same bytes in every process. Other processor
+    architectures, and other versions of NumPy and OpenCV, may round differently in the last bit of a few pixels.
+
+    Args:
+        seed: not negative; decides what is in the scene and all noise.
+        condition: one of `datasets.synthetic.CONDITIONS`.
+        size: (width, height) in pixels, at least 32 each.
+
+    Raises:
+        ValueError: unknown condition, negative seed, or size too small.
+    """
+    return SyntheticScene(seed, condition, size).render()
+
+
+def render_sequence(
+    seed: int,
+    condition: str,
+    length: int,
+    size: tuple[int, int] = (640, 480),
+    frames_per_second: float = 12.0,
+    pan: bool = False,
+) -> Iterator[Rendered]:
+    """The first `length` frames of a scene: people, animals and cars move, `ids` last.
+
+    With `pan` the camera turns slowly to one side and back. Without, it stands still, and frame 0 is what `render_pair`
+    gives. Raises as `render_pair` does.
+    """
+    scene = SyntheticScene(seed, condition, size, pan=pan)
+    for number in range(length):
+        yield scene.render(number, frames_per_second)
+
+
+def _smeared(light: PixelValues, cover: Raster, length: float) -> tuple[PixelValues, Raster]:
     """Light and coverage of something that moved sideways by `length` pixels during the exposure."""
     width = round(length)
     if width < 2 or width >= cover.shape[1]:
@@ -314,7 +341,7 @@ def _smeared(light: Values, cover: Field, length: float) -> tuple[Values, Field]
     return cv2.blur(light, (width, 1)), cv2.blur(cover, (width, 1))
 
 
-def _hidden(truth: Truth, window: Window, cover: Field) -> Truth:
+def _hidden(truth: Truth, window: Window, cover: Raster) -> Truth:
     """The truth after something nearer covered part of it."""
     shared = truth.window.clip(window)
     if shared.empty:

@@ -15,8 +15,8 @@ from datasets.files import cache_root, code_fingerprint, sha256_bytes, sha256_fi
 from datasets.images import write_png
 from datasets.labels import read_mot
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError
-from datasets.synthetic.conditions import BY_NAME
-from datasets.synthetic.scene import Rendered, Scene
+from datasets.synthetic.conditions import CONDITIONS
+from datasets.synthetic.scene import Rendered, SyntheticScene
 
 SEQUENCE_CONDITION = "night"
 """The condition of the default set's sequence."""
@@ -74,7 +74,7 @@ class Suite:
 
     def fingerprint(self) -> str:
         """SHA-256 of the definition and of the renderer's code: what decides every pixel, on one architecture."""
-        return sha256_bytes(f"{json.dumps(asdict(self))} {code_fingerprint(Scene)}".encode())
+        return sha256_bytes(f"{json.dumps(asdict(self))} {code_fingerprint(SyntheticScene)}".encode())
 
 
 CHALLENGE = Suite(
@@ -105,7 +105,7 @@ SUITES = {f"{suite.name}/{suite.version}": suite for suite in (CHALLENGE,)}
 
 def scene_seed(seed: int, condition: str, number: int) -> int:
     """The seed of a condition's scene `number`; no two scenes share it."""
-    place = tuple(BY_NAME).index(condition)
+    place = CONDITIONS.index(condition)
     return int(np.random.SeedSequence([seed, place, number]).generate_state(1)[0])
 
 
@@ -148,7 +148,7 @@ def synthetic_dataset(
         ValueError: see `datasets.synthetic.render_pair`.
         OSError: the cache cannot be written.
     """
-    key = sha256_bytes(f"{size} {seed} {code_fingerprint(Scene)}".encode())[:16]
+    key = sha256_bytes(f"{size} {seed} {code_fingerprint(SyntheticScene)}".encode())[:16]
     folder = (cache or cache_root() / "synthetic") / key
     items = pair_items(CHALLENGE.conditions, pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
     render_items(folder, items, size)
@@ -217,8 +217,8 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=1)
-def _scene(seed: int, condition: str, size: tuple[int, int], pan: bool) -> Scene:
-    return Scene(seed, condition, size, pan=pan)
+def _scene(seed: int, condition: str, size: tuple[int, int], pan: bool) -> SyntheticScene:
+    return SyntheticScene(seed, condition, size, pan=pan)
 
 
 def _is_there(folder: Path, item: Item) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import Boxes
-from datasets.synthetic.camera import Window
-from datasets.synthetic.noise import Field
+from datasets.synthetic.optics.camera import Window
+from datasets.synthetic.optics.noise import Raster
 
 SMALLEST = 16.0
 """People lower than this many pixels are ignored by evaluations."""
@@ -27,15 +27,15 @@ class Truth(NamedTuple):
 
     identity: int
     window: Window
-    whole: Field
-    seen: Field
+    whole: Raster
+    seen: Raster
 
 
 class Mirrored(NamedTuple):
     """Where somebody is mirrored, and how strongly."""
 
     window: Window
-    strength: Field
+    strength: Raster
 
 
 def extent(mask: NDArray[np.bool_], window: Window, picture: Window) -> tuple[int, int, int, int] | None:
