@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from benchmark.metrics.picture import MetricError, Picture, is_constant
 
 Function = Callable[[Picture, Picture, Picture], Tensor]
 """(infrared, visible, fused) to ``float64 [B]``."""
+
+Registered = TypeVar("Registered", bound=Function)
 
 
 class Measured(NamedTuple):
@@ -190,10 +192,10 @@ def metric(
     transposable: bool = True,
     min_side: int = 1,
     conventions: Mapping[str, Function] | None = None,
-) -> Callable[[Function], Function]:
+) -> Callable[[Registered], Registered]:
     """Decorator: registers a function with its facts (see `Metric`) and returns it unchanged."""
 
-    def register(function: Function) -> Function:
+    def register(function: Registered) -> Registered:
         if key in _METRICS:
             raise ValueError(f"two metrics are called {key!r}")
         _METRICS[key] = Metric(

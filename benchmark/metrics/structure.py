@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from benchmark.metrics.filters import COLUMNS, ROWS, blur_valid, correlate_valid, gaussian
-from benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
+from benchmark.metrics.picture import Picture, Plane, is_constant, pair_term, term, total
 from benchmark.metrics.registry import Original, metric
 
 WIDE, NARROW, UNIFORM = gaussian(11, 1.5), gaussian(7, 1.5), (1 / 7,) * 7
@@ -38,14 +38,6 @@ PATCH = 11
 
 SIMILAR_SOURCES = 0.75
 """Local similarity of the sources from which on Yang's metric expects the fused image to show both."""
-
-
-class Plane(Picture):
-    """Numbers derived from a picture (a coarser scale, its edges): has values and terms, but no grey levels."""
-
-    def __init__(self, values: Tensor) -> None:
-        self.values = values
-        self.terms = {}
 
 
 class Local(NamedTuple):
@@ -73,25 +65,25 @@ def within(image: Tensor) -> Tensor:
 
 
 @term
-def wide(picture: Picture) -> Local:
+def wide(picture: Plane) -> Local:
     """Local statistics in the wide window, of the image's size."""
     return local(replicated(picture.values), WIDE)
 
 
 @term
-def narrow(picture: Picture) -> Local:
+def narrow(picture: Plane) -> Local:
     """Local statistics in the narrow window, where it lies within the image."""
     return local(picture.values, NARROW)
 
 
 @term
-def uniform(picture: Picture) -> Local:
+def uniform(picture: Plane) -> Local:
     """Local statistics in the uniform window, where it lies within the image."""
     return local(picture.values, UNIFORM)
 
 
 @pair_term
-def wide_covariance(first: Picture, second: Picture) -> Tensor:
+def wide_covariance(first: Plane, second: Plane) -> Tensor:
     """Local covariance in the wide window."""
     products = replicated(first.values * second.values)
     return blur_valid(products, WIDE) - wide(first).mean * wide(second).mean
@@ -118,14 +110,14 @@ def mean(image: Tensor) -> Tensor:
     return image.mean(dim=(1, 2, 3))
 
 
-def wide_structure(source: Picture, fused: Picture) -> Tensor:
+def wide_structure(source: Plane, fused: Plane) -> Tensor:
     """Structure term of the similarity in the wide window, of the image's size."""
     covariance = wide_covariance(source, fused)
     return structure_similarity(wide(source), wide(fused), covariance, CONTRAST_CONSTANT)
 
 
 @pair_term
-def wide_similarity(source: Picture, fused: Picture) -> Tensor:
+def wide_similarity(source: Plane, fused: Plane) -> Tensor:
     """Structural similarity in the wide window, of the image's size."""
     return luminance_similarity(wide(source), wide(fused), MEAN_CONSTANT) * wide_structure(source, fused)
 
@@ -218,20 +210,20 @@ def unsteadied_structural_similarity(infrared: Picture, visible: Picture, fused:
 
 
 @term
-def halved(picture: Picture) -> Plane:
+def halved(picture: Plane) -> Plane:
     """Means of 2x2 pixels; the last row and column repeated where the number is odd."""
     height, width = picture.values.shape[2:]
     return Plane(avg_pool2d(pad(picture.values, (0, width % 2, 0, height % 2), "replicate"), 2))
 
 
 @term
-def halved_with_zeros(picture: Picture) -> Plane:
+def halved_with_zeros(picture: Plane) -> Plane:
     """Means of 2x2 pixels; a row or column of zeros on both sides where the number is odd."""
     odd = tuple(side % 2 for side in picture.values.shape[2:])
     return Plane(avg_pool2d(picture.values, 2, padding=odd)) if any(odd) else halved(picture)
 
 
-def multiscale_similarity(source: Picture, fused: Picture) -> Tensor:
+def multiscale_similarity(source: Plane, fused: Plane) -> Tensor:
     """Structure at the first four scales and the whole similarity at the last, weighted, ``[B]``."""
     parts = []
     for _ in SCALE_WEIGHTS[:-1]:
@@ -286,7 +278,7 @@ class Target(NamedTuple):
 
 
 @pair_term
-def target(infrared: Picture, visible: Picture) -> Target:
+def target(infrared: Plane, visible: Plane) -> Target:
     """The pattern both sources together call for, in every patch within the image.
 
     It is as strong as the stronger source's. The less the two contradict each other, the more its shape is that of the
@@ -337,7 +329,7 @@ _CANCELLED = {"syn_ramp": "the sources cancel: the rounding residue of their sum
     identity=1.0,
     min_side=44,
 )
-def multi_exposure_similarity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+def multi_exposure_similarity(infrared: Plane, visible: Plane, fused: Plane) -> Tensor:
     """How much each patch of the fused image looks like the pattern that the two source patches together call for.
 
     That pattern has the strength of the stronger source. Where the sources agree it is the stronger one's, where they
@@ -362,20 +354,20 @@ def share(first: Tensor, second: Tensor) -> Tensor:
 
 
 @pair_term
-def infrared_share(infrared: Picture, visible: Picture) -> Tensor:
+def infrared_share(infrared: Plane, visible: Plane) -> Tensor:
     """Share of the infrared image in the local variance of both, in the wide window within the image."""
     return share(within(wide(infrared).variance), within(wide(visible).variance))
 
 
 @pair_term
-def saliency(infrared: Picture, visible: Picture) -> Tensor:
+def saliency(infrared: Plane, visible: Plane) -> Tensor:
     """Weight of each window, the larger local variance; sums to 1. All equal where there is none at all."""
     larger = torch.maximum(within(wide(infrared).variance), within(wide(visible).variance))
     sums = total(larger).view(-1, 1, 1, 1)
     return torch.where(sums == 0, 1 / larger[0].numel(), larger / sums)
 
 
-def salient_similarity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+def salient_similarity(infrared: Plane, visible: Plane, fused: Plane) -> Tensor:
     """Structural similarity to both sources, in each window by their share in its variance, ``[B, 1, h, w]``."""
     weight = infrared_share(infrared, visible)
     similar = within(wide_similarity(infrared, fused)), within(wide_similarity(visible, fused))
@@ -410,7 +402,7 @@ _FLAT_WEIGHTS = "where both sources are flat the original weights them by the ro
     min_side=11,
     conventions=_EQUAL_WEIGHTS,
 )
-def weighted_fusion_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+def weighted_fusion_quality(infrared: Plane, visible: Plane, fused: Plane) -> Tensor:
     """Whether each window shows the source with more contrast there; windows with much contrast count most.
 
     The strongest edges decide: one hot object against a dark background can outweigh the rest of the scene.
@@ -457,7 +449,7 @@ def fusion_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tenso
     return mean(salient_similarity(infrared, visible, fused))
 
 
-def prewitt(picture: Picture) -> Plane:
+def prewitt(picture: Plane) -> Plane:
     """Edge strength by Prewitt differences, zeros outside the image."""
     padded, smooth, difference = pad(picture.values, (1, 1, 1, 1)), (1.0, 1.0, 1.0), (1.0, 0.0, -1.0)
     across = correlate_valid(correlate_valid(padded, smooth, ROWS), difference, COLUMNS)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.metrics import MetricError, Picture, expand, get, measure, names
 from benchmark.metrics import picture as module
+from benchmark.metrics.picture import Plane, is_constant, pair_term, term
 
 GRADIENT_OF_IDENTITY = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))
 
@@ -140,6 +141,19 @@ def test_profiles_expand_in_order_and_once() -> None:
         expand(["nope"])
 
 
+def test_a_plane_has_the_size_and_keeps_the_terms_of_its_numbers() -> None:
+    values = torch.tensor([[[[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]], [[[0.5, 0.5, 0.5], [0.5, 0.25, 0.5]]]])
+    plane, other = Plane(values.double()), Plane(values.double() * 2)
+    assert (plane.size, plane.pixels) == ((2, 3), 6)
+    assert is_constant(plane).tolist() == [True, False]
+    calls = []
+    largest = term(lambda plane: calls.append(plane) or plane.values.amax())
+    difference = pair_term(lambda first, second: calls.append(second) or (second.values - first.values).amax())
+    assert [largest(plane).item(), largest(plane).item()] == [0.5, 0.5]
+    assert [difference(plane, other).item(), difference(plane, other).item()] == [0.5, 0.5]
+    assert calls == [plane, other]
+
+
 MEMORY = """
 import resource, sys, torch
 torch.set_num_threads(1)
@@ -161,6 +175,6 @@ def test_all_metrics_of_a_large_image_fit_into_half_a_gigabyte() -> None:
 def test_large_images_are_measured_as_small_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
     images, keys = (picture(1), picture(2), picture(3)), ("core", "qg", "ssim", "qe", "qcv", "qcv@raw", "mi@vifb")
     kept = measure(*images, keys)
-    monkeypatch.setattr(module, "KEPT_PIXELS", 1000)
+    monkeypatch.setattr(module, "SMALL_PICTURE_PIXELS", 1000)
     monkeypatch.setattr(module, "KEPT_TERMS", 1)
     assert measure(*images, keys) == kept
