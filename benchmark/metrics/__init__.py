@@ -10,13 +10,12 @@ from benchmark.metrics import perception, features, error
 
 # isort: on
 from benchmark.metrics.picture import MetricError, Picture
-from benchmark.metrics.registry import Measured, Metric, Original, expand, get, measure, metric, names, profiles
+from benchmark.metrics.registry import Measured, Metric, expand, get, measure, metric, names, profiles, variant
 
 __all__ = [
     "Measured",
     "Metric",
     "MetricError",
-    "Original",
     "Picture",
     "artifacts",
     "contrast",
@@ -34,4 +33,5 @@ __all__ = [
     "perception",
     "profiles",
     "structure",
+    "variant",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import COLUMNS, ROWS, correlate_valid
 from benchmark.metrics.picture import Picture, term
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 SIDE = 3
 """Pixels along a side of a window."""
@@ -133,7 +133,6 @@ def _feature_information(feature: Callable[[Picture], Tensor], *pictures: Pictur
     formula=_FORMULA.format(""),
     paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'none'), as LFT and many others have it",
-    originals=[Original("FMI_none", "port(this study)", absolute=1e-9)],
     identity=1,
     rewards_noise=False,
     transposable=False,
@@ -154,20 +153,11 @@ def gradient_across(picture: Picture) -> Tensor:
     return torch.gradient(picture.values, dim=COLUMNS)[0]
 
 
-@metric(
+@variant(
     "fmi@gradient",
     "Feature mutual information of gradients",
-    label="FMI (gradient)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the horizontal central differences "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'gradient')",
-    originals=[Original("FMI_gradient", "port(this study)", absolute=1e-9)],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_gradients(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of horizontal differences alone, as the original code takes them: horizontal edges count nothing."""
@@ -190,27 +180,11 @@ def cosines(picture: Picture) -> Tensor:
     return cosine_transform(cosine_transform(picture.values).mT).mT.round(decimals=9)
 
 
-@metric(
+@variant(
     "fmi@dct",
     "Feature mutual information of cosine coefficients",
-    label="FMI (DCT)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the whole image's DCT-II "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'dct')",
-    originals=[
-        Original(
-            "FMI_dct",
-            "port(this study)",
-            absolute=1e-4,
-            apart={"syn_ramp": "has rounding errors for the coefficients that are 0 on paper: 3e-4"},
-        )
-    ],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_cosines(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of neighbouring frequencies of the whole image: most windows lie at high frequencies, where noise is."""
@@ -251,30 +225,11 @@ def wavelets(picture: Picture) -> Tensor:
     return torch.where(low == high, 1.0, (tiled - low) / torch.where(low == high, 1.0, high - low))
 
 
-@metric(
+@variant(
     "fmi@wavelet",
     "Feature mutual information of wavelet coefficients",
-    label="FMI (wavelet)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the four tiled bands of a discrete Meyer wavelet transform "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'wavelet') with the 62 taps of PyWavelets; MATLAB's filter has 102",
-    originals=[
-        Original(
-            "FMI_wavelet",
-            "port(this study)",
-            absolute=1e-4,
-            apart=dict.fromkeys(
-                ("syn_constants_differ", "syn_fused_constant_128", "vifb_labMan_MSVD", "vifb_carLight_ADF"),
-                "rounding errors are the only pattern where flat areas meet the border",
-            ),
-        )
-    ],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_wavelets(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of coarse structure and of horizontal, vertical and diagonal detail, a quarter of the windows each.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import blur_valid, gaussian
 from benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 WINDOWS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""
@@ -117,7 +117,6 @@ _SHEIKH = "Sheikh, Bovik: Image information and visual quality. IEEE Trans. Imag
     paper=_SHEIKH,
     agrees="CDDFuse (there called VIFF) and LFT agree; IVIF_ZOO computes another variant; uint8-saturated products at "
     "the first scale give .894 where .662 is right; Han's VIFF is another metric",
-    originals=[Original("VIF", "LFT_octave", absolute=1e-6), Original("VIFF", "CDDFuse_py", absolute=1e-6)],
     rewards_noise=False,
     min_side=41,
     conventions=_FLAT_SOURCE,
@@ -131,44 +130,24 @@ def visual_information_fidelity(infrared: Picture, visible: Picture, fused: Pict
     return pixel_vif(infrared, fused) + pixel_vif(visible, fused)
 
 
-@metric(
+@variant(
     "vif@mean",
-    "Visual information fidelity, mean over the sources",
-    label="VIF (mean)",
-    family="fidelity",
+    "{}, mean over the sources",
     formula="[VIFp(A,F) + VIFp(B,F)] / 2",
-    paper=_SHEIKH,
     agrees="half of vif, as in tables that average both sources",
-    originals=[],
-    rewards_noise=False,
-    min_side=41,
-    conventions=_FLAT_SOURCE,
 )
 def visual_information_fidelity_mean(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The same ranking as the sum; a fused image that equals both sources scores 1."""
     return (pixel_vif(infrared, fused) + pixel_vif(visible, fused)) / 2
 
 
-@metric(
+@variant(
     "vif@uint8sat",
-    "Visual information fidelity in saturating bytes",
-    label="VIF (uint8)",
-    family="fidelity",
+    "{} in saturating bytes",
     formula="as vif, with min(255, product) for all products of grey values at the first scale",
     paper="no definition of its own: what VIF codes compute where images stay of type uint8 at the first scale",
     agrees="a widely used table of TNO results (.894 where .662 is right); CDDFuse given uint8 arrays, wherever its "
     "products, which wrap around instead, leave no variance at the first scale either",
-    originals=[
-        Original(
-            "VIFF",
-            "CDDFuse_py_uint8in",
-            absolute=1e-6,
-            apart={"syn_ramp": "products wrap around instead of saturating, and dark areas keep other variances"},
-        )
-    ],
-    rewards_noise=False,
-    min_side=41,
-    conventions=_FLAT_SOURCE,
 )
 def visual_information_fidelity_uint8(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """To read old tables with: mostly VIF without its first scale, which counts only where grey values are below 16.
@@ -206,10 +185,6 @@ HAN_EPSILON = 1e-7
     paper="Han, Cai, Cao, Xu: A new image fusion performance metric based on visual information fidelity. "
     "Information Fusion 14(2), 2013",
     agrees="Han's VIFF_Public; what CDDFuse calls VIFF is vif",
-    originals=[
-        Original("VIFF", "VIFF_Public_octave", absolute=1e-6),
-        Original("VIFF_Han", "port(this study)", absolute=1e-6),
-    ],
     rewards_noise=False,
     symmetric=False,
     min_side=41,

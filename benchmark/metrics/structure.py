@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from benchmark.metrics.filters import COLUMNS, ROWS, blur_valid, correlate_valid, gaussian
 from benchmark.metrics.picture import Picture, Plane, is_constant, pair_term, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 WIDE, NARROW, UNIFORM = gaussian(11, 1.5), gaussian(7, 1.5), (1 / 7,) * 7
 """Windows: of structural similarity, of the universal quality index in fusion metrics, and of scikit-image."""
@@ -134,11 +134,6 @@ def wide_similarity(source: Plane, fused: Plane) -> Tensor:
     "IEEE Trans. Image Processing 13(4), 2004",
     agrees="VIFB agrees; scikit-image with range 255 has a uniform 7x7 window and differs by up to .08; constants for "
     "range 2 (CDDFuse) give .80 where 1.63 is right, IVIF_ZOO with its range slip .77; others halve the sum",
-    originals=[
-        Original("Ssim", "VIFB_octave", absolute=1e-9),
-        Original("SSIM_sum_wang(valid;L255)", "port(this study)", absolute=1e-9),
-        Original("SSIM", "IVIF_ZOO_py_fixed(x255 bug removed)", absolute=5e-5),
-    ],
     rewards_noise=False,
     identity=2.0,
     min_side=11,
@@ -152,23 +147,15 @@ def structural_similarity(infrared: Picture, visible: Picture, fused: Picture) -
     return mean(within(wide_similarity(infrared, fused))) + mean(within(wide_similarity(visible, fused)))
 
 
-@metric(
+@variant(
     "ssim@mean",
-    "Structural similarity, mean of the sources, to the borders",
-    label="SSIM (mean)",
+    "{}, mean of the sources, to the borders",
     low=-1,
     high=1,
-    family="structure",
     formula="SSIM = (S(A,F) + S(B,F)) / 2 with S as in ssim, but taken at every pixel, borders replicated",
-    paper="Wang, Bovik, Sheikh, Simoncelli: Image quality assessment: from error visibility to structural similarity. "
-    "IEEE Trans. Image Processing 13(4), 2004",
     agrees="MATLAB's ssim on 8-bit images, averaged over the sources as LFT does",
-    originals=[
-        Original("SSIM", "LFT_octave_ssimshim_L255", absolute=1e-9),
-        Original("SSIM_mean_matlab(replicate;L255)", "port(this study)", absolute=1e-9),
-    ],
-    rewards_noise=False,
     identity=1.0,
+    min_side=1,
 )
 def mean_structural_similarity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Structural similarity to the sources, their mean; windows at the border see repeated border pixels."""
@@ -185,20 +172,13 @@ def uniform_similarity(source: Picture, fused: Picture, span: float) -> Tensor:
     return mean(luminance_similarity(uniform(source), uniform(fused), (0.01 * span) ** 2) * structure)
 
 
-@metric(
+@variant(
     "ssim@cddfuse",
-    "Structural similarity as in CDDFuse-style tables",
-    label="SSIM (CDDFuse)",
-    low=-2,
-    high=2,
-    family="structure",
+    "{} as in CDDFuse-style tables",
     formula="SSIM = S(A,F) + S(B,F); uniform window 7x7, sample covariance; C1 = (.01 2)^2, C2 = (.03 2)^2 on 0..255",
     paper="Zhao et al.: CDDFuse. CVPR 2023",
     agrees="CDDFuse with a scikit-image that took the range of floating-point images to be 2 (newer ones refuse); it "
     "holds float32, which moves it by up to 3e-5",
-    originals=[Original("SSIM", "CDDFuse_py_dr2(old skimage behaviour)", absolute=5e-5)],
-    rewards_noise=False,
-    identity=2.0,
     min_side=7,
 )
 def unsteadied_structural_similarity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -250,7 +230,6 @@ def weighted_product(parts: Sequence[Tensor], weights: Sequence[float]) -> Tenso
     paper="Wang, Simoncelli, Bovik: Multi-scale structural similarity for image quality assessment. Asilomar 2003",
     agrees="pytorch-msssim on 0..255 agrees, and IVIF_ZOO with it once its slip of a factor 255 is removed; "
     "repeated instead of zero borders at odd sides move it by up to .012; what LFT calls MS_SSIM is mefssim",
-    originals=[Original("MS_SSIM", "IVIF_ZOO_py_fixed(x255 bug removed)", absolute=2e-5)],
     rewards_noise=False,
     identity=2.0,
     min_side=161,
@@ -307,9 +286,6 @@ def target(infrared: Plane, visible: Plane) -> Target:
     return Target(weight_a, weight_b, variance)
 
 
-_CANCELLED = {"syn_ramp": "the sources cancel: the rounding residue of their sum is scaled up to a pattern"}
-
-
 @metric(
     "mefssim",
     "Structural similarity of multi-exposure fusion",
@@ -321,10 +297,6 @@ _CANCELLED = {"syn_ramp": "the sources cancel: the rounding residue of their sum
     paper="Ma, Zeng, Wang: Perceptual quality assessment for multi-exposure image fusion. IEEE Trans. Image Processing "
     "24(11), 2015",
     agrees="LFT agrees, where it is called MS_SSIM",
-    originals=[
-        Original("MS_SSIM", "LFT_octave(MEF)", absolute=1e-6, apart=_CANCELLED),
-        Original("MEF_MS_SSIM", "port(this study)", absolute=1e-6, apart=_CANCELLED),
-    ],
     rewards_noise=False,
     identity=1.0,
     min_side=44,
@@ -381,7 +353,6 @@ def both_sources_are_constant(infrared: Picture, visible: Picture, fused: Pictur
 
 _PIELLA = "Piella, Heijmans: A new quality metric for image fusion. ICIP 2003"
 _EQUAL_WEIGHTS = {"both sources are constant: equal weights": both_sources_are_constant}
-_FLAT_WEIGHTS = "where both sources are flat the original weights them by the rounding residue of their variances"
 
 
 @metric(
@@ -396,7 +367,6 @@ _FLAT_WEIGHTS = "where both sources are flat the original weights them by the ro
     paper=_PIELLA,
     agrees="Liu's toolbox (metricPeilla, mode 2); the paper itself takes the universal quality "
     "index, without constants, in place of S",
-    originals=[Original("Q_W_Piella", "ZLiu_octave", absolute=1e-9, apart={"syn_constants_differ": _FLAT_WEIGHTS})],
     rewards_noise=False,
     identity=1.0,
     min_side=11,
@@ -421,24 +391,6 @@ def weighted_fusion_quality(infrared: Plane, visible: Plane, fused: Plane) -> Te
     paper=_PIELLA,
     agrees="Liu's toolbox (metricPeilla, mode 1), but for windows that are flat in both sources, which move it by up "
     "to .0007 on images with black or saturated areas",
-    originals=[
-        Original(
-            "Q_S_Piella",
-            "ZLiu_octave",
-            absolute=1e-9,
-            apart=dict.fromkeys(
-                [
-                    "syn_constants_differ",
-                    "vifb_carLight_ADF",
-                    "vifb_carWhite_GTF",
-                    "vifb_kettle_U2Fusion",
-                    "vifb_labMan_MSVD",
-                    "vifb_nightCar_YDTR",
-                ],
-                _FLAT_WEIGHTS,
-            ),
-        )
-    ],
     rewards_noise=False,
     identity=1.0,
     min_side=11,
@@ -506,7 +458,6 @@ _CVEJIC = (
     "Cvejic, Łoza, Bull, Canagarajah: A similarity metric for assessment of image fusion algorithms. Int. J. Signal "
 )
 _CVEJIC += "Processing 2(3), 2005"
-_RESIDUE_SIGN = "where a source is flat the sign of its covariance's rounding residue decides between r <= 1 and r > 1"
 
 
 @metric(
@@ -534,39 +485,14 @@ def similarity_weighted_quality(infrared: Picture, visible: Picture, fused: Pict
     return mean(weight * universal_quality(infrared, fused) + (1 - weight) * universal_quality(visible, fused))
 
 
-@metric(
+@variant(
     "qc@zliu",
-    "Cvejic's fusion quality with a clipped result",
-    label="Qc (Liu)",
-    low=-1,
-    high=1,
-    family="structure",
+    "{} with a clipped result",
     formula="Qc = mean of q; r = s_AF / (s_AF + s_BF); q = r U(A,F) + (1 - r) U(B,F) where 0 <= r <= 1, q = 0 where "
     "r < 0, q = 1 where r > 1; U as in qc",
-    paper=_CVEJIC,
     agrees="Liu's toolbox, but for windows in which an image is flat: there it divides rounding residues, which moves "
     "it by up to .02 and gives NaN on images with black areas; the paper clips the weight instead (qc)",
-    originals=[
-        Original(
-            "Q_C_Cvejic",
-            "ZLiu_octave",
-            absolute=1e-9,
-            apart={
-                "syn_ramp": "the covariances cancel: the sign of the rounding residue of their sum decides",
-                "syn_constants_differ": "all flat: it divides rounding residues by each other",
-                "tno_01_FusionGAN": _RESIDUE_SIGN,
-                "tno_01_SeAFusion": _RESIDUE_SIGN,
-                "tno_05_DenseFuse": _RESIDUE_SIGN,
-                "tno_42_SDNet": _RESIDUE_SIGN,
-                "vifb_manWalking_CBF": _RESIDUE_SIGN,
-            },
-        )
-    ],
-    rewards_noise=False,
-    identity=1.0,
     symmetric=False,
-    min_side=7,
-    conventions=_EQUAL_WEIGHTS,
 )
 def result_clipped_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Quality of each window against the source it is more similar to, as Liu's toolbox computes it.
@@ -599,19 +525,6 @@ def narrow_infrared_share(infrared: Picture, visible: Picture) -> Tensor:
     return share(narrow(infrared).variance, narrow(visible).variance)
 
 
-_RESIDUE_QUOTIENTS = dict.fromkeys(
-    (
-        "syn_constants_differ",
-        "vifb_carLight_ADF",
-        "vifb_carWhite_GTF",
-        "vifb_kettle_U2Fusion",
-        "vifb_labMan_MSVD",
-        "vifb_nightCar_YDTR",
-    ),
-    "where both images are flat it divides rounding residues by each other, and the order of sums decides",
-)
-
-
 @metric(
     "qy",
     "Yang's fusion quality",
@@ -625,10 +538,6 @@ _RESIDUE_QUOTIENTS = dict.fromkeys(
     "2008",
     agrees="Liu's toolbox where no window is flat; elsewhere it divides rounding residues and gives values in the "
     "thousands; IVIF_ZOO computes something else (.97 where .75 is right)",
-    originals=[
-        Original("Q_Y", "ZLiu_octave", absolute=1e-9, apart=_RESIDUE_QUOTIENTS),
-        Original("Qy", "port(this study)", absolute=1e-9, apart=_RESIDUE_QUOTIENTS),
-    ],
     rewards_noise=False,
     identity=1.0,
     min_side=7,
