@@ -25,8 +25,7 @@ from benchmark.experiments.originals import (
     originals_of,
     real_folder,
 )
-from benchmark.metrics import MetricError, get, profiles
-from benchmark.metrics import names as metric_names
+from benchmark.metrics import MetricError, get, metric_names, profiles
 from benchmark.prediction import predictions, predictions_table
 from benchmark.runner import RunError, Summary, run
 from benchmark.sheet import run_sheet

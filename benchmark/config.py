@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from benchmark.metrics import MetricError, expand
+from benchmark.metrics import MetricError, expand_keys
 from downstream.pictures import CONTROLS
 from fusion import FusedFolder, FusionError
 from fusion.registry import called, default_names, names, with_absolute_file
@@ -91,7 +91,7 @@ class RunConfig:
             wish = "--track" if self.track else f"--detector {self.detector}"
             raise ConfigError(f"{wish} has nothing to do where nobody is detected: leave --no-detect out")
         try:
-            metrics = expand(self.metrics)
+            metrics = expand_keys(self.metrics)
             folders = [FusedFolder.parse(text) for text in (*self.fused, *self._folders_among_methods())]
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from benchmark.metrics import MetricError, Picture, get, names
+from benchmark.metrics import MetricError, Picture, get, metric_names
 from datasets.images import read_image
 
 STORED = Path(__file__).parents[1] / "golden"
@@ -148,7 +148,7 @@ class MetricCheck:
 
 def check_metrics(folders: Sequence[OriginalValues], keys: Sequence[str] = ()) -> Iterator[MetricCheck]:
     """Every metric (or `keys`) beside every code among its originals, over all triples of all folders."""
-    for key in keys or names():
+    for key in keys or metric_names():
         metric = get(key)
         for original in originals_of(key):
             check = MetricCheck(key, original)

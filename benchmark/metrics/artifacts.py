@@ -29,7 +29,7 @@ class Gradient(NamedTuple):
 
 
 @term
-def gradient(picture: Picture) -> Gradient:
+def weighted_gradient(picture: Picture) -> Gradient:
     """Sobel differences over 8, borders mirrored; strengths from 2 grey levels on weigh ``g^1.5``, others .001."""
     leftward, downward = (difference / 8 for difference in sobel(picture.values, "reflect"))
     strength = (leftward.square() + downward.square()).sqrt()
@@ -40,7 +40,7 @@ def gradient(picture: Picture) -> Gradient:
 @pair_term
 def kept(source: Picture, fused: Picture) -> Tensor:
     """How well each source edge is kept, ``float64 [B, 1, H, W]`` in 0..1."""
-    first, second = gradient(source), gradient(fused)
+    first, second = weighted_gradient(source), weighted_gradient(fused)
     larger = torch.maximum(first.strength, second.strength)
     ratio = torch.where(larger > 0, torch.minimum(first.strength, second.strength) / larger, 0.0)
     alignment = ((first.angle - second.angle).abs() - pi / 2).abs() / (pi / 2)
@@ -50,15 +50,15 @@ def kept(source: Picture, fused: Picture) -> Tensor:
 
 def _is_new(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Where the fused image has a stronger edge than either source, ``bool [B, 1, H, W]``."""
-    strongest = torch.maximum(gradient(infrared).strength, gradient(visible).strength)
-    return gradient(fused).strength > strongest
+    strongest = torch.maximum(weighted_gradient(infrared).strength, weighted_gradient(visible).strength)
+    return weighted_gradient(fused).strength > strongest
 
 
 def _share(
     part: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], infrared: Picture, visible: Picture, fused: Picture
 ) -> Tensor:
     """Sum of ``part(Q_A, Q_B, w_A, w_B)`` over that of the weights."""
-    weights = [gradient(source).weight for source in (infrared, visible)]
+    weights = [weighted_gradient(source).weight for source in (infrared, visible)]
     qualities = [kept(source, fused) for source in (infrared, visible)]
     return total(part(*qualities, *weights)) / (total(weights[0]) + total(weights[1]))
 

@@ -7,7 +7,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import COLUMNS, ROWS, sobel
+from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, sobel
 from benchmark.metrics.papers import VIFB
 from benchmark.metrics.picture import Picture, deviations, term, total
 from benchmark.metrics.registry import metric, variant
@@ -79,7 +79,7 @@ def spatial_frequency(infrared: Picture, visible: Picture, fused: Picture) -> Te
 
     Looks at the fused image alone: noise, ringing and sharpening raise it as detail does.
     """
-    across, down = (_differences(fused, axis).square().mean((1, 2, 3)) for axis in (COLUMNS, ROWS))
+    across, down = (_differences(fused, axis).square().mean((1, 2, 3)) for axis in (COLUMN_AXIS, ROW_AXIS))
     return (across + down).sqrt()
 
 
@@ -92,7 +92,7 @@ def spatial_frequency(infrared: Picture, visible: Picture, fused: Picture) -> Te
 )
 def spatial_frequency_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Spatial frequency that divides by pixels rather than differences: lower by parts of a thousand."""
-    across, down = (total(_differences(fused, axis).square()) for axis in (COLUMNS, ROWS))
+    across, down = (total(_differences(fused, axis).square()) for axis in (COLUMN_AXIS, ROW_AXIS))
     return ((across + down) / fused.pixels).sqrt()
 
 
@@ -146,7 +146,7 @@ def average_gradient_vifb(infrared: Picture, visible: Picture, fused: Picture) -
 
 @term
 def _summed_gradient(picture: Picture) -> Tensor:
-    down, across = torch.gradient(picture.values, dim=(ROWS, COLUMNS))
+    down, across = torch.gradient(picture.values, dim=(ROW_AXIS, COLUMN_AXIS))
     return total(((down.square() + across.square()) / 2).sqrt())
 
 

@@ -15,7 +15,7 @@ _PAPER = "Jagalingam, Hegde: A review of quality metrics for fused image. Aquati
 
 
 @pair_term
-def squared_error(source: Picture, fused: Picture) -> Tensor:
+def mean_squared_difference(source: Picture, fused: Picture) -> Tensor:
     """Mean squared difference of two images in squared grey levels, ``[B]``."""
     difference = fused.levels.short() - source.levels
     return total(difference.int().square()).double() / fused.pixels
@@ -39,7 +39,7 @@ def mean_squared_error(infrared: Picture, visible: Picture, fused: Picture) -> T
 
     Least for their average, whatever that looks like: it measures caution rather than quality.
     """
-    return (squared_error(infrared, fused) + squared_error(visible, fused)) / 2
+    return (mean_squared_difference(infrared, fused) + mean_squared_difference(visible, fused)) / 2
 
 
 @variant(
@@ -73,7 +73,7 @@ def root_mean_squared_error(infrared: Picture, visible: Picture, fused: Picture)
 
     Least for any mixture of the sources: it measures caution rather than quality.
     """
-    return (squared_error(infrared, fused).sqrt() + squared_error(visible, fused).sqrt()) / 2
+    return (mean_squared_difference(infrared, fused).sqrt() + mean_squared_difference(visible, fused).sqrt()) / 2
 
 
 @variant(

@@ -12,7 +12,7 @@ from benchmark.metrics.filters import blur_valid, gaussian
 from benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
 from benchmark.metrics.registry import metric, variant
 
-WINDOWS = (17, 9, 5, 3)
+TAPS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""
 
 NOISE_VARIANCE = 2.0
@@ -33,7 +33,7 @@ class Scale(NamedTuple):
 def scales(picture: Picture) -> list[Scale]:
     """The four scales: before each but the first, blurred with that scale's window and every 2nd pixel taken."""
     image, result = picture.values, []
-    for number, window in enumerate(WINDOWS):
+    for number, window in enumerate(TAPS):
         taps = gaussian(window, window / 5)
         if number:
             image = blur_valid(image, taps)[..., ::2, ::2]
@@ -47,7 +47,7 @@ def scales(picture: Picture) -> list[Scale]:
 def saturated_scales(picture: Picture) -> list[Scale]:
     """The four scales where squares do not exceed 255 at the first, as they don't in saturating bytes."""
     image, mean, _ = scales(picture)[0]
-    squares = blur_valid((image * image).clamp_(max=255), gaussian(WINDOWS[0], WINDOWS[0] / 5))
+    squares = blur_valid((image * image).clamp_(max=255), gaussian(TAPS[0], TAPS[0] / 5))
     return [Scale(image, mean, (squares - mean * mean).clamp_(min=0)), *scales(picture)[1:]]
 
 
@@ -94,7 +94,7 @@ def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: flo
 @pair_term
 def pixel_vif(source: Picture, fused: Picture) -> Tensor:
     """VIFp of a fused image against one source, ``[B]``; 1 where the source is flat."""
-    pairs = zip(scales(source), scales(fused), WINDOWS, strict=True)
+    pairs = zip(scales(source), scales(fused), TAPS, strict=True)
     kept = torch.stack([total(channel(*pair, NOISE_VARIANCE).kept) for pair in pairs]).sum(0)
     available = source_information(source)
     return torch.where(available > 0, kept / available, 1.0)
@@ -158,7 +158,7 @@ def visual_information_fidelity_uint8(infrared: Picture, visible: Picture, fused
 
 
 def _saturated_vif(source: Picture, fused: Picture) -> Tensor:
-    pairs = zip(saturated_scales(source), saturated_scales(fused), WINDOWS, (255, inf, inf, inf), strict=True)
+    pairs = zip(saturated_scales(source), saturated_scales(fused), TAPS, (255, inf, inf, inf), strict=True)
     kept = [total(channel(*pair[:3], NOISE_VARIANCE, ceiling=pair[3]).kept) for pair in pairs]
     available = [total(_information(scale, NOISE_VARIANCE)) for scale in saturated_scales(source)]
     kept_sum, available_sum = torch.stack(kept).sum(0), torch.stack(available).sum(0)
@@ -196,7 +196,7 @@ def visual_information_fidelity_for_fusion(infrared: Picture, visible: Picture, 
     is followed, the visible one is taken, so exchanging the sources may change the value.
     """
     parts = []
-    for weight, window, *at_scale in zip(HAN_WEIGHTS, WINDOWS, *map(scales, (infrared, visible, fused)), strict=True):
+    for weight, window, *at_scale in zip(HAN_WEIGHTS, TAPS, *map(scales, (infrared, visible, fused)), strict=True):
         if weight:
             first, second, result = at_scale
             of_first, of_second = (channel(source, result, window, HAN_NOISE) for source in (first, second))

@@ -133,7 +133,7 @@ def gradient_based_quality(infrared: Picture, visible: Picture, fused: Picture) 
     return total(kept / (first.strength + second.strength)) / fused.pixels
 
 
-TINY = 1e-5
+ZERO_SUBSTITUTE = 1e-5
 """What stands for a difference or strength of 0 in `gradient_based_quality`."""
 
 
@@ -142,8 +142,8 @@ def _edges_without_zeros(picture: Picture) -> Edges:
     leftward, downward = sobel(picture.values)
     across = -leftward
     strength = edges(picture).strength
-    angle = torch.atan(downward / torch.where(across == 0, TINY, across))
-    return Edges(torch.where(strength == 0, TINY, strength), angle)
+    angle = torch.atan(downward / torch.where(across == 0, ZERO_SUBSTITUTE, across))
+    return Edges(torch.where(strength == 0, ZERO_SUBSTITUTE, strength), angle)
 
 
 def _soft_preservation(source: Edges, fused: Edges) -> Tensor:

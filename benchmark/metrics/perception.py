@@ -148,7 +148,7 @@ def as_seen_at_8(picture: Picture) -> Tensor:
 
 
 @term
-def saliency(picture: Picture) -> Tensor:
+def block_saliency(picture: Picture) -> Tensor:
     """Fifth powers of Sobel strengths, summed over each block, ``[B, 1, h, w]``."""
     return block_sums(edges(picture).strength ** SALIENCY)
 
@@ -157,7 +157,7 @@ def chen_varshney(infrared: Picture, visible: Picture, fused: Picture) -> Tensor
     """Mean squared visible difference of each block, averaged with the saliency of the block in its source, ``[B]``."""
     kept = as_seen_at_8(fused)
     differences = [block_sums((as_seen_at_8(source) - kept).square()) / BLOCK**2 for source in (infrared, visible)]
-    weights = [saliency(source) for source in (infrared, visible)]
+    weights = [block_saliency(source) for source in (infrared, visible)]
     weighted = weights[0] * differences[0] + weights[1] * differences[1]
     return total(weighted) / (total(weights[0]) + total(weights[1]))
 

@@ -240,7 +240,7 @@ def _add(registered: Metric) -> None:
     _METRICS[registered.key] = registered
 
 
-def names() -> list[str]:
+def metric_names() -> list[str]:
     """Keys of all metrics, in table order."""
     return list(_METRICS)
 
@@ -258,7 +258,7 @@ def profiles() -> dict[str, tuple[str, ...]]:
     return {**PROFILES, "all": defaults, "variants": tuple(_METRICS)}
 
 
-def expand(keys: Sequence[str]) -> tuple[str, ...]:
+def expand_keys(keys: Sequence[str]) -> tuple[str, ...]:
     """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
     known = profiles()
     flat = [key for name in keys for key in known.get(name.lower(), (name,))]
@@ -282,4 +282,4 @@ def measure(
     """
     pictures = [image if isinstance(image, Picture) else Picture(image) for image in (infrared, visible, fused)]
     with torch.inference_mode():
-        return {key: get(key)(*pictures) for key in expand(keys)}
+        return {key: get(key)(*pictures) for key in expand_keys(keys)}

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.cli import main
 from benchmark.experiments.originals import STORED, MetricCheck, OriginalValues, check_metrics, originals_of
-from benchmark.metrics import MetricError, get, names
+from benchmark.metrics import MetricError, get, metric_names
 
 BY_HAND = {"te", "sd@uint8sat", "sf@unit", "vif@mean", "qabf@wrapsafe", "qe", "qc"}
 """No code at hand computes these; the tests beside this one do, on paper."""
@@ -27,7 +27,7 @@ def check(key: str, folder: Path) -> None:
 
 
 def test_every_other_metric_has_an_original() -> None:
-    assert {key for key in names() if not originals_of(key)} == BY_HAND
+    assert {key for key in metric_names() if not originals_of(key)} == BY_HAND
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -41,7 +41,7 @@ def code_of(row: dict[str, str]) -> tuple[str, str, str]:
 
 def test_originals_are_those_of_registered_metrics_once_each_and_may_differ_by_little() -> None:
     codes = [code_of(row) for row in table("originals.csv")]
-    assert {key for key, _, _ in codes} == set(names()) - BY_HAND
+    assert {key for key, _, _ in codes} == set(metric_names()) - BY_HAND
     assert len(set(codes)) == len(codes)
     for row in table("originals.csv"):
         assert 0 < float(row["absolute"]) + float(row["relative"]) <= 1e-4
@@ -81,18 +81,18 @@ TOO_LARGE = {"msssim"}
 """Defined on larger images than the generated ones."""
 
 
-@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND - TOO_LARGE))
+@pytest.mark.parametrize("key", sorted(set(metric_names()) - BY_HAND - TOO_LARGE))
 def test_generated_triples(key: str) -> None:
     check(key, STORED)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("key", sorted(set(names()) - BY_HAND))
+@pytest.mark.parametrize("key", sorted(set(metric_names()) - BY_HAND))
 def test_all_triples(key: str, golden_root: Path) -> None:
     check(key, golden_root / "metrics")
 
 
-@pytest.mark.parametrize("key", [key for key in names() if get(key).min_side > 8])
+@pytest.mark.parametrize("key", [key for key in metric_names() if get(key).min_side > 8])
 def test_images_that_are_too_small_are_refused(key: str) -> None:
     with pytest.raises(MetricError, match="at least"):
         get(key)(*values(STORED).pictures("syn_tiny_8x8"))
