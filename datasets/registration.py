@@ -40,7 +40,7 @@ WINDOW_MARGIN = 3.0
 _SMALLEST = 96
 _PEAK = 5
 
-Plane = NDArray[np.uint8]
+GreyImage = NDArray[np.uint8]
 Field = NDArray[np.complex64]
 
 
@@ -84,7 +84,7 @@ class Registration:
         return max((float(np.hypot(a[0] - b[0], a[1] - b[1])) for a in ends for b in ends), default=0.0)
 
 
-def estimate(infrared: Plane, visible: Plane) -> Registration:
+def estimate(infrared: GreyImage, visible: GreyImage) -> Registration:
     """Displacements between two grey images ``uint8 [H, W]`` of one size.
 
     Images with a side below 96 pixels hold too little structure and give no estimate.
@@ -102,7 +102,7 @@ def estimate(infrared: Plane, visible: Plane) -> Registration:
     )
 
 
-def _reduced(plane: Plane, scale: float) -> Plane:
+def _reduced(plane: GreyImage, scale: float) -> GreyImage:
     if scale == 1.0:
         return plane
     size = round(plane.shape[1] * scale), round(plane.shape[0] * scale)
@@ -116,7 +116,7 @@ def _windows(height: int, width: int) -> dict[str, tuple[slice, slice]]:
     return {f"{row} {column}": (rows[row], columns[column]) for row in rows for column in columns}
 
 
-def _orientation(plane: Plane) -> Field:
+def _orientation(plane: GreyImage) -> Field:
     """Doubled edge direction of every pixel, weighted by how much the edge stands out in its neighbourhood."""
     smooth = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), 1.5)
     across, down = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)

@@ -27,23 +27,23 @@ LOWEST, HIGHEST = 0.02, 0.35
 SMALLEST_PERSON = 24.0
 """Height in pixels of the original picture from which people count for `person_contrast`."""
 
-Plane = NDArray[np.float64]
+Band = NDArray[np.float64]
 
 
-def entropy(plane: Plane) -> float:
+def grey_entropy(plane: Band) -> float:
     """Entropy of the grey values in bits: 256 bins of one level."""
     counts = np.bincount(np.round(plane).astype(np.int64).ravel(), minlength=256)
     shares = counts[counts > 0] / plane.size
     return float(-(shares * np.log2(shares)).sum())
 
 
-def gradient(plane: Plane) -> Plane:
+def gradient(plane: Band) -> Band:
     """Length of the gradient in levels a pixel, by central differences."""
     down, right = np.gradient(plane)
     return np.hypot(down, right)
 
 
-def spectral_slope(plane: Plane) -> float:
+def spectral_slope(plane: Band) -> float:
     """Exponent a of the power spectrum, P(f) ~ f^a, over the rotational mean under a Hann window; about -2 in nature.
 
     D. J. Field, Relations between the statistics of natural images and the response properties of cortical cells,
@@ -63,14 +63,14 @@ def spectral_slope(plane: Plane) -> float:
     return float(np.polyfit(places, means, 1)[0]) if len(places) > 2 else float("nan")
 
 
-def correlation(first: Plane, second: Plane) -> float:
+def correlation(first: Band, second: Band) -> float:
     """Pearson correlation; NaN if one of them is constant."""
     if first.std() == 0 or second.std() == 0:
         return float("nan")
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def person_contrast(plane: Plane, boxes: Boxes) -> float:
+def person_contrast(plane: Band, boxes: Boxes) -> float:
     """How much brighter people are than what is around them, in levels: the median over people.
 
     The middle of a box (half its width, 0.8 of its height) is compared with a frame around it, a quarter of its width
@@ -89,16 +89,16 @@ def person_contrast(plane: Plane, boxes: Boxes) -> float:
     return float(np.median(found)) if found else float("nan")
 
 
-def _crop(plane: Plane, left: float, top: float, right: float, bottom: float) -> Plane:
+def _crop(plane: Band, left: float, top: float, right: float, bottom: float) -> Band:
     height, width = plane.shape
     rows = slice(max(0, round(top)), max(0, min(height, round(bottom))))
     return plane[rows, max(0, round(left)) : max(0, min(width, round(right)))]
 
 
-PLANE_STATISTICS: dict[str, Callable[[Plane], float]] = {
+PLANE_STATISTICS: dict[str, Callable[[Band], float]] = {
     "mean level": lambda plane: float(plane.mean()),
     "contrast (standard deviation)": lambda plane: float(plane.std()),
-    "entropy [bit]": entropy,
+    "entropy [bit]": grey_entropy,
     "gradient, mean": lambda plane: float(gradient(plane).mean()),
     "gradient, 90th percentile": lambda plane: float(np.percentile(gradient(plane), 90)),
     "flat share (gradient < 2)": lambda plane: float((gradient(plane) < 2).mean()),
@@ -129,7 +129,7 @@ def measure_pair(pair: Pair) -> dict[str, float]:
     return values
 
 
-def _reduced(plane: Plane) -> Plane:
+def _reduced(plane: Band) -> Band:
     height, width = plane.shape
     if width <= WIDTH:
         return plane
