@@ -15,10 +15,16 @@ from tabulate import tabulate
 
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
 from benchmark.experiments.cost import cost_table, measure_costs
+from benchmark.experiments.originals import (
+    STORED,
+    OriginalValues,
+    check_metrics,
+    checks_table,
+    originals_of,
+    real_folder,
+)
 from benchmark.experiments.stages import measure_stages, stages_text
-from benchmark.metrics import MetricError, get, profiles
-from benchmark.metrics import names as metric_names
-from benchmark.reference import STORED, ReferenceValues, compare, comparison_table, real_folder
+from benchmark.metrics import MetricError, get, metric_names, profiles
 from benchmark.reports.comparison import comparison_text, comparisons, couples
 from benchmark.reports.prediction import predictions, predictions_table
 from benchmark.reports.sheet import run_sheet
@@ -185,17 +191,17 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _metrics_check(options: argparse.Namespace) -> int:
     folders = options.golden or [folder for folder in (STORED, real_folder()) if folder.is_dir()]
-    references = [ReferenceValues(folder) for folder in folders]
-    comparisons = list(compare(references, [get(key).key for key in options.metrics or ()]))
-    print(comparison_table([found for found in comparisons if found.compared]))
-    return EXIT_FAILURES if any(found.excess > 1 for found in comparisons) else 0
+    values = [OriginalValues(folder) for folder in folders]
+    checks = list(check_metrics(values, [get(key).key for key in options.metrics or ()]))
+    print(checks_table([found for found in checks if found.compared]))
+    return EXIT_FAILURES if any(found.excess > 1 for found in checks) else 0
 
 
 def _explain(options: argparse.Namespace) -> int:
     metric = get(options.metric)
     better = f"{metric.better} is better {metric.arrow}, {metric.low:g} .. {metric.high:g} {metric.unit}".rstrip()
     unmoved = [what for what, holds in (("swapping", metric.symmetric), ("transposing", metric.transposable)) if holds]
-    equal = dict.fromkeys(original.code for original in metric.originals)
+    equal = dict.fromkeys(original.code for original in originals_of(metric.key))
     siblings = [get(key) for key in metric_names() if get(key).base == metric.base and key != metric.key]
     facts = [
         ("formula", f"{metric.formula}. A: infrared, B: visible, F: fused, all 0..255."),
@@ -272,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("run", type=Path, help="run directory, made with --detect")
     predict.set_defaults(command=_predict)
     check = commands.add_parser("metrics-check", help="every metric beside the original codes' values on stored images")
-    folders = "folder of reference values, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
+    folders = "folder of values of original codes, repeatable; default: the bundled one, and $IVIF_GOLDEN/metrics"
     check.add_argument("--golden", action="append", type=Path, metavar="DIR", help=folders)
     check.add_argument("--metrics", action=Several, metavar="KEY", help="default: all")
     check.set_defaults(command=_metrics_check)

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 import datasets
-from benchmark.metrics import MetricError, expand
+from benchmark.metrics import MetricError, expand_keys
 from datasets.catalog import is_rendered
-from datasets.options import tell_unmatched
 from datasets.labels import own_pairs
+from datasets.options import tell_unmatched
 from datasets.pairs import PairDataset
 from downstream.labelled_images import CONTROLS
 from fusion import FusionError
@@ -81,7 +81,7 @@ class RunConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
         wish = RunConfig.from_dict(vars(self))
         try:
-            metrics, methods = expand(wish.metrics), wish._methods()
+            metrics, methods = expand_keys(wish.metrics), wish._methods()
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
         filled = {

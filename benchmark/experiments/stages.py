@@ -19,7 +19,7 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, expand, get
+from benchmark.metrics import Picture, expand_keys, get
 from benchmark.reports.statistics import Paired, corrected, paired, verdict
 from datasets.images import ImageError, luminance
 from datasets.pairs import Pair, PairDataset, PairError
@@ -30,7 +30,7 @@ from fusion.reference.supervision import weighted_mean
 
 CONSENSUS = "consensus"
 
-COLUMNS = (CONSENSUS, *expand(("core",)), *UNSEEN)
+COLUMNS = (CONSENSUS, *expand_keys(("core",)), *UNSEEN)
 """What is measured: all core metrics take part in the filter's choice, the last ones in none."""
 
 FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (

@@ -3,35 +3,48 @@
 A leaf of the project: imports torch and NumPy alone, so that anything may score images with it.
 """
 
-# The order is that of tables.
+# Tables show metrics in the order in which they register: file by file as imported here, in each from top to bottom.
 # isort: off
-from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts, structure
+from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts
+from benchmark.metrics import structural_similarity, multi_exposure, fusion_quality
 from benchmark.metrics import perception, features, error
 
 # isort: on
 from benchmark.metrics.picture import MetricError, Picture
-from benchmark.metrics.registry import Measured, Metric, Original, expand, get, measure, metric, names, profiles
+from benchmark.metrics.registry import (
+    Measured,
+    Metric,
+    expand_keys,
+    get,
+    measure,
+    metric,
+    metric_names,
+    profiles,
+    variant,
+)
 
 __all__ = [
     "Measured",
     "Metric",
     "MetricError",
-    "Original",
     "Picture",
     "artifacts",
     "contrast",
     "correlation",
     "error",
-    "expand",
+    "expand_keys",
     "features",
     "fidelity",
+    "fusion_quality",
     "get",
     "gradient",
     "information",
     "measure",
     "metric",
-    "names",
+    "metric_names",
+    "multi_exposure",
     "perception",
     "profiles",
-    "structure",
+    "structural_similarity",
+    "variant",
 ]

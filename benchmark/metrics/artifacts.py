@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import sobel
 from benchmark.metrics.picture import Picture, pair_term, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 _KUMAR = (
     "Shreyamsha Kumar: Multifocus and multispectral image fusion based on pixel significance using discrete cosine "
@@ -29,7 +29,7 @@ class Gradient(NamedTuple):
 
 
 @term
-def gradient(picture: Picture) -> Gradient:
+def weighted_gradient(picture: Picture) -> Gradient:
     """Sobel differences over 8, borders mirrored; strengths from 2 grey levels on weigh ``g^1.5``, others .001."""
     leftward, downward = (difference / 8 for difference in sobel(picture.values, "reflect"))
     strength = (leftward.square() + downward.square()).sqrt()
@@ -40,7 +40,7 @@ def gradient(picture: Picture) -> Gradient:
 @pair_term
 def kept(source: Picture, fused: Picture) -> Tensor:
     """How well each source edge is kept, ``float64 [B, 1, H, W]`` in 0..1."""
-    first, second = gradient(source), gradient(fused)
+    first, second = weighted_gradient(source), weighted_gradient(fused)
     larger = torch.maximum(first.strength, second.strength)
     ratio = torch.where(larger > 0, torch.minimum(first.strength, second.strength) / larger, 0.0)
     alignment = ((first.angle - second.angle).abs() - pi / 2).abs() / (pi / 2)
@@ -50,15 +50,15 @@ def kept(source: Picture, fused: Picture) -> Tensor:
 
 def _is_new(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Where the fused image has a stronger edge than either source, ``bool [B, 1, H, W]``."""
-    strongest = torch.maximum(gradient(infrared).strength, gradient(visible).strength)
-    return gradient(fused).strength > strongest
+    strongest = torch.maximum(weighted_gradient(infrared).strength, weighted_gradient(visible).strength)
+    return weighted_gradient(fused).strength > strongest
 
 
 def _share(
     part: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], infrared: Picture, visible: Picture, fused: Picture
 ) -> Tensor:
     """Sum of ``part(Q_A, Q_B, w_A, w_B)`` over that of the weights."""
-    weights = [gradient(source).weight for source in (infrared, visible)]
+    weights = [weighted_gradient(source).weight for source in (infrared, visible)]
     qualities = [kept(source, fused) for source in (infrared, visible)]
     return total(part(*qualities, *weights)) / (total(weights[0]) + total(weights[1]))
 
@@ -79,10 +79,6 @@ def _missing(of_infrared: Tensor, of_visible: Tensor, infrared_weight: Tensor, v
     paper=_KUMAR,
     agrees="Kumar's code as LFT has it, with its arguments in order; LFT itself shifts them by one place (.0445 for "
     ".0035); IVIF_ZOO to 1e-3; RFN-Nest takes images in 0..1",
-    originals=[
-        Original("Nabf", "LFT_octave_correctargs", absolute=1e-9),
-        Original("Nabf", "port(this study)", absolute=1e-9),
-    ],
     rewards_noise=False,
     min_side=2,
     transposable=False,
@@ -97,21 +93,13 @@ def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     return _share(lambda *parts: new * _missing(*parts), infrared, visible, fused)
 
 
-@metric(
+@variant(
     "nabf@petrovic",
-    "Fusion artifacts after Petrović",
-    label="Nabf (Petrović)",
-    better="lower",
+    "{} after Petrović",
     high=2,
-    identity=0,
-    family="gradient",
     formula="as nabf, with (2 - Q_A - Q_B) (w_A + w_B)",
     paper=_PETROVIC,
     agrees="none in circulation",
-    originals=[Original("Nabf_petrovic", "port(this study)", absolute=1e-9)],
-    rewards_noise=False,
-    min_side=2,
-    transposable=False,
 )
 def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The first definition: each loss weighs as much as both edges, so that shares no longer sum to 1."""
@@ -129,7 +117,6 @@ def fusion_artifacts_petrovic(infrared: Picture, visible: Picture, fused: Pictur
     formula="Labf = sum over [g_F <= g_A or g_F <= g_B] of ((1-Q_A) w_A + (1-Q_B) w_B) / sum (w_A + w_B)",
     paper=_PETROVIC,
     agrees="Kumar's code",
-    originals=[Original("Labf", "port(this study)", absolute=1e-9)],
     rewards_noise=False,
     min_side=2,
     transposable=False,
@@ -143,19 +130,15 @@ def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     return _share(lambda *parts: ~new * _missing(*parts), infrared, visible, fused)
 
 
-@metric(
+@variant(
     "qabf@petrovic",
     "Kept edge information after Petrović",
-    label="Qabf (Petrović)",
     high=1,
-    family="gradient",
     formula="sum (Q_A w_A + Q_B w_B) / sum (w_A + w_B), with the edges, Q and w of nabf",
     paper=_PETROVIC,
     agrees="Kumar's code",
-    originals=[Original("Qabf_petrovic(Nabf code)", "port(this study)", absolute=1e-9)],
-    rewards_noise=False,
     min_side=2,
-    transposable=False,
+    conventions={},
 )
 def kept_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges of the sources that the fused image has, weighted by strength: another number than Qabf.

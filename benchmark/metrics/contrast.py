@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import COLUMNS, ROWS, sobel
+from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, sobel
+from benchmark.metrics.papers import VIFB
 from benchmark.metrics.picture import Picture, deviations, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 
 @term
@@ -26,11 +29,6 @@ def deviation_energy(picture: Picture) -> Tensor:
     paper="Rao: In-fibre Bragg grating sensors. Measurement Science and Technology 8, 1997 (as the field cites it)",
     agrees="CDDFuse, IVIF_ZOO and LFT agree; RFN-Nest divides by another count; code that stays in uint8 saturates "
     "deviations and squares (8.85 instead of 34.8 in a published table)",
-    originals=[
-        Original("SD", "LFT_octave", relative=1e-9),
-        Original("SD", "CDDFuse_py_float64in", relative=1e-9),
-        Original("SD", "CDDFuse_py", relative=1e-6),
-    ],
     rewards_noise=True,
 )
 def standard_deviation(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -41,17 +39,13 @@ def standard_deviation(infrared: Picture, visible: Picture, fused: Picture) -> T
     return (deviation_energy(fused) / fused.pixels).sqrt()
 
 
-@metric(
+@variant(
     "sd@uint8sat",
-    "Standard deviation in saturating bytes",
-    label="SD (uint8)",
+    "{} in saturating bytes",
     high=255**0.5,
-    unit="grey level",
-    family="contrast",
     formula="sqrt(1/(MN) sum min(255, max(0, round(F - mean F))^2))",
     paper="no definition of its own: what MATLAB computes where F stays of type uint8",
     agrees="a widely used table of TNO results (8.85 where 34.8 is right)",
-    rewards_noise=True,
 )
 def standard_deviation_uint8(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """To read old tables with: darker pixels than the mean count nothing, brighter ones at most 255.
@@ -77,13 +71,6 @@ def _differences(picture: Picture, axis: int) -> Tensor:
     paper="Eskicioglu, Fisher: Image quality measures and their performance. IEEE Trans. Communications 43(12), 1995",
     agrees="CDDFuse, IVIF_ZOO and LFT; VIFB divides both sums by the number of pixels (sf@vifb); tables with SF around "
     "0.05 are of images in 0..1: multiply by 255",
-    originals=[
-        Original("SF", "LFT_octave", relative=1e-9),
-        Original("SF", "CDDFuse_py_float64in", relative=1e-9),
-        Original("SF", "port(this study)", relative=1e-9),
-        Original("SF", "CDDFuse_py", relative=1e-6),
-        Original("SF", "IVIF_ZOO_py", relative=1e-6),
-    ],
     rewards_noise=True,
     min_side=2,
 )
@@ -92,41 +79,30 @@ def spatial_frequency(infrared: Picture, visible: Picture, fused: Picture) -> Te
 
     Looks at the fused image alone: noise, ringing and sharpening raise it as detail does.
     """
-    across, down = (_differences(fused, axis).square().mean((1, 2, 3)) for axis in (COLUMNS, ROWS))
+    across, down = (_differences(fused, axis).square().mean((1, 2, 3)) for axis in (COLUMN_AXIS, ROW_AXIS))
     return (across + down).sqrt()
 
 
-@metric(
+@variant(
     "sf@vifb",
-    "Spatial frequency by number of pixels",
-    label="SF (VIFB)",
-    unit="grey level",
-    family="contrast",
-    high=255 * 2**0.5,
+    "{} by number of pixels",
     formula="as sf, both sums divided by MN",
-    paper="Zhang, Ye, Xiao: VIFB: A visible and infrared image fusion benchmark. CVPR Workshops 2020",
+    paper=VIFB,
     agrees="VIFB",
-    originals=[Original("Spatial_frequency", "VIFB_octave", relative=1e-9)],
-    rewards_noise=True,
-    min_side=2,
 )
 def spatial_frequency_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Spatial frequency that divides by pixels rather than differences: lower by parts of a thousand."""
-    across, down = (total(_differences(fused, axis).square()) for axis in (COLUMNS, ROWS))
+    across, down = (total(_differences(fused, axis).square()) for axis in (COLUMN_AXIS, ROW_AXIS))
     return ((across + down) / fused.pixels).sqrt()
 
 
-@metric(
+@variant(
     "sf@unit",
-    "Spatial frequency in 0..1",
-    label="SF (0..1)",
-    family="contrast",
+    "{} in 0..1",
     high=2**0.5,
+    unit="",
     formula="SF / 255",
-    paper="Eskicioglu, Fisher: Image quality measures and their performance. IEEE Trans. Communications 43(12), 1995",
     agrees="LFT on images in 0..1, as in a widely used table of TNO results",
-    rewards_noise=True,
-    min_side=2,
 )
 def spatial_frequency_unit(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The spatial frequency of images scaled to 0..1."""
@@ -143,12 +119,6 @@ def spatial_frequency_unit(infrared: Picture, visible: Picture, fused: Picture) 
     paper="Cui, Feng, Xu, Li, Chen: Detail preserved fusion of visible and infrared images using regional saliency "
     "extraction and multi-scale image decomposition. Optics Communications 341, 2015",
     agrees="CDDFuse and IVIF_ZOO; VIFB and LFT divide by (M-1)(N-1) (ag@vifb)",
-    originals=[
-        Original("AG", "CDDFuse_py_float64in", relative=1e-9),
-        Original("AG", "port(this study)", relative=1e-9),
-        Original("AG", "CDDFuse_py", relative=1e-6),
-        Original("AG", "IVIF_ZOO_py", relative=1e-6),
-    ],
     rewards_noise=True,
     min_side=2,
 )
@@ -160,22 +130,13 @@ def average_gradient(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     return _summed_gradient(fused) / fused.pixels
 
 
-@metric(
+@variant(
     "ag@vifb",
-    "Average gradient by number of differences",
-    label="AG (VIFB)",
-    unit="grey level",
-    family="contrast",
+    "{} by number of differences",
+    high=inf,
     formula="as ag, the sum over all pixels divided by (M-1)(N-1)",
-    paper="Zhang, Ye, Xiao: VIFB: A visible and infrared image fusion benchmark. CVPR Workshops 2020",
+    paper=VIFB,
     agrees="VIFB and LFT",
-    originals=[
-        Original("Avg_gradient", "VIFB_octave", relative=1e-9),
-        Original("AG", "LFT_octave", relative=1e-9),
-        Original("AG_m1(VIFB/LFT norm)", "port(this study)", relative=1e-9),
-    ],
-    rewards_noise=True,
-    min_side=2,
 )
 def average_gradient_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Average gradient that divides by fewer pixels than it sums: higher by parts of a thousand."""
@@ -185,7 +146,7 @@ def average_gradient_vifb(infrared: Picture, visible: Picture, fused: Picture) -
 
 @term
 def _summed_gradient(picture: Picture) -> Tensor:
-    down, across = torch.gradient(picture.values, dim=(ROWS, COLUMNS))
+    down, across = torch.gradient(picture.values, dim=(ROW_AXIS, COLUMN_AXIS))
     return total(((down.square() + across.square()) / 2).sqrt())
 
 
@@ -199,10 +160,6 @@ def _summed_gradient(picture: Picture) -> Tensor:
     paper="Rajalingam, Priya: Hybrid multimodality medical image fusion technique for feature enhancement in medical "
     "diagnosis. Int. J. Engineering Science Invention, 2018",
     agrees="VIFB; IVIF_ZOO takes zeros outside the image (ei@zero)",
-    originals=[
-        Original("Edge_intensity", "VIFB_octave", relative=1e-9),
-        Original("EI_replicate", "port(this study)", relative=1e-9),
-    ],
     rewards_noise=True,
 )
 def edge_intensity(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -213,19 +170,11 @@ def edge_intensity(infrared: Picture, visible: Picture, fused: Picture) -> Tenso
     return _edge_intensity(fused, "replicate")
 
 
-@metric(
+@variant(
     "ei@zero",
-    "Edge intensity with zeros outside",
-    label="EI (zero)",
-    unit="grey level",
-    family="contrast",
-    high=255 * 20**0.5,
+    "{} with zeros outside",
     formula="as ei, zeros outside the image",
-    paper="Rajalingam, Priya: Hybrid multimodality medical image fusion technique for feature enhancement in medical "
-    "diagnosis. Int. J. Engineering Science Invention, 2018",
     agrees="IVIF_ZOO",
-    originals=[Original("EI", "IVIF_ZOO_py", relative=1e-6)],
-    rewards_noise=True,
 )
 def edge_intensity_zero(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edge intensity that counts the border of the image as an edge: brighter borders, higher value."""

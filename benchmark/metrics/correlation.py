@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmark.metrics.contrast import deviation_energy
 from benchmark.metrics.picture import Picture, centred, deviations, is_constant, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric
 
 
 def _difference(fused: Picture, source: Picture) -> Tensor:
@@ -39,11 +39,6 @@ def _has_constant_term(infrared: Picture, visible: Picture, fused: Picture) -> T
     paper="Aslantas, Bendes: A new image quality metric for image fusion: the sum of the correlations of differences. "
     "AEÜ Int. J. Electronics and Communications 69(12), 2015",
     agrees="CDDFuse, IVIF_ZOO, LFT and RFN-Nest agree; F - X wrapped around in uint8 moves it by up to 2.9",
-    originals=[
-        Original("SCD", "RFN_octave", absolute=1e-11, relative=1e-9),
-        Original("SCD", "LFT_octave", absolute=1e-11, relative=1e-9),
-        Original("SCD", "CDDFuse_py", absolute=1e-11, relative=1e-6),
-    ],
     rewards_noise=False,
     conventions={"a correlation with a constant image counts 0": _has_constant_term},
 )
@@ -66,13 +61,6 @@ def sum_of_correlations_of_differences(infrared: Picture, visible: Picture, fuse
     paper="Deshmukh, Bhosale: Image fusion and image quality assessment of fused images. Int. J. Image Processing "
     "4(5), 2010",
     agrees="CDDFuse, IVIF_ZOO and LFT",
-    originals=[
-        Original("CC", "LFT_octave", absolute=1e-11, relative=1e-9),
-        Original("CC", "port(this study)", absolute=1e-11, relative=1e-9),
-        Original("CC", "CDDFuse_py_float64in", absolute=1e-11, relative=1e-9),
-        Original("CC", "CDDFuse_py", absolute=1e-8, relative=1e-6),
-        Original("CC", "IVIF_ZOO_py", absolute=1e-8, relative=1e-6),
-    ],
     rewards_noise=False,
     conventions={
         "a correlation with a constant image counts 0": lambda infrared, visible, fused: (

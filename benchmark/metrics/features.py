@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import COLUMNS, ROWS, correlate_valid
+from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
 from benchmark.metrics.picture import Picture, term
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
-SIDE = 3
+WINDOW_SIDE = 3
 """Pixels along a side of a window."""
 
-TINY = 1e-300
+SMALLEST_POSITIVE = 1e-300
 
 _FORMULA = (
     "FMI = mean over all 3x3 windows {}of I(A;F)/(H(A)+H(F)) + I(B;F)/(H(B)+H(F)); a window, read column by column, "
@@ -51,29 +51,30 @@ class Places(NamedTuple):
 
 def places(image: Tensor) -> Places:
     """All windows of ``[H, W]``; those without contrast give each place the same share."""
-    height, width = (length - SIDE + 1 for length in image.shape)
-    views = (image[row : row + height, column : column + width] for column in range(SIDE) for row in range(SIDE))
+    height, width = (length - WINDOW_SIDE + 1 for length in image.shape)
+    steps = range(WINDOW_SIDE)
+    views = (image[row : row + height, column : column + width] for column in steps for row in steps)
     values = torch.stack([view.flatten() for view in views])
     low, high = values.amin(0), values.amax(0)
     flat = low == high
     stretched = torch.where(flat, 1.0, (values - low) / torch.where(flat, 1.0, high - low))
     shares = stretched / stretched.sum(0)
-    number = torch.arange(1, SIDE**2 + 1, dtype=shares.dtype, device=shares.device)
+    number = torch.arange(1, WINDOW_SIDE**2 + 1, dtype=shares.dtype, device=shares.device)
     variance = number.square() @ shares - (number @ shares).square()
     return Places(values, flat, shares, _entropy(shares), variance.clamp_(min=0).sqrt_())
 
 
 def _entropy(shares: Tensor) -> Tensor:
     """``-sum p ln |p|`` over all but the last axis: estimated joint shares may lie slightly below 0."""
-    logs = shares.abs().clamp_(min=TINY).log_()
+    logs = shares.abs().clamp_(min=SMALLEST_POSITIVE).log_()
     return -logs.mul_(shares).flatten(0, -2).sum(0)
 
 
-def correlation(first: Tensor, second: Tensor) -> Tensor:
+def window_correlation(first: Tensor, second: Tensor) -> Tensor:
     """Pearson correlation down the columns of two ``[9, N]``; 0 where either is constant."""
     first, second = first - first.mean(0), second - second.mean(0)
     scale = first.square().sum(0) * second.square().sum(0)
-    return (first * second).sum(0) / scale.sqrt_().clamp_(min=TINY)
+    return (first * second).sum(0) / scale.sqrt_().clamp_(min=SMALLEST_POSITIVE)
 
 
 def joint_entropy(source: Places, fused: Places) -> Tensor:
@@ -83,7 +84,7 @@ def joint_entropy(source: Places, fused: Places) -> Tensor:
     or, for a negative correlation, one advances while the other recedes. The latter is the former with one of the
     windows read backwards.
     """
-    correlated = correlation(source.shares, fused.shares)
+    correlated = window_correlation(source.shares, fused.shares)
     shares = torch.where(correlated < 0, source.shares.flip(0), source.shares)
     of_source, of_fused = shares.cumsum(0), fused.shares.cumsum(0)
     upper = torch.minimum(of_fused[:, None], of_source)
@@ -99,7 +100,7 @@ def joint_entropy(source: Places, fused: Places) -> Tensor:
 def shared_information(source: Places, fused: Places) -> Tensor:
     """``2 I / (H + H)`` of each window, ``[N]``: 1 where both are equal or both flat, 0 where neither has entropy."""
     both = source.entropy + fused.entropy
-    shared = 2 * (both - joint_entropy(source, fused)) / both.clamp(min=TINY)
+    shared = 2 * (both - joint_entropy(source, fused)) / both.clamp(min=SMALLEST_POSITIVE)
     same = (source.values == fused.values).all(0) | (source.flat & fused.flat)
     return torch.where(same, 1.0, shared)
 
@@ -112,8 +113,8 @@ def _mean_shared_information(sources: Sequence[Tensor], fused: Tensor) -> Tensor
     height, width = fused.shape
     rows = max(1, (2**11 if fused.device.type == "cpu" else 2**17) // width)
     parts: list[Tensor] = []
-    for top in range(0, height - SIDE + 1, rows):
-        target, *others = (places(image[top : top + rows + SIDE - 1]) for image in (fused, *sources))
+    for top in range(0, height - WINDOW_SIDE + 1, rows):
+        target, *others = (places(image[top : top + rows + WINDOW_SIDE - 1]) for image in (fused, *sources))
         parts.extend(shared_information(other, target) for other in others)
     return torch.cat(parts).mean()
 
@@ -133,11 +134,10 @@ def _feature_information(feature: Callable[[Picture], Tensor], *pictures: Pictur
     formula=_FORMULA.format(""),
     paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'none'), as LFT and many others have it",
-    originals=[Original("FMI_none", "port(this study)", absolute=1e-9)],
     identity=1,
     rewards_noise=False,
     transposable=False,
-    min_side=SIDE,
+    min_side=WINDOW_SIDE,
 )
 def feature_mutual_information(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Whether small windows of the fused image follow the pattern of the sources', each window counting alike.
@@ -151,23 +151,14 @@ def feature_mutual_information(infrared: Picture, visible: Picture, fused: Pictu
 @term
 def gradient_across(picture: Picture) -> Tensor:
     """Half the difference of the right and left neighbours, whole one-sided ones at the borders, ``[B, 1, H, W]``."""
-    return torch.gradient(picture.values, dim=COLUMNS)[0]
+    return torch.gradient(picture.values, dim=COLUMN_AXIS)[0]
 
 
-@metric(
+@variant(
     "fmi@gradient",
     "Feature mutual information of gradients",
-    label="FMI (gradient)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the horizontal central differences "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'gradient')",
-    originals=[Original("FMI_gradient", "port(this study)", absolute=1e-9)],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_gradients(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of horizontal differences alone, as the original code takes them: horizontal edges count nothing."""
@@ -190,27 +181,11 @@ def cosines(picture: Picture) -> Tensor:
     return cosine_transform(cosine_transform(picture.values).mT).mT.round(decimals=9)
 
 
-@metric(
+@variant(
     "fmi@dct",
     "Feature mutual information of cosine coefficients",
-    label="FMI (DCT)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the whole image's DCT-II "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'dct')",
-    originals=[
-        Original(
-            "FMI_dct",
-            "port(this study)",
-            absolute=1e-4,
-            apart={"syn_ramp": "has rounding errors for the coefficients that are 0 on paper: 3e-4"},
-        )
-    ],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_cosines(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of neighbouring frequencies of the whole image: most windows lie at high frequencies, where noise is."""
@@ -245,36 +220,17 @@ def wavelets(picture: Picture) -> Tensor:
 
     Above, low along each row: low and high along columns; below, high along each row: the same.
     """
-    above, below = halves(picture.values, COLUMNS)
-    tiled = torch.cat([torch.cat(halves(band, ROWS), COLUMNS) for band in (above, below)], ROWS)
+    above, below = halves(picture.values, COLUMN_AXIS)
+    tiled = torch.cat([torch.cat(halves(band, ROW_AXIS), COLUMN_AXIS) for band in (above, below)], ROW_AXIS)
     low, high = tiled.amin((1, 2, 3), keepdim=True), tiled.amax((1, 2, 3), keepdim=True)
     return torch.where(low == high, 1.0, (tiled - low) / torch.where(low == high, 1.0, high - low))
 
 
-@metric(
+@variant(
     "fmi@wavelet",
     "Feature mutual information of wavelet coefficients",
-    label="FMI (wavelet)",
-    high=1,
-    family="features",
     formula=_FORMULA.format("of the four tiled bands of a discrete Meyer wavelet transform "),
-    paper=_PAPER,
     agrees="Haghighat's Fast-FMI (feature 'wavelet') with the 62 taps of PyWavelets; MATLAB's filter has 102",
-    originals=[
-        Original(
-            "FMI_wavelet",
-            "port(this study)",
-            absolute=1e-4,
-            apart=dict.fromkeys(
-                ("syn_constants_differ", "syn_fused_constant_128", "vifb_labMan_MSVD", "vifb_carLight_ADF"),
-                "rounding errors are the only pattern where flat areas meet the border",
-            ),
-        )
-    ],
-    identity=1,
-    rewards_noise=False,
-    transposable=False,
-    min_side=SIDE,
 )
 def feature_mutual_information_of_wavelets(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """FMI of coarse structure and of horizontal, vertical and diagonal detail, a quarter of the windows each.

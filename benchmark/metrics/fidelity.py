@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchmark.metrics.filters import blur_valid, gaussian
 from benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
-WINDOWS = (17, 9, 5, 3)
+TAPS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""
 
 NOISE_VARIANCE = 2.0
@@ -33,7 +33,7 @@ class Scale(NamedTuple):
 def scales(picture: Picture) -> list[Scale]:
     """The four scales: before each but the first, blurred with that scale's window and every 2nd pixel taken."""
     image, result = picture.values, []
-    for number, window in enumerate(WINDOWS):
+    for number, window in enumerate(TAPS):
         taps = gaussian(window, window / 5)
         if number:
             image = blur_valid(image, taps)[..., ::2, ::2]
@@ -47,7 +47,7 @@ def scales(picture: Picture) -> list[Scale]:
 def saturated_scales(picture: Picture) -> list[Scale]:
     """The four scales where squares do not exceed 255 at the first, as they don't in saturating bytes."""
     image, mean, _ = scales(picture)[0]
-    squares = blur_valid((image * image).clamp_(max=255), gaussian(WINDOWS[0], WINDOWS[0] / 5))
+    squares = blur_valid((image * image).clamp_(max=255), gaussian(TAPS[0], TAPS[0] / 5))
     return [Scale(image, mean, (squares - mean * mean).clamp_(min=0)), *scales(picture)[1:]]
 
 
@@ -94,7 +94,7 @@ def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: flo
 @pair_term
 def pixel_vif(source: Picture, fused: Picture) -> Tensor:
     """VIFp of a fused image against one source, ``[B]``; 1 where the source is flat."""
-    pairs = zip(scales(source), scales(fused), WINDOWS, strict=True)
+    pairs = zip(scales(source), scales(fused), TAPS, strict=True)
     kept = torch.stack([total(channel(*pair, NOISE_VARIANCE).kept) for pair in pairs]).sum(0)
     available = source_information(source)
     return torch.where(available > 0, kept / available, 1.0)
@@ -117,7 +117,6 @@ _SHEIKH = "Sheikh, Bovik: Image information and visual quality. IEEE Trans. Imag
     paper=_SHEIKH,
     agrees="CDDFuse (there called VIFF) and LFT agree; IVIF_ZOO computes another variant; uint8-saturated products at "
     "the first scale give .894 where .662 is right; Han's VIFF is another metric",
-    originals=[Original("VIF", "LFT_octave", absolute=1e-6), Original("VIFF", "CDDFuse_py", absolute=1e-6)],
     rewards_noise=False,
     min_side=41,
     conventions=_FLAT_SOURCE,
@@ -131,44 +130,24 @@ def visual_information_fidelity(infrared: Picture, visible: Picture, fused: Pict
     return pixel_vif(infrared, fused) + pixel_vif(visible, fused)
 
 
-@metric(
+@variant(
     "vif@mean",
-    "Visual information fidelity, mean over the sources",
-    label="VIF (mean)",
-    family="fidelity",
+    "{}, mean over the sources",
     formula="[VIFp(A,F) + VIFp(B,F)] / 2",
-    paper=_SHEIKH,
     agrees="half of vif, as in tables that average both sources",
-    originals=[],
-    rewards_noise=False,
-    min_side=41,
-    conventions=_FLAT_SOURCE,
 )
 def visual_information_fidelity_mean(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The same ranking as the sum; a fused image that equals both sources scores 1."""
     return (pixel_vif(infrared, fused) + pixel_vif(visible, fused)) / 2
 
 
-@metric(
+@variant(
     "vif@uint8sat",
-    "Visual information fidelity in saturating bytes",
-    label="VIF (uint8)",
-    family="fidelity",
+    "{} in saturating bytes",
     formula="as vif, with min(255, product) for all products of grey values at the first scale",
     paper="no definition of its own: what VIF codes compute where images stay of type uint8 at the first scale",
     agrees="a widely used table of TNO results (.894 where .662 is right); CDDFuse given uint8 arrays, wherever its "
     "products, which wrap around instead, leave no variance at the first scale either",
-    originals=[
-        Original(
-            "VIFF",
-            "CDDFuse_py_uint8in",
-            absolute=1e-6,
-            apart={"syn_ramp": "products wrap around instead of saturating, and dark areas keep other variances"},
-        )
-    ],
-    rewards_noise=False,
-    min_side=41,
-    conventions=_FLAT_SOURCE,
 )
 def visual_information_fidelity_uint8(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """To read old tables with: mostly VIF without its first scale, which counts only where grey values are below 16.
@@ -179,7 +158,7 @@ def visual_information_fidelity_uint8(infrared: Picture, visible: Picture, fused
 
 
 def _saturated_vif(source: Picture, fused: Picture) -> Tensor:
-    pairs = zip(saturated_scales(source), saturated_scales(fused), WINDOWS, (255, inf, inf, inf), strict=True)
+    pairs = zip(saturated_scales(source), saturated_scales(fused), TAPS, (255, inf, inf, inf), strict=True)
     kept = [total(channel(*pair[:3], NOISE_VARIANCE, ceiling=pair[3]).kept) for pair in pairs]
     available = [total(_information(scale, NOISE_VARIANCE)) for scale in saturated_scales(source)]
     kept_sum, available_sum = torch.stack(kept).sum(0), torch.stack(available).sum(0)
@@ -206,10 +185,6 @@ HAN_EPSILON = 1e-7
     paper="Han, Cai, Cao, Xu: A new image fusion performance metric based on visual information fidelity. "
     "Information Fusion 14(2), 2013",
     agrees="Han's VIFF_Public; what CDDFuse calls VIFF is vif",
-    originals=[
-        Original("VIFF", "VIFF_Public_octave", absolute=1e-6),
-        Original("VIFF_Han", "port(this study)", absolute=1e-6),
-    ],
     rewards_noise=False,
     symmetric=False,
     min_side=41,
@@ -221,7 +196,7 @@ def visual_information_fidelity_for_fusion(infrared: Picture, visible: Picture, 
     is followed, the visible one is taken, so exchanging the sources may change the value.
     """
     parts = []
-    for weight, window, *at_scale in zip(HAN_WEIGHTS, WINDOWS, *map(scales, (infrared, visible, fused)), strict=True):
+    for weight, window, *at_scale in zip(HAN_WEIGHTS, TAPS, *map(scales, (infrared, visible, fused)), strict=True):
         if weight:
             first, second, result = at_scale
             of_first, of_second = (channel(source, result, window, HAN_NOISE) for source in (first, second))

@@ -13,7 +13,7 @@ from math import exp
 from torch import Tensor
 from torch.nn.functional import pad
 
-ROWS, COLUMNS = -2, -1
+ROW_AXIS, COLUMN_AXIS = -2, -1
 
 
 @lru_cache
@@ -35,7 +35,7 @@ def correlate_valid(image: Tensor, taps: Sequence[float], axis: int) -> Tensor:
 
 def blur_valid(image: Tensor, taps: Sequence[float]) -> Tensor:
     """The same taps along both axes, without padding."""
-    return correlate_valid(correlate_valid(image, taps, COLUMNS), taps, ROWS)
+    return correlate_valid(correlate_valid(image, taps, COLUMN_AXIS), taps, ROW_AXIS)
 
 
 def sobel(image: Tensor, padding: str = "constant") -> tuple[Tensor, Tensor]:
@@ -47,6 +47,6 @@ def sobel(image: Tensor, padding: str = "constant") -> tuple[Tensor, Tensor]:
     """
     padded = pad(image, (1, 1, 1, 1), padding)
     smooth, difference = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
-    leftward = correlate_valid(correlate_valid(padded, smooth, ROWS), (1.0, 0.0, -1.0), COLUMNS)
-    downward = correlate_valid(correlate_valid(padded, smooth, COLUMNS), difference, ROWS)
+    leftward = correlate_valid(correlate_valid(padded, smooth, ROW_AXIS), (1.0, 0.0, -1.0), COLUMN_AXIS)
+    downward = correlate_valid(correlate_valid(padded, smooth, COLUMN_AXIS), difference, ROW_AXIS)
     return leftward, downward

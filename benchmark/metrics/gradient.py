@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark.metrics.filters import sobel
 from benchmark.metrics.picture import Picture, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 
 class Edges(NamedTuple):
@@ -59,6 +59,10 @@ def _sigmoid(value: Tensor, height: float, slope: float, middle: float) -> Tenso
     return height / (1 + torch.exp(slope * (value - middle)))
 
 
+def _no_edges(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
+    return edge_energy(infrared) + edge_energy(visible) == 0
+
+
 @metric(
     "qabf",
     "Edge-based quality",
@@ -69,18 +73,9 @@ def _sigmoid(value: Tensor, height: float, slope: float, middle: float) -> Tenso
     paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000",
     agrees="CDDFuse, IVIF_ZOO, LFT and VIFB agree; replicated instead of zero borders move it by up to .055, an angle "
     "difference modulo pi by +.04, x/255 in float32 by .0375",
-    originals=[
-        Original("Qabf", "LFT_octave", absolute=1e-9),
-        Original("Qabf", "VIFB_octave", absolute=1e-9),
-        Original("Qabf", "CDDFuse_py", absolute=1e-6),
-    ],
     rewards_noise=False,
     transposable=False,
-    conventions={
-        "undefined: neither source has an edge": lambda infrared, visible, fused: (
-            edge_energy(infrared) + edge_energy(visible) == 0
-        )
-    },
+    conventions={"undefined: neither source has an edge": _no_edges},
 )
 def edge_based_quality(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edges of both sources found again in the fused image, weighted by their strength there.
@@ -99,22 +94,11 @@ def _weighted_by_strength(
     return (next(kept) + next(kept)) / (edge_energy(infrared) + edge_energy(visible))
 
 
-def _no_edges(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
-    return edge_energy(infrared) + edge_energy(visible) == 0
-
-
-@metric(
+@variant(
     "qabf@wrapsafe",
-    "Edge-based quality with angles between lines",
-    label="Qabf (wrap-safe)",
-    high=0.9994 * 0.9879,
-    family="gradient",
+    "{} with angles between lines",
     formula="as qabf, with the difference of two angles taken modulo pi",
-    paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000",
     agrees="none; the definition that the angle's meaning asks for",
-    rewards_noise=False,
-    transposable=False,
-    conventions={"undefined: neither source has an edge": _no_edges},
 )
 def edge_based_quality_wrapsafe(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edge-based quality in which almost vertical edges that lean to either side count as nearly parallel.
@@ -122,12 +106,6 @@ def edge_based_quality_wrapsafe(infrared: Picture, visible: Picture, fused: Pict
     The original takes -89 and 89 degrees for opposite; this adds up to .04.
     """
     return _weighted_by_strength(edge_preservation_wrapsafe, infrared, visible, fused)
-
-
-_BETWEEN_THE_SOURCES = dict.fromkeys(
-    ("syn_fused_black", "syn_fused_constant_128"),
-    "zeros of a constant F are replaced after A is compared and before B is: 1.3e-9",
-)
 
 
 @metric(
@@ -141,10 +119,6 @@ _BETWEEN_THE_SOURCES = dict.fromkeys(
     paper="Xydeas, Petrović: Objective image fusion performance measure. Electronics Letters 36(4), 2000, as in: Liu, "
     "Blasch et al., IEEE TPAMI 34(1), 2012",
     agrees="Liu's toolbox",
-    originals=[
-        Original("Q_G_Xydeas", "ZLiu_octave", absolute=1e-9, apart=_BETWEEN_THE_SOURCES),
-        Original("Q_G_ZLiu", "port(this study)", absolute=1e-9, apart=_BETWEEN_THE_SOURCES),
-    ],
     rewards_noise=False,
     transposable=False,
 )
@@ -159,7 +133,7 @@ def gradient_based_quality(infrared: Picture, visible: Picture, fused: Picture) 
     return total(kept / (first.strength + second.strength)) / fused.pixels
 
 
-TINY = 1e-5
+ZERO_SUBSTITUTE = 1e-5
 """What stands for a difference or strength of 0 in `gradient_based_quality`."""
 
 
@@ -168,8 +142,8 @@ def _edges_without_zeros(picture: Picture) -> Edges:
     leftward, downward = sobel(picture.values)
     across = -leftward
     strength = edges(picture).strength
-    angle = torch.atan(downward / torch.where(across == 0, TINY, across))
-    return Edges(torch.where(strength == 0, TINY, strength), angle)
+    angle = torch.atan(downward / torch.where(across == 0, ZERO_SUBSTITUTE, across))
+    return Edges(torch.where(strength == 0, ZERO_SUBSTITUTE, strength), angle)
 
 
 def _soft_preservation(source: Edges, fused: Edges) -> Tensor:

@@ -7,8 +7,9 @@ from math import inf, log
 import torch
 from torch import Tensor
 
+from benchmark.metrics.papers import VIFB
 from benchmark.metrics.picture import Picture, counts, histogram, is_constant, pair_term, stretched, term
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 
 def entropy_bits(shares: Tensor) -> Tensor:
@@ -49,12 +50,6 @@ def _a_source_is_constant(infrared: Picture, visible: Picture, fused: Picture) -
     paper="Roberts, van Aardt, Ahmed: Assessment of image fusion procedures using entropy, image quality, and "
     "multispectral classification. J. Applied Remote Sensing 2, 2008",
     agrees="CDDFuse, LFT, RFN-Nest and VIFB agree; IVIF_ZOO to 4e-5",
-    originals=[
-        Original("EN", "RFN_octave", absolute=1e-9),
-        Original("EN", "LFT_octave", absolute=1e-9),
-        Original("EN", "CDDFuse_py", absolute=1e-9),
-        Original("Entropy", "VIFB_octave", absolute=1e-9),
-    ],
     rewards_noise=True,
 )
 def entropy(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -75,7 +70,6 @@ def entropy(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     paper="Qu, Zhang, Yan: Information measure for performance of image fusion. Electronics Letters 38(7), 2002",
     agrees="IVIF_ZOO agrees; CDDFuse gives nats (times ln 2), VIFB nats after stretching each image to its minimum and "
     "maximum, LFT saturates the marginals in uint8, RFN-Nest computes a row-wise joint entropy, about 2 EN",
-    originals=[Original("MI", "IVIF_ZOO_py", absolute=1e-9)],
     rewards_noise=False,
     conventions={"a source is constant": _a_source_is_constant},
 )
@@ -88,19 +82,13 @@ def mutual_information(infrared: Picture, visible: Picture, fused: Picture) -> T
     return mutual_information_bits(infrared, fused) + mutual_information_bits(visible, fused)
 
 
-@metric(
+@variant(
     "mi@nats",
-    "Mutual information in nats",
-    label="MI (nats)",
+    "{} in nats",
     high=16 * log(2),
     unit="nat",
-    family="information",
     formula="MI ln 2",
-    paper="Qu, Zhang, Yan: Information measure for performance of image fusion. Electronics Letters 38(7), 2002",
     agrees="CDDFuse and the tables made with its evaluator",
-    originals=[Original("MI", "CDDFuse_py", absolute=1e-9), Original("MI_nats", "port(this study)", absolute=1e-9)],
-    rewards_noise=False,
-    conventions={"a source is constant": _a_source_is_constant},
 )
 def mutual_information_nats(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Mutual information with the natural logarithm.
@@ -110,22 +98,14 @@ def mutual_information_nats(infrared: Picture, visible: Picture, fused: Picture)
     return mutual_information(infrared, visible, fused) * log(2)
 
 
-@metric(
+@variant(
     "mi@vifb",
-    "Mutual information of stretched images in nats",
-    label="MI (VIFB)",
+    "{} of stretched images in nats",
     high=16 * log(2),
     unit="nat",
-    family="information",
     formula="MI ln 2 after stretching A, B and F each from its own minimum and maximum to 0..255, rounded",
-    paper="Zhang, Ye, Xiao: VIFB: A visible and infrared image fusion benchmark. CVPR Workshops 2020",
+    paper=VIFB,
     agrees="VIFB",
-    originals=[
-        Original("Mutinf", "VIFB_octave", absolute=1e-9),
-        Original("MI_nats_minmax(VIFB)", "port(this study)", absolute=1e-9),
-    ],
-    rewards_noise=False,
-    conventions={"a source is constant": _a_source_is_constant},
 )
 def mutual_information_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Mutual information in nats of images that are stretched first.
@@ -144,10 +124,6 @@ def mutual_information_vifb(infrared: Picture, visible: Picture, fused: Picture)
     paper="Hossny, Nahavandi, Creighton: Comments on 'Information measure for performance of image fusion'. "
     "Electronics Letters 44(18), 2008",
     agrees="Liu's toolbox; IVIF_ZOO divides by the entropy of the fused image alone",
-    originals=[
-        Original("MI_Hossny", "ZLiu_octave", absolute=1e-9),
-        Original("NMI_Hossny_raw", "port(this study)", absolute=1e-9),
-    ],
     identity=2,
     rewards_noise=False,
     conventions={"a source is constant": _a_source_is_constant},
@@ -177,11 +153,6 @@ def normalised_mutual_information(infrared: Picture, visible: Picture, fused: Pi
     paper="Wang, Shen, Jin: Nonlinear correlation information entropy for multivariable analysis. Fusion: Wang, Shen, "
     "Zhang, Image Fusion: Algorithms and Applications, Academic Press 2008",
     agrees="Liu's toolbox; IVIF_ZOO takes entropies of the whole histogram and gives values around .88",
-    originals=[
-        Original("Qncie", "ZLiu_octave", absolute=1e-9),
-        Original("Qncie_raw", "port(this study)", absolute=1e-9),
-        Original("Qncie_minmax", "port(this study)", absolute=1e-9),
-    ],
     rewards_noise=False,
     conventions={"a source is constant": _a_source_is_constant},
 )
@@ -223,19 +194,13 @@ def tsallis_information(infrared: Picture, visible: Picture, fused: Picture) -> 
     return _tsallis(infrared, fused) + _tsallis(visible, fused)
 
 
-@metric(
+@variant(
     "te@zliu",
-    "Tsallis mutual information with exchanged marginals",
-    label="TE (Liu)",
-    low=-2 / 0.85,
-    family="information",
+    "{} with exchanged marginals",
     formula="as te after stretching each image to 0..255, with p_x(f) p_f(x) for p_x(x) p_f(f)",
     paper="Liu, Blasch, Xue, Zhao, Laganière, Wu: Objective assessment of multiresolution image fusion algorithms for "
     "context enhancement in night vision: A comparative study. IEEE TPAMI 34(1), 2012",
     agrees="Liu's toolbox (there Cvejic's metric)",
-    originals=[Original("TE_Cvejic", "ZLiu_octave", absolute=1e-9, relative=1e-9)],
-    rewards_noise=False,
-    conventions={"a source is constant": _a_source_is_constant},
 )
 def tsallis_information_with_exchanged_marginals(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """What Liu's toolbox computes: a slip, kept under this name to read tables made with it.
@@ -270,10 +235,6 @@ def _tsallis(source: Picture, fused: Picture, exchanged: bool = False) -> Tensor
     paper="Bulanon, Burks, Alchanatis: Image fusion of visible and thermal images for fruit detection. Biosystems "
     "Engineering 103(1), 2009 (as VIFB cites it)",
     agrees="VIFB; IVIF_ZOO adds a constant to every grey value and gives other numbers",
-    originals=[
-        Original("Cross_entropy", "VIFB_octave", absolute=1e-9),
-        Original("CE_skipzero(VIFB)", "port(this study)", absolute=1e-9),
-    ],
     identity=0,
     rewards_noise=False,
     rewards_blur=True,

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from benchmark.metrics.filters import blur_valid
 from benchmark.metrics.gradient import edges
 from benchmark.metrics.picture import Picture, is_constant, stretched, term, total
-from benchmark.metrics.registry import Original, metric
+from benchmark.metrics.registry import metric, variant
 
 _CHEN_BLUM = (
     "Chen, Blum: A new automated quality assessment algorithm for image fusion. Image and Vision Computing 27(10), 2009"
@@ -93,11 +93,6 @@ def chen_blum(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     "exp(-(f/15.387)^2) - .7622 exp(-(f/1.3456)^2), f up to H/30, W/30",
     paper=_CHEN_BLUM,
     agrees="VIFB and Liu's toolbox; IVIF_ZOO's port to .03, on smooth images .33; without the stretch: qcb@raw",
-    originals=[
-        Original("Qcb", "VIFB_octave", relative=1e-9),
-        Original("Q_CB", "ZLiu_octave", relative=1e-9),
-        Original("Qcb_minmax", "port(this study)", relative=1e-9),
-    ],
     identity=1,
     rewards_noise=False,
     conventions={
@@ -114,17 +109,11 @@ def chen_blum_quality(infrared: Picture, visible: Picture, fused: Picture) -> Te
     return chen_blum(stretched(infrared), stretched(visible), stretched(fused))
 
 
-@metric(
+@variant(
     "qcb@raw",
-    "Chen-Blum quality of unstretched images",
-    label="Qcb (raw)",
-    high=1,
-    family="perception",
+    "{} of unstretched images",
     formula="as qcb, of the grey values as they are",
-    paper=_CHEN_BLUM,
     agrees="none in circulation; on real images up to .06 from qcb where one does not fill 0..255",
-    originals=[Original("Qcb_raw", "port(this study)", relative=1e-9)],
-    identity=1,
     rewards_noise=True,
     conventions={
         "undefined: an image is black": lambda infrared, visible, fused: (
@@ -159,7 +148,7 @@ def as_seen_at_8(picture: Picture) -> Tensor:
 
 
 @term
-def saliency(picture: Picture) -> Tensor:
+def block_saliency(picture: Picture) -> Tensor:
     """Fifth powers of Sobel strengths, summed over each block, ``[B, 1, h, w]``."""
     return block_sums(edges(picture).strength ** SALIENCY)
 
@@ -168,7 +157,7 @@ def chen_varshney(infrared: Picture, visible: Picture, fused: Picture) -> Tensor
     """Mean squared visible difference of each block, averaged with the saliency of the block in its source, ``[B]``."""
     kept = as_seen_at_8(fused)
     differences = [block_sums((as_seen_at_8(source) - kept).square()) / BLOCK**2 for source in (infrared, visible)]
-    weights = [saliency(source) for source in (infrared, visible)]
+    weights = [block_saliency(source) for source in (infrared, visible)]
     weighted = weights[0] * differences[0] + weights[1] * differences[1]
     return total(weighted) / (total(weights[0]) + total(weights[1]))
 
@@ -186,11 +175,6 @@ def chen_varshney(infrared: Picture, visible: Picture, fused: Picture) -> Tensor
     paper=_CHEN_VARSHNEY,
     agrees="VIFB and Liu's toolbox, which have .144 for the .114 of the sensitivity's authors; without the stretch it "
     "differs by up to a factor of ten (qcv@raw)",
-    originals=[
-        Original("Qcv", "VIFB_octave", relative=1e-9),
-        Original("Q_CV", "ZLiu_octave", relative=1e-9),
-        Original("Qcv_minmax", "port(this study)", relative=1e-9),
-    ],
     identity=0,
     rewards_noise=False,
     rewards_blur=True,
@@ -209,19 +193,12 @@ def chen_varshney_quality(infrared: Picture, visible: Picture, fused: Picture) -
     return chen_varshney(stretched(infrared), stretched(visible), stretched(fused))
 
 
-@metric(
+@variant(
     "qcv@raw",
-    "Chen-Varshney quality of unstretched images",
-    label="Qcv (raw)",
-    better="lower",
-    unit="squared grey level",
-    family="perception",
+    "{} of unstretched images",
     formula="as qcv, of the grey values as they are",
-    paper=_CHEN_VARSHNEY,
     agrees="codes that leave the stretch out",
-    originals=[Original("Qcv_raw", "port(this study)", relative=1e-9)],
-    identity=0,
-    rewards_noise=False,
+    rewards_blur=False,
     conventions={
         "undefined: both sources are black": lambda infrared, visible, fused: is_black(infrared) & is_black(visible)
     },

@@ -1,4 +1,4 @@
-"""Picture: an 8-bit image batch that remembers what has been computed from it.
+"""Picture: an 8-bit image batch that remembers what has been computed from it, as does any plane derived from it.
 
 Most metrics compare a fused image with the same two sources as all other fused images of that scene. What depends on
 one picture alone (its histogram, gradients, local statistics) is therefore a `term`: a plain function of a picture
@@ -15,9 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-Result = TypeVar("Result")
-
-KEPT_PIXELS = 2**20
+SMALL_PICTURE_PIXELS = 2**20
 """Pictures up to this size keep all terms: up to 30 numbers of 8 bytes a pixel where all metrics are measured."""
 
 KEPT_TERMS = 1
@@ -28,12 +26,34 @@ class MetricError(ValueError):
     """Images that a metric is not defined on; the message says what was found and expected."""
 
 
-class Picture:
+class Plane:
+    """A batch of any numbers, one a pixel: grey values, or what is derived from them (a coarser scale, edges).
+
+    Attributes:
+        values: ``float64 [B, 1, H, W]``.
+        terms: what has been computed from it, by function.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+        self.terms: dict[Any, Any] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.values.shape[2], self.values.shape[3]
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of one image."""
+        return self.values.shape[2] * self.values.shape[3]
+
+
+class Picture(Plane):
     """A batch of grey images.
 
     Attributes:
-        levels: ``uint8 [B, 1, H, W]``, the grey values a user has on disk.
-        values: ``float64 [B, 1, H, W]``, the same numbers 0..255.
+        levels: ``uint8 [B, 1, H, W]``, the grey values a user has on disk; `values` holds the same numbers 0..255.
     """
 
     def __init__(self, levels: Tensor) -> None:
@@ -41,46 +61,40 @@ class Picture:
             raise MetricError(
                 f"expected uint8 [B, 1, H, W] (luminance, 0..255), found {levels.dtype} {list(levels.shape)}"
             )
+        super().__init__(levels.double())
         self.levels = levels
-        self.values = levels.double()
-        self.terms: dict[Any, Any] = {}
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self.levels.shape[2], self.levels.shape[3]
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels of one image."""
-        return self.levels.shape[2] * self.levels.shape[3]
 
 
-def term(function: Callable[[Picture], Result]) -> Callable[[Picture], Result]:
-    """Decorator for a function of one picture: its result is computed once and kept with the picture."""
+Result = TypeVar("Result")
+One = TypeVar("One", bound=Plane)
+Other = TypeVar("Other", bound=Plane)
+
+
+def term(function: Callable[[One], Result]) -> Callable[[One], Result]:
+    """Decorator for a function of one picture or plane: its result is computed once and kept with it."""
 
     @wraps(function)
-    def kept(picture: Picture) -> Result:
+    def kept(picture: One) -> Result:
         return _kept(picture, function, lambda: function(picture))
 
     return kept
 
 
-def pair_term(function: Callable[[Picture, Picture], Result]) -> Callable[[Picture, Picture], Result]:
-    """Decorator for a function of two pictures: its result is computed once and kept with the second one."""
+def pair_term(function: Callable[[One, Other], Result]) -> Callable[[One, Other], Result]:
+    """Decorator for a function of two pictures or planes: its result is computed once and kept with the second one."""
 
     @wraps(function)
-    def kept(first: Picture, second: Picture) -> Result:
+    def kept(first: One, second: Other) -> Result:
         return _kept(second, (function, first), lambda: function(first, second))
 
     return kept
 
 
-def _kept(picture: Picture, key: Any, compute: Callable[[], Result]) -> Result:
+def _kept(picture: Plane, key: Any, compute: Callable[[], Result]) -> Result:
     """What is kept under a key, computed if nothing is; large pictures forget what was not asked for longest."""
     terms = picture.terms
     terms[key] = terms.pop(key) if key in terms else compute()
-    large = picture.values[0].numel() > KEPT_PIXELS
+    large = picture.pixels > SMALL_PICTURE_PIXELS
     while large and len(terms) > KEPT_TERMS:
         del terms[next(iter(terms))]
     return terms[key]
@@ -107,9 +121,10 @@ def deviations(picture: Picture) -> Tensor:
 
 
 @term
-def is_constant(picture: Picture) -> Tensor:
+def is_constant(plane: Plane) -> Tensor:
     """Whether all pixels of an image are equal, ``bool [B]``."""
-    flat = picture.levels.flatten(1)
+    numbers = plane.levels if isinstance(plane, Picture) else plane.values  # bytes are compared six times as fast
+    flat = numbers.flatten(1)
     return flat.amin(1) == flat.amax(1)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict, TypeVar, Unpack
 
 import torch
 from torch import Tensor
@@ -15,6 +15,11 @@ from benchmark.metrics.picture import MetricError, Picture, is_constant
 
 Function = Callable[[Picture, Picture, Picture], Tensor]
 """(infrared, visible, fused) to ``float64 [B]``."""
+
+Registered = TypeVar("Registered", bound=Function)
+
+Direction = Literal["higher", "lower"]
+"""Which values are better."""
 
 
 class Measured(NamedTuple):
@@ -29,24 +34,7 @@ class Measured(NamedTuple):
     flags: list[str]
 
 
-class Original(NamedTuple):
-    """A code in circulation that a metric equals, as `benchmark metrics-check` verifies.
-
-    Attributes:
-        name: what that code calls the metric.
-        code: the code, as in the table of reference values.
-        absolute, relative: largest difference; the larger allowance counts.
-        apart: triples on which the code gives another number, with the reason.
-    """
-
-    name: str
-    code: str
-    absolute: float = 0.0
-    relative: float = 0.0
-    apart: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """A metric and its facts.
 
@@ -62,7 +50,6 @@ class Metric:
         formula: the definition in plain text.
         paper: where it comes from.
         agrees: which codes in circulation give the same number, and what others do instead.
-        originals: the codes among them whose values are at hand to compare with.
         rewards_noise: whether adding noise to a fused image tends to improve the value.
         rewards_blur: whether blurring a fused image tends to improve the value.
         identity: value where both sources and the fused image are the same picture; None where that depends on it.
@@ -76,17 +63,16 @@ class Metric:
     name: str
     label: str
     function: Function
-    better: Literal["higher", "lower"]
-    low: float
-    high: float
-    unit: str
+    better: Direction = "higher"
+    low: float = 0.0
+    high: float = inf
+    unit: str = ""
     family: str
     formula: str
     paper: str
-    agrees: str
+    agrees: str = ""
     rewards_noise: bool
     rewards_blur: bool = False
-    originals: Sequence[Original] = ()
     identity: float | None = None
     symmetric: bool = True
     transposable: bool = True
@@ -169,61 +155,92 @@ CDDFuse's evaluator, "vifb" of the VIFB benchmark, "tno-xlsx" of a widely used T
 """
 
 
-def metric(
-    key: str,
-    name: str,
-    *,
-    label: str = "",
-    better: Literal["higher", "lower"] = "higher",
-    low: float = 0.0,
-    high: float = inf,
-    unit: str = "",
-    family: str,
-    formula: str,
-    paper: str,
-    agrees: str = "",
-    rewards_noise: bool,
-    rewards_blur: bool = False,
-    originals: Sequence[Original] = (),
-    identity: float | None = None,
-    symmetric: bool = True,
-    transposable: bool = True,
-    min_side: int = 1,
-    conventions: Mapping[str, Function] | None = None,
-) -> Callable[[Function], Function]:
-    """Decorator: registers a function with its facts (see `Metric`) and returns it unchanged."""
+class Facts(TypedDict, total=False):
+    """What a registration may say of a metric beside its names, formula and agreement with codes; see `Metric`."""
 
-    def register(function: Function) -> Function:
-        if key in _METRICS:
-            raise ValueError(f"two metrics are called {key!r}")
-        _METRICS[key] = Metric(
-            key=key,
-            name=name,
-            label=label or key.upper(),
-            function=function,
-            better=better,
-            low=low,
-            high=high,
-            unit=unit,
-            family=family,
-            formula=formula,
-            paper=paper,
-            agrees=agrees,
-            rewards_noise=rewards_noise,
-            rewards_blur=rewards_blur,
-            originals=tuple(originals),
-            identity=identity,
-            symmetric=symmetric,
-            transposable=transposable,
-            min_side=min_side,
-            conventions=conventions or {},
-        )
+    better: Direction
+    low: float
+    high: float
+    unit: str
+    family: str
+    paper: str
+    rewards_noise: bool
+    rewards_blur: bool
+    identity: float | None
+    symmetric: bool
+    transposable: bool
+    min_side: int
+    conventions: Mapping[str, Function]
+
+
+def metric(
+    key: str, name: str, *, label: str = "", formula: str, agrees: str = "", **facts: Unpack[Facts]
+) -> Callable[[Registered], Registered]:
+    """Decorator: registers the default definition of a metric and returns it unchanged.
+
+    Args:
+        key, name, formula, agrees: see `Metric`.
+        label: see `Metric`; default: the key in capitals.
+        facts: see `Metric`; family, paper and `rewards_noise` have no defaults.
+    """
+
+    def register(function: Registered) -> Registered:
+        named = label or key.upper()
+        _add(Metric(key=key, name=name, label=named, function=function, formula=formula, agrees=agrees, **facts))
         return function
 
     return register
 
 
-def names() -> list[str]:
+SUFFIX_LABELS = {
+    "vifb": "VIFB",
+    "lft": "LFT",
+    "cddfuse": "CDDFuse",
+    "zliu": "Liu",
+    "petrovic": "Petrović",
+    "uint8sat": "uint8",
+    "unit": "0..1",
+    "wrapsafe": "wrap-safe",
+    "dct": "DCT",
+}
+"""What labels say of a variant in place of the suffix of its key, where that is not the suffix itself."""
+
+
+def variant(
+    key: str, name: str, *, formula: str, agrees: str, **differences: Unpack[Facts]
+) -> Callable[[Registered], Registered]:
+    """Decorator: registers another definition of a metric and returns it unchanged.
+
+    What is not said is as in the default definition, whose key is the part of `key` before the @.
+
+    Args:
+        key: see `Metric`.
+        name: ``{}`` stands for the name of the default definition.
+        formula, agrees: see `Metric`; never those of the default definition.
+        differences: other facts that differ, see `Metric`.
+
+    Raises:
+        MetricError: the default definition is not registered (yet).
+    """
+    base, _, suffix = key.partition(VARIANT)
+
+    def register(function: Registered) -> Registered:
+        default = get(base)
+        own = replace(default, key=key, function=function, formula=formula, agrees=agrees, **differences)
+        label = f"{default.label} ({SUFFIX_LABELS.get(suffix, suffix)})"
+        _add(replace(own, name=name.format(default.name), label=label))
+        return function
+
+    return register
+
+
+def _add(registered: Metric) -> None:
+    if registered.key in _METRICS:
+        raise ValueError(f"two metrics are called {registered.key!r}")
+    _METRICS[registered.key] = registered
+
+
+def metric_names() -> list[str]:
     """Keys of all metrics, in table order."""
     return list(_METRICS)
 
@@ -241,7 +258,7 @@ def profiles() -> dict[str, tuple[str, ...]]:
     return {**PROFILES, "all": defaults, "variants": tuple(_METRICS)}
 
 
-def expand(keys: Sequence[str]) -> tuple[str, ...]:
+def expand_keys(keys: Sequence[str]) -> tuple[str, ...]:
     """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
     known = profiles()
     flat = [key for name in keys for key in known.get(name.lower(), (name,))]
@@ -265,4 +282,4 @@ def measure(
     """
     pictures = [image if isinstance(image, Picture) else Picture(image) for image in (infrared, visible, fused)]
     with torch.inference_mode():
-        return {key: get(key)(*pictures) for key in expand(keys)}
+        return {key: get(key)(*pictures) for key in expand_keys(keys)}

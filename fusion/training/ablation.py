@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, expand, get
+from benchmark.metrics import Picture, expand_keys, get
 from datasets.files import sha256_bytes, write_atomic
 from datasets.images import luminance, to_float, to_uint8
 from datasets.pairs import Pair, PairDataset
@@ -38,7 +38,7 @@ from fusion.training.trainer import Settings, train, weights_name
 MOST = 9
 """References made of each pair; trainings use the first so many of them."""
 
-METRICS = (*expand(("core",)), *UNSEEN)
+METRICS = (*expand_keys(("core",)), *UNSEEN)
 """The core six, then metrics by which nothing is chosen."""
 
 

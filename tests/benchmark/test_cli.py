@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from benchmark.cli import main
-from benchmark.metrics import get, names
+from benchmark.metrics import get, metric_names
 from benchmark.reports.sheet import run_sheet
 from benchmark.run_directory import Run
 from datasets.images import read_image
@@ -92,13 +92,13 @@ def test_listings(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert expected[what] in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_explain_tells_the_facts_of_the_registration(key: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", key]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert get(key).name in printed and f"{get(key).better} is better" in printed
     assert get(key).formula.replace(" ", "") in printed.replace(" ", "")
-    assert all(f"{other}: " in printed for other in names() if get(other).base == get(key).base)
+    assert all(f"{other}: " in printed for other in metric_names() if get(other).base == get(key).base)
 
 
 def test_metrics_may_be_written_as_in_papers(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

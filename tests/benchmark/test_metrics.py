@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, expand, get, measure, names
+from benchmark.metrics import MetricError, Picture, expand_keys, get, measure, metric_names
 from benchmark.metrics import picture as module
+from benchmark.metrics.picture import Plane, is_constant, pair_term, term
 
 GRADIENT_OF_IDENTITY = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))
 
@@ -27,7 +28,7 @@ def constant(level: int, height: int = 168, width: int = 176) -> Tensor:
     return torch.full((1, 1, height, width), level, dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_batch_equals_single_whether_sources_are_shared_or_not(key: str) -> None:
     infrared, visible, fused = picture(1, batch=3), picture(2, batch=3), picture(3, batch=3)
     together = get(key)(infrared, visible, fused).values
@@ -38,13 +39,13 @@ def test_batch_equals_single_whether_sources_are_shared_or_not(key: str) -> None
     assert torch.allclose(shared, apart, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_values_are_float64_without_flags_for_ordinary_images(key: str) -> None:
     values, flags = get(key)(picture(1), picture(2), picture(3))
     assert values.dtype == torch.float64 and flags == [""]
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_terms_kept_with_a_picture_do_not_change_the_value(key: str) -> None:
     infrared, visible = Picture(picture(1)), Picture(picture(2))
     for seed in (3, 4):
@@ -53,7 +54,7 @@ def test_terms_kept_with_a_picture_do_not_change_the_value(key: str) -> None:
         assert torch.equal(kept, fresh)
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_equals_cpu(key: str) -> None:
     images = picture(1, batch=4), picture(2, batch=4), picture(3, batch=4)
@@ -61,7 +62,7 @@ def test_cuda_equals_cpu(key: str) -> None:
     assert torch.allclose(device, get(key)(*images).values, rtol=1e-4)
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 @pytest.mark.usefixtures("gpu_without_values")
 def test_no_metric_mixes_devices(key: str) -> None:
     sources, fused = torch.empty(2, 1, 200, 210, device="cuda"), torch.empty(3, 1, 200, 210, device="cuda")
@@ -70,12 +71,12 @@ def test_no_metric_mixes_devices(key: str) -> None:
     assert values.device.type == "cuda" and values.shape == (3,)
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_a_constant_fused_image_is_flagged(key: str) -> None:
     assert "constant" in get(key)(picture(1), picture(2), constant(90)).flags[0]
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 @pytest.mark.parametrize(
     ("images", "message"),
     [
@@ -132,12 +133,25 @@ def test_identical_images() -> None:
 
 
 def test_profiles_expand_in_order_and_once() -> None:
-    assert expand(["vif", "core", "vif"]) == ("vif", "en", "sd", "mi", "scd", "qabf")
-    assert expand(["EN", "Core", "Qabf", "en"]) == ("en", "sd", "mi", "scd", "vif", "qabf")
-    assert expand(["all"]) == tuple(key for key in names() if "@" not in key)
-    assert expand(["variants"]) == tuple(names())
+    assert expand_keys(["vif", "core", "vif"]) == ("vif", "en", "sd", "mi", "scd", "qabf")
+    assert expand_keys(["EN", "Core", "Qabf", "en"]) == ("en", "sd", "mi", "scd", "vif", "qabf")
+    assert expand_keys(["all"]) == tuple(key for key in metric_names() if "@" not in key)
+    assert expand_keys(["variants"]) == tuple(metric_names())
     with pytest.raises(MetricError, match="no metric 'nope'"):
-        expand(["nope"])
+        expand_keys(["nope"])
+
+
+def test_a_plane_has_the_size_and_keeps_the_terms_of_its_numbers() -> None:
+    values = torch.tensor([[[[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]], [[[0.5, 0.5, 0.5], [0.5, 0.25, 0.5]]]])
+    plane, other = Plane(values.double()), Plane(values.double() * 2)
+    assert (plane.size, plane.pixels) == ((2, 3), 6)
+    assert is_constant(plane).tolist() == [True, False]
+    calls = []
+    largest = term(lambda plane: calls.append(plane) or plane.values.amax())
+    difference = pair_term(lambda first, second: calls.append(second) or (second.values - first.values).amax())
+    assert [largest(plane).item(), largest(plane).item()] == [0.5, 0.5]
+    assert [difference(plane, other).item(), difference(plane, other).item()] == [0.5, 0.5]
+    assert calls == [plane, other]
 
 
 MEMORY = """
@@ -161,6 +175,6 @@ def test_all_metrics_of_a_large_image_fit_into_half_a_gigabyte() -> None:
 def test_large_images_are_measured_as_small_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
     images, keys = (picture(1), picture(2), picture(3)), ("core", "qg", "ssim", "qe", "qcv", "qcv@raw", "mi@vifb")
     kept = measure(*images, keys)
-    monkeypatch.setattr(module, "KEPT_PIXELS", 1000)
+    monkeypatch.setattr(module, "SMALL_PICTURE_PIXELS", 1000)
     monkeypatch.setattr(module, "KEPT_TERMS", 1)
     assert measure(*images, keys) == kept

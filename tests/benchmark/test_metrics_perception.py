@@ -9,11 +9,11 @@ from torch import Tensor
 from benchmark.metrics import MetricError, Picture, get
 from benchmark.metrics.perception import (
     as_seen,
+    block_saliency,
     block_sums,
     difference_of_gaussians,
     mannos_sakrison,
     masked_contrast,
-    saliency,
 )
 
 AT_ZERO = 2.6 * 0.0192
@@ -104,7 +104,7 @@ def test_saliency_of_a_dot() -> None:
     image = constant(0, 32, 32)
     image[..., 8, 24] = 3
     expected = 4 * (3 * math.sqrt(2)) ** 5 + 4 * 6**5
-    assert saliency(Picture(image)).flatten().tolist() == pytest.approx([0, expected, 0, 0])
+    assert block_saliency(Picture(image)).flatten().tolist() == pytest.approx([0, expected, 0, 0])
 
 
 def test_qcv_stretches_each_image_and_rounds() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 
-from benchmark.metrics import get, names
+from benchmark.metrics import get, metric_names
 
 Triple = tuple[Tensor, Tensor, Tensor]
 
@@ -43,7 +43,7 @@ def same(found: float, expected: float) -> bool:
     return found == expected or math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9)
 
 
-every_metric = pytest.mark.parametrize("key", names())
+every_metric = pytest.mark.parametrize("key", metric_names())
 few = settings(max_examples=5, deadline=None)
 
 
@@ -55,7 +55,7 @@ def test_range(key: str, images: Triple) -> None:
     assert metric.low <= value(key, images) <= metric.high
 
 
-@pytest.mark.parametrize("key", [key for key in names() if get(key).symmetric])
+@pytest.mark.parametrize("key", [key for key in metric_names() if get(key).symmetric])
 @few
 @given(images=triples())
 def test_swapping_the_sources_changes_nothing(key: str, images: Triple) -> None:
@@ -63,7 +63,7 @@ def test_swapping_the_sources_changes_nothing(key: str, images: Triple) -> None:
     assert same(value(key, (visible, infrared, fused)), value(key, images))
 
 
-@pytest.mark.parametrize("key", [key for key in names() if get(key).transposable])
+@pytest.mark.parametrize("key", [key for key in metric_names() if get(key).transposable])
 @few
 @given(images=triples())
 def test_transposing_changes_nothing(key: str, images: Triple) -> None:
@@ -71,7 +71,7 @@ def test_transposing_changes_nothing(key: str, images: Triple) -> None:
     assert same(value(key, (infrared, visible, fused)), value(key, images))
 
 
-@pytest.mark.parametrize("key", [key for key in names() if get(key).identity is not None])
+@pytest.mark.parametrize("key", [key for key in metric_names() if get(key).identity is not None])
 @few
 @given(images=triples())
 def test_identical_images_have_the_value_of_identity(key: str, images: Triple) -> None:
@@ -140,7 +140,7 @@ LITTLE_NOISE = {"psnr@cddfuse"}
 """Rewards noise as long as the brightest pixel, which it divides by, gains more than the error."""
 
 
-@pytest.mark.parametrize("key", [key for key in names() if get(key).rewards_noise and key not in LITTLE_NOISE])
+@pytest.mark.parametrize("key", [key for key in metric_names() if get(key).rewards_noise and key not in LITTLE_NOISE])
 def test_more_noise_is_rewarded_more(key: str) -> None:
     means = [sum(value(key, (a, b, noisy(fused, strength))) for a, b, fused in scenes()) for strength in (4, 8, 16)]
     assert means == sorted(means)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.metrics import Picture, expand, get, measure, names
+from benchmark.metrics import Picture, expand_keys, get, measure, metric_names
 
 
 def scene(seed: int) -> torch.Tensor:
@@ -25,9 +25,9 @@ def one_thread() -> Iterator[None]:
 
 
 SETS = {
-    "core": expand(["core"]),
-    "all but FMI": tuple(key for key in expand(["all"]) if key != "fmi"),
-    "all variants but FMI": tuple(key for key in names() if get(key).base != "fmi"),
+    "core": expand_keys(["core"]),
+    "all but FMI": tuple(key for key in expand_keys(["all"]) if key != "fmi"),
+    "all variants but FMI": tuple(key for key in metric_names() if get(key).base != "fmi"),
 }
 """Sets of metrics that are measured together."""
 
@@ -51,7 +51,7 @@ def test_set_with_nothing_shared(benchmark: BenchmarkFixture, keys: str) -> None
     benchmark(lambda: [get(key)(*images) for key in SETS[keys]])
 
 
-@pytest.mark.parametrize("key", names())
+@pytest.mark.parametrize("key", metric_names())
 def test_metric(benchmark: BenchmarkFixture, key: str) -> None:
     infrared, visible, fused = Picture(scene(1)), Picture(scene(2)), scene(3)
     get(key)(infrared, visible, fused)

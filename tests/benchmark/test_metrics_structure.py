@@ -10,7 +10,8 @@ from scipy.ndimage import prewitt
 from torch import Tensor
 
 from benchmark.metrics import MetricError, get
-from benchmark.metrics.structure import Plane, halved, halved_with_zeros
+from benchmark.metrics.picture import Plane
+from benchmark.metrics.structural_similarity import halved, halved_with_zeros
 
 INDICES = ("qw", "qs", "qe", "qc@zliu", "qc", "qy")
 FAMILY = ("ssim", "ssim@mean", "ssim@cddfuse", "msssim", "mefssim", *INDICES)
