@@ -39,8 +39,8 @@ class RunConfig:
         datasets: names of published data sets, or "synthetic"; empty: the synthetic scenes, or the user's own pairs.
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
-        methods: what takes part, see `fusion.results.parse`; empty with `fused` set: those folders alone; empty without:
-            all bundled methods but the slow ones, which "all" brings in.
+        methods: what takes part, see `fusion.results.parse`; empty with `fused` set: those folders alone; empty
+            without: all bundled methods but the slow ones, which "all" brings in.
         fused: further folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.

@@ -82,7 +82,7 @@ def _sources(pair: Pair) -> list[Tensor]:
 
 
 def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
-    """By pair: what `REFERENCE_COLUMNS` are: the best reference, what enhancement made of it, and the weighted mean of all."""
+    """By pair, `REFERENCE_COLUMNS`: the best reference, what enhancement made of it, and the weighted mean of all."""
     references, found = References(folder), {}
     for pair in data:
         try:

@@ -24,7 +24,7 @@ def render(boards: Sequence[Leaderboard], form: Format) -> str:
 
 @dataclass(frozen=True)
 class _Column:
-    """A metric or score of people of a leaderboard: its cells, those of the controls last, and how many images it is over."""
+    """A metric or score of people: its cells, those of the controls last, and how many images it is over."""
 
     head: str
     higher: bool
