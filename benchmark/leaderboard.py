@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.metrics import Metric, get
-from benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleResult, PeopleScore
+from benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, PeopleScore
 from benchmark.store import Row
 
 
@@ -99,7 +99,7 @@ def leaderboard(
     lines = []
     for method in methods:
         own = [row for key in keys for row in table[method, key]]
-        result = found.scores.get(method, PeopleResult())
+        result = found.scores.get(method, PeopleEntry())
         complete = _images_with_all(own, len(keys)) - result.failures.keys()
         lines.append(
             Line(
@@ -129,7 +129,7 @@ def leaderboard(
     )
 
 
-def _people_cells(result: PeopleResult, scores: Sequence[PeopleScore]) -> tuple[Cell, ...]:
+def _people_cells(result: PeopleEntry, scores: Sequence[PeopleScore]) -> tuple[Cell, ...]:
     return tuple(Cell(result.value(score), getattr(result, score.counted)) for score in scores)
 
 

@@ -12,7 +12,6 @@ from datasets import load
 from datasets.images import parse_range
 from datasets.pairs import PairDataset, PairError, pair_folders
 
-
 SEVERAL = "Options for several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
 """For the end of a command's help."""
 

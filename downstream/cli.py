@@ -109,8 +109,9 @@ def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, An
     detector = _detector(weights, options.image_size, options.label, options.device)
     what = f"{series.method} {parts[0][0]}" if len(parts) == 1 else series.method
     with tqdm(total=len(series.images), desc=what, disable=not sys.stderr.isatty()) as bar:
-        how: dict[str, Any] = {"label": options.label, "batch": options.batch, "progress": bar.update}
-        done = evaluate(series, detector, sort, options.out, **how)
+        done = evaluate(
+            series, detector, sort, options.out, label=options.label, batch=options.batch, progress=bar.update
+        )
     for note in done.left_out:
         print(note, file=sys.stderr)
     clock.add("reading and fusing", done.found.reading_seconds)

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import benchmark.runner
 import cv2
 import numpy as np
 import pytest
 import torch
 import yaml
-from scipy.stats import kendalltau
+from benchmark.tables import leaderboards, render
 from torch import Tensor
 
-import benchmark.downstream
-import benchmark.runner
+import benchmark.running.people
 from benchmark.cli import main
 from benchmark.config import ConfigError, RunConfig
-from benchmark.downstream import Observer, intention, observe
-from benchmark.prediction import predictions
-from benchmark.rank_agreement import _resampled, rank_agreement
-from benchmark.store import Row, Store, StoreError
-from benchmark.tables import leaderboards, render
-from benchmark.tasks import TaskBoard, TaskScores, read_boards, write_boards
+from benchmark.people import read_people
+from benchmark.running.people import Observer, observe, resolve_detection
+from benchmark.store import Store, StoreError
 from datasets.boxes import Boxes
 from datasets.images import write_png
+from datasets.labels import read_sequence_labels
 from datasets.pairs import ImageFile, Pair, PairDataset
 from datasets.synthetic import synthetic_dataset
 from downstream import DownstreamError, detector, errors
-from downstream.labels import read_sequence_labels
-from fusion import FusedFolder
+from downstream.detector import DetectorSettings
+from fusion import FolderResults
 
 FRAMES = 6
 WIDTH, HEIGHT = 96, 64
@@ -46,8 +43,9 @@ class BrightSpots:
     seen: ClassVar[list[tuple[int, ...]]] = []
     """Shape of every picture that any of them was shown, and the sum of its values."""
 
-    def __init__(self, weights: Path, *, image_size: int | None = None, **settings: object) -> None:
-        self.name, self.weights, self.image_size = "spots", weights, image_size or 640
+    def __init__(self, weights: Path | str, settings: DetectorSettings | None = None, device: str = "cpu") -> None:
+        self.name, self.weights = "spots", Path(weights)
+        self.image_size = (settings or DetectorSettings()).image_size or 640
 
     def detect(self, images: Sequence[Tensor]) -> list[Boxes]:
         self.seen.extend((*image.shape, int(image.sum())) for image in images)
@@ -99,7 +97,7 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(walk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``run("--detect")`` runs in ``run``, with maximum (shows people) and average (they are too faint to be found)."""
-    monkeypatch.setattr(benchmark.downstream, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(benchmark.running.people, "YoloDetector", BrightSpots)
     monkeypatch.setattr(BrightSpots, "seen", [])
 
     def call(*more: object, labels: str = "yolo") -> int:
@@ -200,6 +198,34 @@ def test_a_second_run_looks_at_nothing(walk: Path, run: Callable[..., int]) -> N
     assert len(BrightSpots.seen) == 4 * FRAMES
 
 
+@pytest.fixture
+def command(walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """``command("detect")`` of the package downstream looks at what ``run("--detect")`` looks at, in its directory."""
+    from downstream import cli
+
+    monkeypatch.setattr(cli, "YoloDetector", BrightSpots)
+    cli._detector.cache_clear()
+
+    def call(name: str, labels: str = "yolo") -> int:
+        words = [name, "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run"]
+        words += ["--method", "infrared,visible,maximum", "--method", "average"]
+        return cli.main([*map(str, words), "--labels", str(walk / labels), "--detector", str(walk / "spots.pt")])
+
+    yield call
+    cli._detector.cache_clear()
+
+
+@pytest.mark.parametrize(("wish", "name", "labels"), [("--detect", "detect", "yolo"), ("--track", "track", "gt.txt")])
+@pytest.mark.parametrize("run_first", [True, False])
+def test_a_run_and_the_command_find_each_others_detections(
+    run: Callable[..., int], command: Callable[..., int], wish: str, name: str, labels: str, run_first: bool
+) -> None:
+    calls = [lambda: run(wish, labels=labels), lambda: command(name, labels)]
+    for call in calls if run_first else reversed(calls):
+        assert call() == 0
+        assert len(BrightSpots.seen) == 4 * FRAMES
+
+
 def test_only_changed_pictures_are_looked_at_again(walk: Path, run: Callable[..., int]) -> None:
     fused = ("--detect", "--fused", f"mine={walk / 'mine'}")
     run(*fused)
@@ -213,7 +239,7 @@ def test_only_changed_pictures_are_looked_at_again(walk: Path, run: Callable[...
     BrightSpots.seen.clear()
     write_png(walk / "infrared" / "000002.png", changed)
     run(*fused)
-    assert len(BrightSpots.seen) == 3  # infrared, maximum and average, made anew of it
+    assert len(BrightSpots.seen) == 4  # infrared, maximum and average, made anew of it, and what is to show it
 
 
 def test_pictures_that_cannot_be_used_are_failures_and_the_rest_goes_on(
@@ -230,7 +256,7 @@ def test_pictures_that_cannot_be_used_are_failures_and_the_rest_goes_on(
     assert [rows[name]["ap50_images"] for name in ("mine", "maximum", "infrared")] == ["3", "5", "5"]
     assert [rows[name]["failed"] for name in ("mine", "maximum", "infrared")] == ["3", "1", "1"]
     assert "1.0000 (3/6)" in printed and rows["mine"]["ap50"] == "1.0"
-    reasons = read_boards(walk / "run")[walk.name].scores["mine"].failures
+    reasons = read_people(walk / "run")[walk.name].scores["mine"].failures
     assert "no fused image" in reasons["000003"] and "sizes differ: 100x64 and 96x64" in reasons["000004"]
 
 
@@ -259,10 +285,10 @@ def test_sequences_keep_apart_and_count_together(walk: Path, monkeypatch: pytest
             pairs.append(Pair(f"{clip}-{frame}", *sources, truth[frame], sequence=clip, frame=frame))
     data = PairDataset("clips", tuple(pairs))
     spots = Observer(BrightSpots(walk / "spots.pt"), {"min_hits": 3}, {})
-    methods = {"mine": FusedFolder("mine", str(walk / "both"))}
+    methods = {"clips": [FolderResults("mine", str(walk / "both"))]}
     effort = observe(spots, walk / "run", [data], methods)
     assert (effort.looked, effort.reused) == (3 * 9, 0)
-    board = read_boards(walk / "run")["clips"]
+    board = read_people(walk / "run")["clips"]
     scores = board.scores["mine"]
     assert (board.images, board.sequences, scores.images, scores.sequences) == (9, 2, 9, 2)
     assert scores.tracking["MOTA"] == pytest.approx(1 - 8 / 18)
@@ -271,7 +297,7 @@ def test_sequences_keep_apart_and_count_together(walk: Path, monkeypatch: pytest
     (walk / "both" / "short-1.png").unlink()
     effort = observe(spots, walk / "run", [data], methods)
     assert (effort.looked, effort.reused) == (0, 3 * 9 - 1)
-    scores = read_boards(walk / "run")["clips"].scores["mine"]
+    scores = read_people(walk / "run")["clips"].scores["mine"]
     assert (scores.images, scores.sequences, list(scores.lost)) == (8, 1, ["short"])
     assert scores.tracking["MOTA"] == pytest.approx(1 - 4 / 12)
 
@@ -400,96 +426,14 @@ def test_flags_in_a_file_are_true_or_false() -> None:
         RunConfig.from_dict({"out": "run", "detect": "perhaps"})
 
 
-def a_run(folder: Path, metrics: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Path:
-    """A run directory with one pair: values by method and metric, and by method and task."""
-    keys = list(next(iter(metrics.values())))
-    description = {
-        "config": {"out": str(folder), "metrics": keys, "detect": True},
-        "methods": {name: {} for name in metrics},
-        "datasets": {"toy": {"pairs": ["one"]}},
-        "downstream": {"detector": {"name": "spots"}},
-    }
-    (folder / "run.yaml").write_text(yaml.safe_dump(description))
-    Store(folder).append(
-        Row("toy", method, "one", key, value, "ok") for method, own in metrics.items() for key, value in own.items()
-    )
-    scores = {
-        name: TaskScores({"AP50": own["AP50"], "mAP": own["mAP"]}, {"MOTA": own["MOTA"]}, 1, 1)
-        for name, own in found.items()
-    }
-    write_boards(folder, {"toy": TaskBoard(1, 1, scores)})
-    return folder
-
-
-METRICS = {
-    "a": {"sd": 1.0, "nabf": 0.4},
-    "b": {"sd": 2.0, "nabf": 0.3},
-    "c": {"sd": 3.0, "nabf": 0.2},
-    "d": {"sd": 4.0, "nabf": 0.1},
-}
-FOUND = {
-    "a": {"AP50": 0.1, "mAP": 0.4, "MOTA": 0.3},
-    "b": {"AP50": 0.2, "mAP": 0.3, "MOTA": 0.2},
-    "c": {"AP50": 0.3, "mAP": 0.2, "MOTA": 0.6},
-    "d": {"AP50": 0.4, "mAP": 0.1, "MOTA": 0.7},
-    "infrared": {"AP50": 0.9, "mAP": 0.9, "MOTA": 0.9},
-}
-
-
-def test_metrics_predict_better_with_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Less Nabf is better: its order is that of SD. MOTA turns one couple of six round: (5 - 1) / 6."""
-    run = a_run(tmp_path, METRICS, FOUND)
-    methods, found = predictions(run)
-    assert methods == ["a", "b", "c", "d"]
-    taus = {(one.metric.key, one.task.label): one.agreement.tau for one in found}
-    for key in ("sd", "nabf"):
-        assert [taus[key, task] for task in ("AP50", "mAP", "MOTA")] == pytest.approx([1, -1, 4 / 6])
-    assert main(["predict", str(run)]) == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith("4 methods: a, b, c, d") and "-1.00 .. -1.00" in printed and "0.67" in printed
-
-
-def test_a_method_without_a_score_is_left_out_of_that_comparison(tmp_path: Path) -> None:
-    run = a_run(tmp_path, METRICS, FOUND)
-    content = json.loads((run / "downstream.json").read_text())
-    content["toy"]["scores"]["a"]["tracking"]["MOTA"] = None
-    (run / "downstream.json").write_text(json.dumps(content))
-    agreements = {one.task.label: one.agreement for one in predictions(run)[1]}
-    assert (agreements["MOTA"].methods, agreements["MOTA"].tau) == (3, 1)
-    assert agreements["AP50"].methods == 4
-
-
-def test_nothing_to_predict_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = a_run(tmp_path, {name: METRICS[name] for name in "ab"}, FOUND)
-    assert main(["predict", str(run)]) == 2
-    assert "2 methods" in capsys.readouterr().err
-    (run / "downstream.json").unlink()
-    assert main(["predict", str(run)]) == 2
-    assert "run again into it with --detect" in capsys.readouterr().err
-
-
-def test_resampled_taus_are_those_of_scipy() -> None:
-    random = np.random.default_rng(1)
-    first, second = random.integers(0, 4, size=(2, 7)).astype(float)  # with ties
-    samples = random.integers(7, size=(200, 7))
-    expected = [kendalltau(first[sample], second[sample]).statistic for sample in samples]
-    assert np.isfinite(expected).any()
-    np.testing.assert_allclose(_resampled(first, second, samples), expected, atol=1e-12)
-
-
-def test_agreement_of_scores_without_an_order_is_no_number() -> None:
-    found = rank_agreement(np.array([1.0, 2.0, 3.0, np.nan]), np.array([5.0, 5.0, 5.0, 1.0]))
-    assert np.isnan([found.tau, found.low, found.high]).all() and found.methods == 3
-
-
 @pytest.fixture
 def scenes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[RunConfig, str]]:
     """``scenes(pairs, sequence)``: what a run on so many tiny rendered scenes intends, libraries or not."""
-    monkeypatch.setattr(benchmark.downstream, "require", lambda library: None)
+    monkeypatch.setattr(benchmark.running.people, "require", lambda library: None)
 
     def intended(pairs: int, sequence: int, **wishes: object) -> tuple[RunConfig, str]:
         data = synthetic_dataset(pairs, sequence, (64, 48), cache=tmp_path)
-        return intention(RunConfig(tmp_path, **wishes).checked(), [data])  # type: ignore[arg-type]
+        return resolve_detection(RunConfig(tmp_path, **wishes).checked(), [data])  # type: ignore[arg-type]
 
     return intended
 
@@ -505,7 +449,7 @@ def test_people_in_photographs_are_looked_for_on_request(
     walk: Path, scenes: Callable[..., tuple[RunConfig, str]]
 ) -> None:
     own = RunConfig(walk / "run", infrared=walk / "infrared", visible=walk / "visible", labels=walk / "yolo").checked()
-    assert not intention(own, [])[0].detect
+    assert not resolve_detection(own, [])[0].detect
     assert not scenes(1, 2, datasets=("synthetic", "llvip"))[0].detect
 
 
@@ -516,16 +460,26 @@ def test_a_version_of_a_rendered_suite_is_rendered_too(scenes: Callable[..., tup
 def test_without_the_library_a_run_says_why_nobody_is_looked_for(
     scenes: Callable[..., tuple[RunConfig, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark.downstream, "require", errors.require)
+    monkeypatch.setattr(benchmark.running.people, "require", errors.require)
     monkeypatch.setitem(sys.modules, "ultralytics", None)
     config, reason = scenes(1, 2)
     assert not config.detect and not config.track
     assert "pip install 'ivif-bench[downstream]'" in reason
 
 
+def test_a_method_called_like_a_camera_says_why_nobody_is_looked_for(
+    scenes: Callable[..., tuple[RunConfig, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "fused").mkdir()
+    config, reason = scenes(1, 2, methods=("average", f"infrared={tmp_path / 'fused'}"))
+    assert not config.detect
+    assert reason == "a method is called infrared, as one camera alone is in tables; give it another name"
+    assert scenes(1, 2, methods=(f"mine={tmp_path / 'fused'}",))[1] == ""
+
+
 def test_rendered_scenes_have_a_detector_of_their_own() -> None:
-    assert detector.find_weights(detector.default_weights(rendered=True)).is_file()
-    assert detector.default_weights(rendered=False) == "yolov8n.pt"
+    assert detector.find_detector(detector.default_detector(rendered=True)).is_file()
+    assert detector.default_detector(rendered=False) == "yolov8n.pt"
 
 
 @pytest.mark.real

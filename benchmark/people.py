@@ -1,4 +1,4 @@
-"""Tasks: how well people are found and followed in fused images, as a run directory keeps it.
+"""People: how well they are found and followed in fused images, as a run directory keeps it.
 
 One file, ``downstream.json``, holds every score with what it could not be taken from. It is written anew by each run
 that detects; what was found lies beside it in ``detections`` and ``tracks``.
@@ -16,11 +16,11 @@ from typing import Any, Literal
 from benchmark.store import StoreError
 from datasets.files import write_atomic
 
-FILE = "downstream.json"
+PEOPLE_FILE = "downstream.json"
 
 
 @dataclass(frozen=True)
-class Task:
+class PeopleScore:
     """A score of detection or tracking.
 
     Attributes:
@@ -41,23 +41,24 @@ class Task:
         return "↑" if self.better == "higher" else "↓"
 
 
-TASKS = (
-    Task("ap50", "AP50", "higher", "images"),
-    Task("map", "mAP", "higher", "images"),
-    Task("lamr", "LAMR", "lower", "images"),
-    Task("hota", "HOTA", "higher", "sequences"),
-    Task("mota", "MOTA", "higher", "sequences"),
-    Task("idf1", "IDF1", "higher", "sequences"),
+PEOPLE_SCORES = (
+    PeopleScore("ap50", "AP50", "higher", "images"),
+    PeopleScore("map", "mAP", "higher", "images"),
+    PeopleScore("lamr", "LAMR", "lower", "images"),
+    PeopleScore("hota", "HOTA", "higher", "sequences"),
+    PeopleScore("mota", "MOTA", "higher", "sequences"),
+    PeopleScore("idf1", "IDF1", "higher", "sequences"),
 )
 """AP at IoU 0.5, mean AP over IoU, log-average miss rate: `downstream.detection`; the others: `downstream.tracking`."""
 
 
 @dataclass
-class TaskScores:
+class PeopleEntry:
     """What one method's images, or one camera's, are good for on one data set.
 
     Attributes:
-        detection, tracking: scores by the labels of `downstream`, more than `TASKS` has; None where there is none.
+        detection, tracking: scores by the labels of `downstream`, more than `PEOPLE_SCORES` has; None where there
+            is none.
         images, sequences: how many were scored.
         by_sequence: tracking scores of each sequence.
         failures: pictures that could not be looked at or compared, with the reason.
@@ -72,13 +73,13 @@ class TaskScores:
     failures: dict[str, str] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
 
-    def value(self, task: Task) -> float | None:
-        """The score of a task, None where there is none."""
-        return (self.detection if task.counted == "images" else self.tracking).get(task.label)
+    def value(self, score: PeopleScore) -> float | None:
+        """The value of a score, None where there is none."""
+        return (self.detection if score.counted == "images" else self.tracking).get(score.label)
 
 
 @dataclass
-class TaskBoard:
+class PeopleBoard:
     """The scores on one data set.
 
     Attributes:
@@ -89,26 +90,26 @@ class TaskBoard:
 
     images: int
     sequences: int
-    scores: dict[str, TaskScores] = field(default_factory=dict)
+    scores: dict[str, PeopleEntry] = field(default_factory=dict)
 
-    def total(self, task: Task) -> int:
+    def total(self, score: PeopleScore) -> int:
         """How many images or sequences a complete score is over."""
-        return self.images if task.counted == "images" else self.sequences
+        return self.images if score.counted == "images" else self.sequences
 
 
-def write_boards(run: Path, boards: Mapping[str, TaskBoard]) -> None:
+def write_people(run: Path, boards: Mapping[str, PeopleBoard]) -> None:
     """Replace the file in the run directory."""
     content = {name: asdict(board) for name, board in boards.items()}
-    write_atomic(Path(run) / FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    write_atomic(Path(run) / PEOPLE_FILE, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
-def read_boards(run: Path) -> dict[str, TaskBoard]:
+def read_people(run: Path) -> dict[str, PeopleBoard]:
     """The scores by data set, none where nothing was detected; raises `StoreError` for a damaged file."""
-    path = Path(run) / FILE
+    path = Path(run) / PEOPLE_FILE
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: TaskBoard(**{**facts, "scores": {key: TaskScores(**own) for key, own in facts["scores"].items()}})
+            name: PeopleBoard(**{**facts, "scores": {key: PeopleEntry(**own) for key, own in facts["scores"].items()}})
             for name, facts in content.items()
         }
     except FileNotFoundError:
@@ -117,6 +118,6 @@ def read_boards(run: Path) -> dict[str, TaskBoard]:
         raise StoreError(f"{path} is damaged; give the same run again to make it anew") from error
 
 
-def plain(scores: Mapping[str, float]) -> dict[str, float | None]:
+def json_numbers(scores: Mapping[str, float]) -> dict[str, float | None]:
     """Scores as JSON can hold them: what is no number becomes None."""
     return {key: float(value) if math.isfinite(value) else None for key, value in scores.items()}

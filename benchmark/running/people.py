@@ -1,0 +1,223 @@
+"""People in a run: found and followed in its fused images, and in what each camera saw alone.
+
+One detector looks at every labelled image of every method once, see `downstream.evaluation`; what it says is kept in
+the run directory. Scores are made anew from it each time.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
+from benchmark.people import PeopleBoard, PeopleEntry, json_numbers, write_people
+from datasets.catalog import is_rendered
+from datasets.files import sha256_file
+from datasets.pairs import PairDataset
+from downstream.detection import check_classes
+from downstream.detector import Detector, DetectorSettings, YoloDetector, default_detector, find_detector
+from downstream.errors import DownstreamError, require
+from downstream.evaluation import Evaluation, evaluate
+from downstream.findings import Findings
+from downstream.labelled_images import CONTROLS, images_of_camera, images_of_results
+from downstream.series import Series
+from downstream.sort import Sort
+from downstream.tracking import combined
+from fusion.results import Results
+
+LOOKING, FOLLOWING = ("ultralytics", "pycocotools.cocoeval"), ("motmetrics", "lap")
+"""What detection takes, and what tracking takes besides."""
+
+LIBRARIES = ("ultralytics", "onnxruntime", "pycocotools", "motmetrics", "lap")
+"""What can move these numbers beside the packages of every run."""
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Who looks: a detector, and a tracker's parameters where sequences are followed.
+
+    Attributes:
+        detector: any `Detector`.
+        sort: parameters of `Sort`; None: nobody is followed.
+        facts: both in words, for run.yaml.
+    """
+
+    detector: Detector
+    sort: dict[str, Any] | None
+    facts: dict[str, Any]
+
+
+@dataclass
+class Effort:
+    """What the detector had to do: images looked at now, images known from before, and its seconds."""
+
+    looked: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+
+    def add(self, found: Findings) -> None:
+        """Count what it took to find this."""
+        self.looked += len(found.boxes) - found.reused
+        self.reused += found.reused
+        self.seconds += found.detecting_seconds
+
+
+def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tuple[CheckedConfig, str]:
+    """A configuration that says whether people are looked for; and why not, where they would have been.
+
+    Where a configuration leaves it open, people are looked for in rendered scenes, whose detector comes with this
+    project and whose labels are exact.
+    """
+    if config.detect is not None:
+        return replace(config, track=bool(config.track)), ""
+    labelled = _labelled_sets(sets)
+    if not labelled or not _all_rendered(config):
+        return config, ""
+    if reason := named_like_a_camera(results.name for results in config.results()):
+        return config, reason
+    followed = any(_sequences(data) for data in labelled) and config.track is not False
+    try:
+        for library in (*LOOKING, *(FOLLOWING if followed else ())):
+            require(library)
+    except DownstreamError as error:
+        return config, str(error)
+    return replace(config, detect=True, track=followed), ""
+
+
+def _all_rendered(config: CheckedConfig) -> bool:
+    return bool(config.datasets) and all(map(is_rendered, config.datasets))
+
+
+def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> Observer:
+    """The observer a configuration asks for, everything it will need loaded.
+
+    Raises:
+        ConfigError: no pair with labels, no person among them, no sequence to follow, a library that is not
+            installed, or a file that is no detector.
+    """
+    labelled = _labelled_sets(sets)
+    if not labelled:
+        names = ", ".join(data.name for data in sets)
+        raise ConfigError(f"no pair of {names} has labels to compare detections with; own pairs get them by --labels")
+    if config.track and not any(_sequences(data) for data in labelled):
+        names = ", ".join(data.name for data in labelled)
+        raise ConfigError(f"no labels of {names} tell who is who in a sequence: leave --track out")
+    settings = DetectorSettings(config.image_size)
+    try:
+        for data in labelled:
+            check_classes((pair.boxes for pair in data if pair.boxes is not None), settings.label)
+        for library in LOOKING:
+            require(library)
+        sort = _tracker_parameters() if config.track else None
+        weights = find_detector(config.detector or default_detector(_all_rendered(config)))
+        detector = YoloDetector(weights, settings, device)
+    except DownstreamError as error:
+        raise ConfigError(str(error)) from error
+    looks = {"name": detector.name, "file": str(weights), "sha256": sha256_file(weights), **asdict(settings)}
+    looks["image_size"] = detector.image_size
+    return Observer(detector, sort, {"detector": looks, "sort": sort, "packages": _versions()})
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in LIBRARIES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _tracker_parameters() -> dict[str, Any]:
+    """What `Sort` does by default; raises `DownstreamError` where a library that tracking needs is missing."""
+    for library in FOLLOWING:
+        require(library)
+    tracker = Sort()
+    return {name: getattr(tracker, name) for name in ("max_age", "min_hits", "iou_threshold", "min_score")}
+
+
+def _labelled_sets(sets: Sequence[PairDataset]) -> list[PairDataset]:
+    """The data sets without their pairs that have no labels, those with none left out."""
+    labelled = (replace(data, pairs=tuple(pair for pair in data if pair.boxes is not None)) for data in sets)
+    return [data for data in labelled if data]
+
+
+def _sequences(data: PairDataset) -> list[str]:
+    """Sequences whose labels tell who is who; those without anybody count too."""
+    identities: dict[str, list[int]] = {}
+    for pair in data:
+        if pair.sequence is not None and pair.boxes is not None:
+            identities.setdefault(pair.sequence, []).extend(pair.boxes.ids[~pair.boxes.ignore].tolist())
+    return [name for name, known in identities.items() if not known or max(known) >= 0]
+
+
+def blank_boards(observer: Observer, sets: Sequence[PairDataset]) -> dict[str, PeopleBoard]:
+    """What is to be scored on each data set with labels, and no scores yet."""
+    return {
+        data.name: PeopleBoard(len(data), len(_sequences(data)) if observer.sort else 0)
+        for data in _labelled_sets(sets)
+    }
+
+
+def observe(
+    observer: Observer, out: Path, sets: Sequence[PairDataset], methods: Mapping[str, Sequence[Results]]
+) -> Effort:
+    """Look at all labelled images of a run, and write the scores into its directory.
+
+    Args:
+        observer: who looks.
+        out: run directory.
+        sets: data sets, those without labels are passed over.
+        methods: what each method made, by the name of the data set; both cameras come besides.
+
+    Raises:
+        DownstreamError: the detector failed.
+        BoxesError: a file of detections is damaged.
+        OSError: the disk cannot be written.
+    """
+    boards, effort, labelled = blank_boards(observer, sets), Effort(), _labelled_sets(sets)
+    total = sum(len(data) * (len(CONTROLS) + len(methods[data.name])) for data in labelled)
+    quiet = 0.1 if sys.stderr.isatty() else 30
+    with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
+        for data in labelled:
+            scored, label = _sequences(data), DetectorSettings().label
+            for series in _every_series(data, methods[data.name]):
+                done = evaluate(
+                    series, observer.detector, observer.sort, out, label=label, scored=scored, progress=bar.update
+                )
+                effort.add(done.found)
+                boards[data.name].scores[series.method] = _entry(done, label)
+                write_people(out, boards)
+    return effort
+
+
+def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Series]:
+    """What each camera saw alone, and what each method made of both."""
+    for camera in CONTROLS:
+        yield _in_parts(Series(data.name, camera, images_of_camera(data, camera)))
+    for results in methods:
+        yield _in_parts(Series(data.name, results.name, images_of_results(data, results)))
+
+
+def _in_parts(series: Series) -> Series:
+    """The same images part by part: among detections of the same score, the order of their images decides."""
+    return replace(series, images=[image for _, images in series.parts() for image in images])
+
+
+def _entry(done: Evaluation, label: str) -> PeopleEntry:
+    detection = done.detection(label)
+    return PeopleEntry(
+        json_numbers(detection.as_row()) if detection else {},
+        json_numbers(combined(done.tracking.values()).as_row()) if done.tracking else {},
+        len(done.truths),
+        len(done.tracking),
+        {name: json_numbers(scores.as_row()) for name, scores in done.tracking.items()},
+        done.found.failures,
+        done.lost,
+    )
