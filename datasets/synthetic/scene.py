@@ -23,17 +23,14 @@ from datasets.synthetic.optics.noise import Noise, Raster
 from datasets.synthetic.optics.shadows import ShadowMap, land
 from datasets.synthetic.optics.surface import ALBEDO, NORMAL, PERSON, PixelValues, SurfaceLayer
 from datasets.synthetic.optics.wet import HEAT_SHARE, flipped
-from datasets.synthetic.places.background import Background, contacts, in_reach
+from datasets.synthetic.places.background import Background
 from datasets.synthetic.places.composition import compose
 from datasets.synthetic.places.ground import FAR
-from datasets.synthetic.places.world import Mover, World, obstacles
+from datasets.synthetic.places.world import World
 from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.vehicles import Vehicle
+from datasets.synthetic.things.thing import Mover
 from datasets.synthetic.things.walking import Crowd
 from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
-
-HEADLIGHT_POWER = 36.0
-"""Strength of a headlight's beam at 1 m."""
 
 SWEEP, SWEEP_SECONDS = 0.22, 16.0
 """How far a panning camera sweeps, as a share of the picture's width, and how long until it is back."""
@@ -114,7 +111,7 @@ class SyntheticScene:
         self.camera = self._canvas()
         self.noise = Noise(np.random.default_rng(np.random.SeedSequence([seed, 2])))
         self.background = Background(self.world, self.camera, self.condition, self.noise)
-        self.crowd = Crowd(self.world.people, obstacles((*self.world.things, *self.world.lamps)))
+        self.crowd = Crowd(self.world.people, self.world.obstacles())
         start = self.picture(0.0).within(self.camera.window)
         ground = self.background.depth[start] < FAR / 2
         self.gain = infrared.Gain(self.background.heat[start][ground], self.condition, self.settings)
@@ -162,7 +159,7 @@ class SyntheticScene:
         movers = self._movers(seconds)
         still, air = self.background, self.still_air or self._air(seconds)
         frame = SceneFrame(self.picture(seconds), still.light.copy(), still.heat.copy(), still.depth.copy())
-        headlights = [light for mover in movers if isinstance(mover, Vehicle) for light in self._headlights(mover)]
+        headlights = [light for mover in movers for light in mover.beams(self.condition)]
         for lamp in headlights:
             window = lamp.window(self.camera)
             if not window.empty:
@@ -191,28 +188,18 @@ class SyntheticScene:
         # What has come too near fills the picture and has left the scene.
         return sorted((mover for mover in movers if mover.z > 2.5), key=lambda mover: -mover.depth)
 
-    def _headlights(self, vehicle: Vehicle) -> list[Light]:
-        """The beams of a moving vehicle, joined into one."""
-        if not (vehicle.lights and self.condition.headlights):
-            return []
-        nose = vehicle.headlights().mean(0)
-        forward = np.array((np.cos(vehicle.heading), -0.06, np.sin(vehicle.heading)))
-        forward /= np.linalg.norm(forward)
-        colour = HEADLIGHT_POWER * np.array((1.0, 0.97, 0.88))
-        return [Light(colour, position=nose, axis=forward, spread=(0.86, 0.985), reach=40.0)]
-
     def _throw_shadows(self, light: PixelValues, movers: Sequence[Mover]) -> None:
         """Take away the light that `movers` keep from what stands still."""
         still, soft = self.background, max(0.4, 0.8 * self.size[0] / 640)
         for lit in still.lit:
-            groups = [group for mover in movers if in_reach(mover, lit.light) for group in mover.casts()]
+            groups = [group for mover in movers if mover.in_reach(lit.light) for group in mover.casts()]
             shadows = ShadowMap(lit.light, self.camera, groups)
             if not shadows.window.empty:
                 area = lit.window.within(self.camera.window)
                 kept = shadows.blocked(lit.landing, 0.02, soft)
                 light[area] -= lit.part * kept[..., None]
         for mover in movers:
-            for spot in contacts(mover):
+            for spot in mover.contacts():
                 shade = contact_shade(spot, self.camera)
                 if shade is not None:
                     area = shade[0].within(self.camera.window)

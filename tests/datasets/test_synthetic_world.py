@@ -19,11 +19,11 @@ from datasets.synthetic.optics.shadows import ShadowMap, land, upright
 from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.composition import compose
-from datasets.synthetic.places.world import Thing, obstacles
 from datasets.synthetic.scene import SyntheticScene
 from datasets.synthetic.things.figures import Outfit
 from datasets.synthetic.things.people import Person
 from datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
+from datasets.synthetic.things.thing import Thing
 from datasets.synthetic.things.walking import Crowd
 
 CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
@@ -206,7 +206,7 @@ def test_alone_people_keep_their_line_and_speed() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_nobody_walks_through_anybody(seed: int) -> None:
     world = compose(seed, conditions.BY_NAME["crowd"])
-    crowd = Crowd(world.people, obstacles((*world.things, *world.lamps)))
+    crowd = Crowd(world.people, world.obstacles())
     assert closest(crowd, 4) > 0.4
 
 

@@ -10,6 +10,9 @@ from datasets.synthetic.optics.camera import Camera, Points, Window
 from datasets.synthetic.optics.noise import Raster, smooth_step
 from datasets.synthetic.optics.surface import ALBEDO, DEPTH, GROUND, NORMAL, PixelValues, SurfaceLayer
 
+Contact = tuple[float, float, float, float]
+"""A spot of ground that something darkens by standing there: x, z, half width, half depth, metres."""
+
 LONGEST = 60.0
 """Longest shadow in metres."""
 
@@ -107,7 +110,7 @@ def ambient_reflected(albedo: PixelValues, normal: PixelValues, ambient: tuple[f
     return albedo * (facing[..., None] * np.array(ambient, np.float32))
 
 
-def contact_shade(spot: tuple[float, float, float, float], camera: Camera) -> tuple[Window, Raster] | None:
+def contact_shade(spot: Contact, camera: Camera) -> tuple[Window, Raster] | None:
     """(window, darkening) of the ground where an object stands and hides the sky; None out of sight."""
     x, z, half_width, half_depth = spot
     angles = np.linspace(0, 2 * np.pi, 17)[:-1]

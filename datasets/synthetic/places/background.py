@@ -25,22 +25,15 @@ from datasets.synthetic.optics.surface import (
     SurfaceLayer,
 )
 from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
-from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import FAR, greenness, paint_ground
-from datasets.synthetic.places.world import Thing, World
-from datasets.synthetic.things.plants import Tree, Treeline
-from datasets.synthetic.things.vehicles import Vehicle
+from datasets.synthetic.places.world import World
+from datasets.synthetic.things.thing import Thing
 
 LAMP_POWER = 15.0
 """Strength of a street lamp at 1 m; a white surface in full sun returns 1."""
 
 LAMP_REACH = 17.0
 """Metres at which a street lamp's light is lost."""
-
-SELF_SHADING = {Tree: 1.3, Vehicle: 0.7}
-"""Metres that something must be above a surface of such a thing to shade it; by default `LEAST_SHADING`."""
-
-LEAST_SHADING = 0.12
 
 SWEATING = 0.25
 """Share of the sun's warmth that leaves keep; they give the rest off as vapour."""
@@ -103,7 +96,7 @@ class Background:
 
     def standing(self) -> list[Thing]:
         """Everything that stands still, from far to near."""
-        return sorted((*self.world.things, *self.world.lamps), key=lambda thing: -thing.depth)
+        return sorted(self.world.standing, key=lambda thing: -thing.depth)
 
     def _paint(self) -> SurfaceLayer:
         base = paint_ground(self.world.ground, self.camera, self.condition, self.noise)
@@ -119,8 +112,8 @@ class Background:
             target += crop
             shading = self.shading[window.within(self.camera.window)]
             dry = self.dry[window.within(self.camera.window)]
-            dry += cover * ((SWEATING if isinstance(thing, Tree | Treeline) else 1.0) - dry)
-            shading += cover * (SELF_SHADING.get(type(thing), LEAST_SHADING) - shading)
+            dry += cover * ((SWEATING if thing.sweats else 1.0) - dry)
+            shading += cover * (thing.least_shading - shading)
             self.occluders.append(Occluder(thing, window, cover.copy()))
         return base
 
@@ -149,7 +142,7 @@ class Background:
         camera, condition, layer = self.camera, self.condition, self.layer
         shade: Raster = np.ones(camera.window.shape, np.float32)
         for thing in self.standing():
-            for spot in contacts(thing):
+            for spot in thing.contacts():
                 darken(shade, contact_shade(spot, camera))
         shade = 1 - (1 - shade) * self.ground
         self.lit: list[Lit] = []
@@ -178,11 +171,11 @@ class Background:
 
     def _casts(self, light: Light) -> list[np.ndarray]:
         """Point groups of everything still that may stand in a light."""
-        return [group for thing in self.world.things if in_reach(thing, light) for group in thing.casts()]
+        return [group for thing in self.world.things if thing.in_reach(light) for group in thing.casts()]
 
     def _sheets(self, light: Light) -> list[Sheet]:
         """Walls that may stand in a light."""
-        return [thing.sheet() for thing in self.world.things if isinstance(thing, Wall) and in_reach(thing, light)]
+        return [sheet for thing in self.world.things if thing.in_reach(light) for sheet in thing.sheets()]
 
     def _warm(self, values: PixelValues, arriving: Raster, area: tuple[slice, slice]) -> None:
         """Dark and dry surfaces in the sun grow warm, slowly enough for shadows to blur; leaves and grass sweat."""
@@ -213,8 +206,7 @@ class Background:
         """The picture with what wet ground mirrors of it."""
         assert self.mirror is not None
         things = [
-            Standing(window, coverage, thing.depths(self.camera, window) if isinstance(thing, Wall) else thing.depth)
-            for thing, window, coverage in self.occluders
+            Standing(window, coverage, thing.depths(self.camera, window)) for thing, window, coverage in self.occluders
         ]
         sky = 0.8 * np.array(self.condition.skyline, np.float32)
         image = mirrored(total, things, self.camera, sky)
@@ -228,33 +220,6 @@ class Background:
             if thing.depth < depth and not shared.empty:
                 left[shared.within(window)] *= 1 - coverage[shared.within(place)]
         return left
-
-
-def contacts(thing: object) -> list[tuple[float, float, float, float]]:
-    """Spots of ground that a thing keeps dark by standing on them."""
-    if isinstance(thing, Vehicle):
-        middle = thing.place(np.array([(reach, 0.0, 0.0) for reach in (-1.3, 0.0, 1.3)]))
-        return [(float(x), float(z), 1.0, 1.0) for x, _, z in middle]
-    contact = getattr(thing, "contact", None)
-    return [contact()] if contact else []
-
-
-def in_reach(thing: object, light: Light) -> bool:
-    """Whether a thing stands in sunlight, or close enough to a lamp for its shadow to matter."""
-    if light.position is None:
-        return True
-    x, _, z = light.position
-    if isinstance(thing, Wall):
-        nearest = (
-            (thing.place, np.clip(z, thing.start, thing.end))
-            if thing.side
-            else (
-                np.clip(x, thing.start, thing.end),
-                thing.place,
-            )
-        )
-        return bool(np.hypot(nearest[0] - x, nearest[1] - z) < LAMP_REACH)
-    return bool(np.hypot(getattr(thing, "x", np.inf) - x, getattr(thing, "z", np.inf) - z) < 13.0)
 
 
 def darken(share: Raster, shade: tuple[Window, Raster] | None) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.light import Light
 from datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
 from datasets.synthetic.optics.shadows import Sheet
 from datasets.synthetic.optics.surface import (
@@ -25,6 +26,7 @@ from datasets.synthetic.optics.surface import (
     PixelValues,
     SurfaceLayer,
 )
+from datasets.synthetic.things.thing import Thing
 
 ROOM_LIGHTS = np.array(((1.0, 0.78, 0.45), (1.0, 0.88, 0.66), (0.80, 0.90, 1.0), (1.0, 0.70, 0.35)), np.float32)
 """Colours of lit rooms."""
@@ -66,7 +68,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Wall:
+class Wall(Thing):
     """An upright rectangle.
 
     It faces the camera (`side` False: x from `start` to `end` at z = `place`) or recedes (`side` True: z from
@@ -104,13 +106,18 @@ class Wall:
         z = (self.place - camera.x) * camera.focal / np.where(np.abs(columns) < 1e-3, 1e-3, columns)
         return np.clip(z, self.start, self.end)
 
-    def casts(self) -> list[Points]:
-        """Nothing but its `sheet` throws a shadow."""
-        return []
-
-    def sheet(self) -> Sheet:
+    def sheets(self) -> list[Sheet]:
         """What throws its shadow."""
-        return Sheet(self.corners(), 0 if self.side else 2)
+        return [Sheet(self.corners(), 0 if self.side else 2)]
+
+    def in_reach(self, light: Light) -> bool:
+        """Whether light falls on any of it."""
+        if light.position is None:
+            return True
+        x, _, z = light.position
+        along = np.clip(z if self.side else x, self.start, self.end)
+        right, away = (self.place, along) if self.side else (along, self.place)
+        return bool(np.hypot(right - x, away - z) < light.reach)
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

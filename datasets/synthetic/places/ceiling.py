@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.camera import Camera, Window
 from datasets.synthetic.optics.noise import Noise, band, repeated_band
 from datasets.synthetic.optics.surface import (
     ALBEDO,
@@ -19,14 +19,18 @@ from datasets.synthetic.optics.surface import (
     TEMPERATURE,
     SurfaceLayer,
 )
+from datasets.synthetic.things.thing import Thing
 
 PANEL, ROW = 2.4, 3.2
 """Distance between light panels along and across the hall, metres."""
 
 
 @dataclass(frozen=True)
-class Ceiling:
-    """A level roof at `height`, to `half` metres on both sides and `end` metres away; `seed` decides broken lamps."""
+class Ceiling(Thing):
+    """A level roof at `height`, to `half` metres on both sides and `end` metres away; `seed` decides broken lamps.
+
+    It throws no shadow, as no light comes from above it.
+    """
 
     height: float
     half: float
@@ -37,10 +41,6 @@ class Ceiling:
     def depth(self) -> float:
         """Where it stands in the painting order: behind everything."""
         return self.end + 1
-
-    def casts(self) -> list[Points]:
-        """No light comes from above it."""
-        return []
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

@@ -14,10 +14,11 @@ from datasets.synthetic.places.ground import Cover
 from datasets.synthetic.places.place import AWAY, Place
 from datasets.synthetic.places.population import populate, somebody_at
 from datasets.synthetic.places.streets import compose_square, compose_street
-from datasets.synthetic.places.world import Thing, World, obstacles
+from datasets.synthetic.places.world import World
 from datasets.synthetic.things.animals import Animal
 from datasets.synthetic.things.distractors import Dummy, Poster, flat
 from datasets.synthetic.things.furniture import Post
+from datasets.synthetic.things.thing import Thing
 from datasets.synthetic.things.vehicles import Vehicle
 
 COMPOSERS = (compose_street, compose_square, compose_park, compose_yard, compose_hall, compose_field)
@@ -46,7 +47,7 @@ def compose(seed: int, condition: Condition) -> World:
         world = _distracting(fillers, place, world)
     if condition.oncoming:
         world = _with_oncoming(world)
-    blocked = obstacles((*world.things, *world.lamps))
+    blocked = world.obstacles()
     count = int(walkers.integers(*place.usual))
     if condition.crowded:
         count = int(walkers.integers(*CROWD))
@@ -64,7 +65,7 @@ def _with_oncoming(world: World) -> World:
 
 def _distracting(generator: np.random.Generator, place: Place, world: World) -> World:
     """The same world with two posters, a dummy, hot posts and machines, and hot covers in the ground."""
-    blocked = obstacles((*world.things, *world.lamps))
+    blocked = world.obstacles()
     things: list[Thing] = []
 
     def spot(room: float) -> tuple[float, float] | None:

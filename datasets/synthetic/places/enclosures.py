@@ -12,8 +12,9 @@ from datasets.synthetic.places.ceiling import Ceiling
 from datasets.synthetic.places.ground import Ground, Marking, Strip
 from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import Thing, View, World
+from datasets.synthetic.places.world import View, World
 from datasets.synthetic.things.furniture import Crate, Lamp, Post
+from datasets.synthetic.things.thing import Thing
 
 
 def compose_yard(generator: np.random.Generator) -> Place:

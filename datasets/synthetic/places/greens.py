@@ -11,9 +11,10 @@ from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import Ground, Strip
 from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import Thing, View, World
+from datasets.synthetic.places.world import View, World
 from datasets.synthetic.things.furniture import Fence
 from datasets.synthetic.things.plants import Treeline
+from datasets.synthetic.things.thing import Thing
 
 
 def compose_park(generator: np.random.Generator) -> Place:

@@ -9,9 +9,10 @@ from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.ground import Ground, Marking, Strip
 from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
 from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import Thing, View, World
+from datasets.synthetic.places.world import View, World
 from datasets.synthetic.things.furniture import Lamp, Post
 from datasets.synthetic.things.plants import Treeline
+from datasets.synthetic.things.thing import Thing
 
 
 def _road_lines(half: float, crossing: float, bars: float) -> tuple[Marking, ...]:

@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import SurfaceLayer
+from datasets.synthetic.optics.camera import Camera
 from datasets.synthetic.places.ground import Ground
 from datasets.synthetic.things.animals import Animal
-from datasets.synthetic.things.furniture import Crate, Lamp, Post, Sign
+from datasets.synthetic.things.furniture import Lamp
 from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.plants import Tree
+from datasets.synthetic.things.thing import Spot, Thing
 from datasets.synthetic.things.vehicles import Vehicle
-
-Spot = tuple[float, float, float]
-"""x, z and radius of a place that is taken, metres."""
-
-
-class Thing(Protocol):
-    """Something that stands still in the scene."""
-
-    @property
-    def depth(self) -> float:
-        """Distance from the camera; decides the painting order."""
-
-    def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
-
-    def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
-
-
-class Mover(Thing, Protocol):
-    """Something that moves: where it is, and at which speed (m/s) along its heading (radians from the x axis)."""
-
-    @property
-    def x(self) -> float:
-        """Metres to the right."""
-
-    @property
-    def z(self) -> float:
-        """Metres away."""
-
-    @property
-    def heading(self) -> float:
-        """Where it goes."""
-
-    @property
-    def speed(self) -> float:
-        """How fast."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +60,11 @@ class World:
     smoke: tuple[float, float] = (0.0, 1.0)
     indoors: bool = False
 
+    @property
+    def standing(self) -> tuple[Thing, ...]:
+        """All that stands still."""
+        return (*self.things, *self.lamps)
 
-def obstacles(things: Iterable[Thing]) -> list[Spot]:
-    """What people cannot stand in."""
-    found: list[Spot] = []
-    for thing in things:
-        if isinstance(thing, Tree):
-            found.append((thing.x, thing.z, 0.3 if thing.trunk else thing.spread))
-        elif isinstance(thing, Sign | Lamp):
-            found.append((thing.x, thing.z, 0.12))
-        elif isinstance(thing, Post):
-            found.append((thing.x, thing.z, thing.radius))
-        elif isinstance(thing, Crate):
-            found.append((thing.x, thing.z, 0.6 * max(thing.width, thing.length)))
-        elif isinstance(thing, Vehicle):
-            spots = thing.place(np.array([(reach, 0.0, 0.0) for reach in (-1.6, 0.0, 1.6)]))
-            found += [(float(spot[0]), float(spot[2]), 1.1) for spot in spots]
-        elif hasattr(thing, "figure"):
-            found.append((thing.figure.x, thing.figure.z, 0.6))
-    return found
+    def obstacles(self) -> list[Spot]:
+        """What people cannot stand in."""
+        return [spot for thing in self.standing for spot in thing.obstacles()]

@@ -9,8 +9,10 @@ import numpy as np
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.light import Contact
 from datasets.synthetic.optics.noise import Noise
 from datasets.synthetic.optics.surface import Capsule, Material, SurfaceLayer
+from datasets.synthetic.things.thing import Mover
 
 
 class Build(NamedTuple):
@@ -31,7 +33,7 @@ BUILDS = {
 
 
 @dataclass(frozen=True)
-class Animal:
+class Animal(Mover):
     """A four-legged animal that goes straight on, or stands if `speed` is 0; `coat` is its colour."""
 
     x: float
@@ -41,11 +43,6 @@ class Animal:
     kind: str
     coat: Colour
     phase: float = 0.0
-
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
 
     def at(self, seconds: float) -> Animal:
         """The same animal later."""
@@ -94,10 +91,11 @@ class Animal:
         axes = np.vstack((np.eye(3), -np.eye(3)))
         return [np.concatenate((a + axes * ra, b + axes * rb)) for a, b, ra, rb, _ in self._rods()]
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
         half = BUILDS[self.kind].half
-        return self.x, self.z, max(0.2, half * abs(np.cos(self.heading))), max(0.2, half * abs(np.sin(self.heading)))
+        wide, deep = half * abs(np.cos(self.heading)), half * abs(np.sin(self.heading))
+        return [(self.x, self.z, max(0.2, wide), max(0.2, deep))]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.light import Contact
 from datasets.synthetic.optics.noise import Noise
 from datasets.synthetic.optics.shadows import upright
 from datasets.synthetic.optics.surface import (
@@ -21,14 +22,14 @@ from datasets.synthetic.optics.surface import (
     SurfaceLayer,
 )
 from datasets.synthetic.things.people import Person
+from datasets.synthetic.things.thing import Spot, Thing
 
 POSTER_FRAME = 0.12
 """Width of a poster's frame in metres."""
 
 
-@dataclass(frozen=True)
-class Dummy:
-    """A shop-window dummy on the pavement: a clothed figure as cold as the air."""
+class _Likeness(Thing):
+    """Something made after a `figure`, which stands where the figure does."""
 
     figure: Person
 
@@ -37,13 +38,24 @@ class Dummy:
         """Distance from the camera."""
         return self.figure.z
 
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.figure.x, self.figure.z, 0.6)]
+
+
+@dataclass(frozen=True)
+class Dummy(_Likeness):
+    """A shop-window dummy on the pavement: a clothed figure as cold as the air."""
+
+    figure: Person
+
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
         return self.figure.casts()
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.figure.contact()
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return self.figure.contacts()
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -53,7 +65,7 @@ class Dummy:
 
 
 @dataclass(frozen=True)
-class Poster:
+class Poster(_Likeness):
     """A board with a life-size picture of somebody: flat, and for the infrared camera empty.
 
     `figure` stands where the board does; `lit` boards glow at night.
@@ -62,11 +74,6 @@ class Poster:
     figure: Person
     colour: Colour
     lit: bool = True
-
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.figure.z
 
     @property
     def _size(self) -> tuple[float, float, float]:
@@ -86,9 +93,9 @@ class Poster:
         half, _, high = self._size
         return upright(self.figure.x, self.figure.z, half, high)
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.figure.x, self.figure.z, 0.6, 0.25
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return [(self.figure.x, self.figure.z, 0.6, 0.25)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

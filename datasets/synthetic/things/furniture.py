@@ -10,9 +10,11 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window, point
+from datasets.synthetic.optics.light import Contact
 from datasets.synthetic.optics.noise import Noise
 from datasets.synthetic.optics.shadows import upright
 from datasets.synthetic.optics.surface import ALBEDO, Capsule, Material, SurfaceLayer
+from datasets.synthetic.things.thing import Located, Spot, Thing
 
 STEEL = (0.16, 0.165, 0.17)
 
@@ -22,7 +24,7 @@ def _blank_around(camera: Camera, points: Points, margin: float) -> SurfaceLayer
 
 
 @dataclass(frozen=True)
-class Lamp:
+class Lamp(Located):
     """A street lamp: foot (x, z), height, reach of its arm (signed, along x), colour of its light."""
 
     x: float
@@ -33,11 +35,6 @@ class Lamp:
     working: bool = True
 
     @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
-
-    @property
     def head(self) -> Points:
         """Where the light comes from."""
         return np.array((self.x + self.arm, self.height - 0.08, self.z))
@@ -46,9 +43,13 @@ class Lamp:
         """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, 0.05, self.height)
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.x, self.z, 0.16, 0.14
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return [(self.x, self.z, 0.16, 0.14)]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.x, self.z, 0.12)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -71,7 +72,7 @@ class Lamp:
 
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Located):
     """A traffic sign on a pole; its face is seen in the visible band alone."""
 
     x: float
@@ -80,18 +81,17 @@ class Sign:
     kind: str
     text: str
 
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
-
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, 0.05, self.height)
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.x, self.z, 0.12, 0.1
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return [(self.x, self.z, 0.12, 0.1)]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.x, self.z, 0.12)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -135,7 +135,7 @@ class Sign:
 
 
 @dataclass(frozen=True)
-class Post:
+class Post(Located):
     """A bollard or another plain upright cylinder, with a reflecting collar; `warmer` is what heats it from inside."""
 
     x: float
@@ -146,18 +146,17 @@ class Post:
     collar: bool = True
     warmer: float = 1.2
 
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
-
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, self.radius, self.height)
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.x, self.z, self.radius * 1.6, self.radius * 1.3
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return [(self.x, self.z, self.radius * 1.6, self.radius * 1.3)]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.x, self.z, self.radius)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -174,7 +173,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Crate:
+class Crate(Located):
     """A box on the ground: container, bench, cabinet or machine.
 
     Attributes:
@@ -196,11 +195,6 @@ class Crate:
     warmer: float = 0.5
     emissivity: float = 0.93
 
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
-
     def _corners(self) -> Points:
         """The foot's corners in order, ``[4, 3]``."""
         cosine, sine = np.cos(self.heading), np.sin(self.heading)
@@ -220,10 +214,14 @@ class Crate:
         levels = np.linspace(0, self.height, max(2, round(3 * self.height)))
         return [np.concatenate((foot + point(0, a, 0), foot + point(0, b, 0))) for a, b in pairwise(levels)]
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
         reach = 0.5 * max(self.width, self.length)
-        return self.x, self.z, reach, reach
+        return [(self.x, self.z, reach, reach)]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.x, self.z, 0.6 * max(self.width, self.length))]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -247,8 +245,8 @@ class Crate:
 
 
 @dataclass(frozen=True)
-class Fence:
-    """A railing along x or z: two rails and posts."""
+class Fence(Thing):
+    """A railing along x or z: two rails and posts, too thin for their shadows to matter."""
 
     start: tuple[float, float]
     end: tuple[float, float]
@@ -267,10 +265,6 @@ class Fence:
         feet = start + (end - start) * np.linspace(0, 1, count)[:, None]
         feet = feet[feet[:, 1] > 2.5]
         return np.stack((feet[:, 0], np.zeros(len(feet)), feet[:, 1]), axis=1)
-
-    def casts(self) -> list[Points]:
-        """A railing's shadow is too thin to matter."""
-        return []
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

@@ -8,15 +8,17 @@ import numpy as np
 
 from datasets.synthetic.conditions import Colour, Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.light import Contact
 from datasets.synthetic.optics.noise import Noise
 from datasets.synthetic.optics.surface import NORMAL, SurfaceLayer
 from datasets.synthetic.things.bicycles import bicycle_casts, bicycle_part
 from datasets.synthetic.things.figures import Outfit, figure_parts
 from datasets.synthetic.things.poses import Joints, riding, walking
+from datasets.synthetic.things.thing import Mover
 
 
 @dataclass(frozen=True)
-class Person:
+class Person(Mover):
     """Somebody who walks or rides, or stands if `speed` is 0.
 
     Attributes:
@@ -43,11 +45,6 @@ class Person:
     outfit: Outfit
     seed: int
     bicycle: Colour | None = None
-
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
 
     @property
     def size(self) -> float:
@@ -83,9 +80,9 @@ class Person:
                 groups.append(np.concatenate((_ball(start, radius * size), _ball(end, radius * size * 0.8))))
         return groups + (bicycle_casts(self.x, self.z, self.heading) if self.riding else [])
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        return self.x, self.z, 0.34, 0.26
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        return [(self.x, self.z, 0.34, 0.26)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window, point
+from datasets.synthetic.optics.light import Contact
 from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
 from datasets.synthetic.optics.shadows import upright
 from datasets.synthetic.optics.surface import (
@@ -21,10 +22,11 @@ from datasets.synthetic.optics.surface import (
     Material,
     SurfaceLayer,
 )
+from datasets.synthetic.things.thing import Located, Spot, Thing
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(Located):
     """A tree or, with a trunk of length 0, a bush.
 
     Attributes:
@@ -36,6 +38,9 @@ class Tree:
         clumps: how many.
     """
 
+    least_shading = 1.3
+    sweats = True
+
     x: float
     z: float
     trunk: float
@@ -44,11 +49,6 @@ class Tree:
     green: tuple[float, float, float]
     seed: int
     clumps: int = 26
-
-    @property
-    def depth(self) -> float:
-        """Distance from the camera."""
-        return self.z
 
     def _clumps(self) -> Points:
         """Clump centres and radii ``[clumps, 4]`` (x, y, z, radius), low ones first."""
@@ -72,10 +72,18 @@ class Tree:
             groups += upright(self.x, self.z, 0.13, self.trunk + self.rise * 0.4)
         return groups
 
-    def contact(self) -> tuple[float, float, float, float]:
-        """Where it darkens the ground: x, z, half width, half depth."""
-        reach = 0.3 if self.trunk else self.spread
-        return self.x, self.z, reach, reach * 0.7
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        reach = self._reach()
+        return [(self.x, self.z, reach, reach * 0.7)]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        return [(self.x, self.z, self._reach())]
+
+    def _reach(self) -> float:
+        """Half width near the ground."""
+        return 0.3 if self.trunk else self.spread
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
@@ -149,8 +157,10 @@ def _paint_clump(
 
 
 @dataclass(frozen=True)
-class Treeline:
-    """Woods on the horizon: a ragged band from `start` to `end` (x) at depth `z`."""
+class Treeline(Thing):
+    """Woods on the horizon: a ragged band from `start` to `end` (x) at depth `z`, too far to throw shadows."""
+
+    sweats = True
 
     z: float
     start: float
@@ -163,10 +173,6 @@ class Treeline:
     def depth(self) -> float:
         """Distance from the camera."""
         return self.z
-
-    def casts(self) -> list[Points]:
-        """It is too far to throw shadows into the scene."""
-        return []
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""

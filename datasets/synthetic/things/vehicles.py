@@ -11,8 +11,10 @@ import numpy as np
 
 from datasets.synthetic.conditions import Condition
 from datasets.synthetic.optics.camera import Camera, Points, Window
+from datasets.synthetic.optics.light import Contact, Light
 from datasets.synthetic.optics.noise import Noise, smooth_step
 from datasets.synthetic.optics.surface import EMISSION, NORMAL, Material, SurfaceLayer, hull, polygon_coverage
+from datasets.synthetic.things.thing import Mover, Spot
 
 
 class Shape(NamedTuple):
@@ -64,6 +66,8 @@ SHAPES = {
     ),
 }
 
+HEADLIGHT_POWER = 36.0
+"""Strength of a headlight's beam at 1 m."""
 
 COMFORTABLE = 2.5
 """Deceleration of a driver who sees the halt coming, metres a second squared."""
@@ -88,11 +92,13 @@ class Face(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Vehicle:
+class Vehicle(Mover):
     """A car. `heading` is the angle of its nose from the x axis; `speed` in metres a second along it.
 
     `warmth` in 0..1: how hot engine and tyres are; `room`: metres to where it has to stop, braking gently.
     """
+
+    least_shading = 0.7
 
     x: float
     z: float
@@ -103,11 +109,6 @@ class Vehicle:
     warmth: float = 0.0
     lights: bool = False
     room: float = np.inf
-
-    @property
-    def depth(self) -> float:
-        """Distance of its middle from the camera."""
-        return self.z
 
     def at(self, seconds: float) -> Vehicle:
         """The same car later."""
@@ -141,6 +142,16 @@ class Vehicle:
         nose = SHAPES[self.shape].body[-2]
         return self.place(np.array([(nose[0], nose[1] + 0.02, side * 0.62) for side in (-1, 1)]))
 
+    def beams(self, condition: Condition) -> list[Light]:
+        """The light of its headlights, joined into one."""
+        if not (self.lights and condition.headlights):
+            return []
+        nose = self.headlights().mean(0)
+        forward = np.array((np.cos(self.heading), -0.06, np.sin(self.heading)))
+        forward /= np.linalg.norm(forward)
+        colour = HEADLIGHT_POWER * np.array((1.0, 0.97, 0.88))
+        return [Light(colour, position=nose, axis=forward, spread=(0.86, 0.985), reach=40.0)]
+
     def casts(self) -> list[Points]:
         """Point groups whose hulls throw shadows."""
         model = SHAPES[self.shape]
@@ -149,10 +160,15 @@ class Vehicle:
         cabin = [(forward, up, side * model.roof_half) for forward, up in model.cabin for side in (-1, 1)]
         return [self.place(np.array([*low, *body])), self.place(np.array([*body[4:-4], *cabin]))]
 
-    def footprint(self) -> Points:
-        """Corners of the ground it stands on."""
-        reach, half = SHAPES[self.shape].body[1][0], SHAPES[self.shape].half
-        return self.place(np.array([(reach, 0, half), (-reach, 0, half), (-reach, 0, -half), (reach, 0, -half)]))
+    def contacts(self) -> list[Contact]:
+        """Spots of ground that it darkens."""
+        middle = self.place(np.array([(reach, 0.0, 0.0) for reach in (-1.3, 0.0, 1.3)]))
+        return [(float(x), float(z), 1.0, 1.0) for x, _, z in middle]
+
+    def obstacles(self) -> list[Spot]:
+        """Where people cannot stand."""
+        spots = self.place(np.array([(reach, 0.0, 0.0) for reach in (-1.6, 0.0, 1.6)]))
+        return [(float(spot[0]), float(spot[2]), 1.1) for spot in spots]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         """Its layer."""
