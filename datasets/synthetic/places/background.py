@@ -94,13 +94,13 @@ class Background:
         """Share of each pixel that is ground."""
         return ground_share(self.layer)
 
-    def standing(self) -> list[Thing]:
+    def _from_far_to_near(self) -> list[Thing]:
         """Everything that stands still, from far to near."""
         return sorted(self.world.standing, key=lambda thing: -thing.depth)
 
     def _paint(self) -> SurfaceLayer:
         base = paint_ground(self.world.ground, self.camera, self.condition, self.noise)
-        for thing in self.standing():
+        for thing in self._from_far_to_near():
             layer = thing.draw(self.camera, self.condition, self.noise)
             window = layer.window.clip(self.camera.window)
             if window.empty:
@@ -141,7 +141,7 @@ class Background:
         """Light of each source on what stands still, with the shadows of what stands still; the sun's warmth."""
         camera, condition, layer = self.camera, self.condition, self.layer
         shade: Raster = np.ones(camera.window.shape, np.float32)
-        for thing in self.standing():
+        for thing in self._from_far_to_near():
             for spot in thing.contacts():
                 darken(shade, contact_shade(spot, camera))
         shade = 1 - (1 - shade) * self.ground

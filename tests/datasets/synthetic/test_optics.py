@@ -1,4 +1,4 @@
-"""The rendered world piece by piece, against values worked out by hand."""
+"""Light, air, water and the cameras, piece by piece, against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from datasets.synthetic import conditions
-from datasets.synthetic.climate import temperatures
 from datasets.synthetic.optics import visible
 from datasets.synthetic.optics.air import Air
 from datasets.synthetic.optics.camera import Camera, Window
@@ -20,19 +19,10 @@ from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
 from datasets.synthetic.places.buildings import Wall
 from datasets.synthetic.places.composition import compose
 from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.things.figures import Outfit
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
 from datasets.synthetic.things.thing import Thing
-from datasets.synthetic.things.walking import Crowd
 
 CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
-PLAIN = Outfit((0.1,) * 3, (0.1,) * 3, (0.1,) * 3, (0.4,) * 3, (0.1,) * 3, 0.5)
 NOISE = Noise(np.random.default_rng(0))
-
-
-def person(identity: int, x: float, z: float, heading: float, speed: float) -> Person:
-    return Person(identity, x, z, heading, speed, 1.75, 1.0, 0.0, PLAIN, 1)
 
 
 def pixel(x: float, y: float, z: float) -> tuple[int, int]:
@@ -144,99 +134,6 @@ def test_misregistered_pairs_have_boxes_of_their_own_in_each_band() -> None:
     np.testing.assert_array_equal(aligned.boxes.xyxy, rendered.boxes.xyxy)
 
 
-# --- temperatures
-
-
-def test_materials_peak_when_their_lag_says() -> None:
-    hours = np.linspace(0, 24, 241)
-    course = [temperatures(hour, 10, 5, -20)["wall"] for hour in hours]
-    assert hours[int(np.argmax(course))] == pytest.approx(18.0, abs=0.05)
-    assert max(course) - min(course) == pytest.approx(2 * 5 * 0.9, rel=1e-3)
-
-
-def test_at_the_crossover_materials_are_alike() -> None:
-    names = ("asphalt", "pavement", "wall", "grass", "foliage", "soil")
-
-    def spread(condition: str) -> float:
-        return float(np.ptp([conditions.BY_NAME[condition].temperatures[name] for name in names]))
-
-    assert spread("crossover") < 0.6 * spread("day")
-    assert spread("crossover") < 0.3 * spread("night")
-    degrees = conditions.BY_NAME["crossover"].temperatures
-    assert degrees["cloth"] - degrees["wall"] < 0.5 * (
-        conditions.BY_NAME["night"].temperatures["cloth"] - conditions.BY_NAME["night"].temperatures["wall"]
-    )
-
-
-# --- people
-
-
-def closest(crowd: Crowd, seconds: float) -> float:
-    gaps = []
-    for time in np.arange(0, seconds, 0.1):
-        places = np.array([(somebody.x, somebody.z) for somebody in crowd.at(time)])
-        distance = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        gaps.append(distance[np.triu_indices(len(places), 1)].min())
-    return min(gaps)
-
-
-def test_two_who_meet_head_on_pass_each_other() -> None:
-    crowd = Crowd((person(1, -4.0, 10.0, 0.0, 1.3), person(2, 4.0, 10.0, np.pi, 1.3)), [])
-    assert closest(crowd, 6) > 0.45
-    first, second = crowd.at(6.0)
-    assert first.x > 2.5 and second.x < -2.5
-    assert abs(first.z - 10) < 0.5 and abs(second.z - 10) < 0.5
-
-
-def test_walkers_go_around_poles() -> None:
-    crowd = Crowd((person(1, -4.0, 10.0, 0.0, 1.3),), [(0.0, 10.0, 0.1)])
-    places = np.array([(somebody.x, somebody.z) for (somebody,) in (crowd.at(t) for t in np.arange(0, 6, 0.05))])
-    assert np.hypot(places[:, 0], places[:, 1] - 10).min() > 0.3
-    assert places[-1, 0] > 2.5
-
-
-def test_alone_people_keep_their_line_and_speed() -> None:
-    crowd = Crowd((person(1, 0.0, 8.0, np.pi / 2, 1.4), person(2, 9.0, 9.0, 0.3, 0.0)), [])
-    walker, stander = crowd.at(2.0)
-    assert (walker.x, walker.z) == pytest.approx((0.0, 8.0 + 2.8), abs=0.02)
-    assert (stander.x, stander.z, stander.heading) == (9.0, 9.0, 0.3)
-    assert crowd.at(0.0)[0] == replace(crowd.people[0], speed=pytest.approx(1.4))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_nobody_walks_through_anybody(seed: int) -> None:
-    world = compose(seed, conditions.BY_NAME["crowd"])
-    crowd = Crowd(world.people, world.obstacles())
-    assert closest(crowd, 4) > 0.4
-
-
-@pytest.mark.parametrize("phase", np.linspace(0, 2 * np.pi, 7))
-def test_riders_hold_the_bar_and_step_on_the_pedals(phase: float) -> None:
-    rider = replace(person(1, 2.0, 9.0, 0.7, 4.0), bicycle=(0.1, 0.1, 0.1), phase=phase)
-    pose = rider.joints()
-    for side in (0, 1):
-        lengths = [
-            np.linalg.norm(pose.knees[side] - pose.hips[side]),
-            np.linalg.norm(pose.ankles[side] - pose.knees[side]),
-            np.linalg.norm(pose.elbows[side] - pose.shoulders[side]),
-            np.linalg.norm(pose.wrists[side] - pose.elbows[side]),
-        ]
-        np.testing.assert_allclose(lengths[:3], (THIGH, SHANK, UPPER_ARM), rtol=1e-6)
-        assert lengths[3] == pytest.approx(FOREARM, abs=0.12)
-        assert pose.wrists[side][1] == pytest.approx(BICYCLE.bar[1])
-        crank = np.array((2.0, BICYCLE.crank[1], 9.0)) + BICYCLE.crank[0] * pose.forward
-        assert 0.1 < np.linalg.norm(pose.ankles[side] - crank) < 0.45
-
-
-def test_bicycles_are_no_part_of_the_rider() -> None:
-    rider = replace(person(1, 0.0, 9.0, 0.0, 0.0), bicycle=(0.1, 0.1, 0.1))
-    layer = rider.draw(CAMERA, conditions.BY_NAME["day"], NOISE)
-    wheel = pixel(BICYCLE.front[0] + BICYCLE.radius, BICYCLE.front[1], 9.0)
-    inside = wheel[0] - layer.window.top, wheel[1] - layer.window.left
-    assert layer.alpha[inside[0], inside[1] - 2 : inside[1] + 2].max() > 0.5
-    assert layer.values[inside[0], inside[1] - 2 : inside[1] + 2, 14].max() == 0
-
-
 # --- sensors
 
 
@@ -245,29 +142,3 @@ def test_colours_survive_the_mosaic() -> None:
     levels = visible._demosaiced(light, 0.0, np.random.default_rng(0)).astype(float)
     middle = (levels[4:-4, 4:-4] - visible.PEDESTAL) / visible.FULL
     np.testing.assert_allclose(middle, light[4:-4, 4:-4], atol=2e-3)
-
-
-# --- conditions fill the scene
-
-
-def test_crowds_and_distractors() -> None:
-    usual, crowd = (
-        np.mean([len(compose(seed, conditions.BY_NAME[name]).people) for seed in range(8)]) for name in ("day", "crowd")
-    )
-    assert crowd > 2 * usual
-    world = compose(4, conditions.BY_NAME["distractors"])
-    kinds = {type(thing).__name__ for thing in world.things}
-    assert {"Poster", "Dummy"} <= kinds
-    assert world.animals or world.indoors
-
-
-def test_posters_and_dummies_are_cold() -> None:
-    scene = SyntheticScene(4, "distractors", (320, 240))
-    metal = scene.condition.temperatures["metal"]
-    figures = [thing for thing in scene.world.things if hasattr(thing, "figure")]
-    assert figures
-    for thing in figures:
-        layer = thing.draw(scene.camera, scene.condition, scene.noise)
-        covered = layer.alpha > 0.99
-        assert np.abs(layer.values[..., 6][covered] - metal).max() < 1.5
-        assert not layer.values[..., 14].any(), "nobody is there"

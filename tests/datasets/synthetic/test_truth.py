@@ -1,19 +1,14 @@
-"""What is known of rendered people: masks, depth, boxes of what is seen, tracks under a turning camera, exports."""
+"""What is known of rendered people: masks, depth, boxes of what is seen, tracks under a turning camera."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
 
 from datasets import synthetic
-from datasets.boxes import read_coco, read_mot
-from datasets.synthetic.export import run_lengths
 from datasets.synthetic.optics.camera import Window
 from datasets.synthetic.scene import SyntheticScene
 from datasets.synthetic.truth import Truth, boxes_of, instances_of
@@ -95,49 +90,3 @@ def test_mirror_images_in_the_rain_are_ignored() -> None:
     feet = rendered.boxes.xyxy[~images]
     for left, top, right, _ in rendered.boxes.xyxy[images]:
         assert any(abs(top - row[3]) < 12 and left < row[2] and right > row[0] for row in feet)
-
-
-@pytest.mark.parametrize(
-    ("mask", "expected"),
-    [
-        ([[0, 1], [0, 1]], [2, 2]),
-        ([[1, 0], [0, 1]], [0, 1, 2, 1]),
-        ([[0, 0], [0, 0]], [4]),
-        ([[1, 1], [1, 1]], [0, 4]),
-    ],
-)
-def test_run_lengths_go_down_the_columns(mask: list[list[int]], expected: list[int]) -> None:
-    assert run_lengths(np.array(mask, bool)) == expected
-
-
-def test_exported_masks_are_what_pycocotools_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    synthetic.write_render(tmp_path, condition="rain", pairs=1, sequence=1, size=(160, 120), seed=5)
-    coco = COCO(str(tmp_path / "coco.json"))
-    capsys.readouterr()
-    people = [item for item in coco.dataset["annotations"] if item["track_id"] > 0]
-    assert people
-    for item in people:
-        name = coco.imgs[item["image_id"]]["file_name"]
-        truth = cv2.imread(str(tmp_path / "instances" / name), cv2.IMREAD_UNCHANGED) == item["track_id"]
-        np.testing.assert_array_equal(coco.annToMask(item).astype(bool), truth)
-        assert item["area"] == truth.sum()
-        left, top, width, height = cv2.boundingRect(truth.astype(np.uint8))
-        if width:
-            assert item["visible_bbox"] == [left, top, width, height]
-    depth = cv2.imread(str(tmp_path / "depth" / "rain-00.png"), cv2.IMREAD_UNCHANGED)
-    assert depth.dtype == np.uint16 and 200 < depth.min() < 1500 < depth.max() <= 65500
-    whole, seen = (read_mot(tmp_path / kind / "rain-00.txt")[0] for kind in ("labels", "seen"))
-    assert (seen.xyxy[:, 2] <= whole.xyxy[:, 2]).all() and len(seen) == len(whole)
-
-
-def test_misregistered_exports_say_how_the_cameras_differ(tmp_path: Path) -> None:
-    synthetic.write_render(tmp_path, condition="misregistered", pairs=1, size=(160, 120), seed=5)
-    apart = json.loads((tmp_path / "misregistration.json").read_text())
-    assert set(apart["misregistered-00"]) == {"columns", "rows", "baseline", "seconds"}
-    assert (tmp_path / "labels_visible" / "misregistered-00.txt").is_file()
-
-
-def test_all_conditions_at_once(tmp_path: Path) -> None:
-    synthetic.write_render(tmp_path, condition="all", pairs=1, size=(64, 48), preview=True)
-    assert set(read_coco(tmp_path / "coco.json")) == {f"{name}-00" for name in synthetic.CONDITIONS}
-    assert (tmp_path / "preview.png").is_file()

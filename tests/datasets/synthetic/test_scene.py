@@ -1,14 +1,9 @@
-"""Synthetic scenes: determinism, truth, what each band shows, and the cache."""
+"""Synthetic scenes: determinism, truth, and what each band shows."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -16,11 +11,9 @@ import pytest
 import torch
 
 from datasets import synthetic
-from datasets.boxes import read_coco, read_mot, read_yolo
-from datasets.images import luminance, read_image
+from datasets.images import luminance
 from datasets.synthetic import conditions
 from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.suite import item_files, pair_items
 from datasets.synthetic.things.people import Person
 from datasets.synthetic.things.vehicles import Vehicle
 
@@ -181,15 +174,6 @@ def test_identities_last_and_people_move() -> None:
     assert max(np.abs(np.diff(track)).max() for track in lasting) < 12, "nobody jumps"
 
 
-def test_cars_brake_before_the_crossing() -> None:
-    car = Vehicle(0.0, 10.0, 0.0, "sedan", (0.3, 0.3, 0.3), speed=6.0, room=12.0)
-    places = np.array([car.at(seconds).x for seconds in np.linspace(0, 8, 200)])
-    steps = np.diff(places)
-    assert (steps >= -1e-9).all() and (np.diff(steps) <= 1e-9).all(), "never backwards, never faster"
-    assert places[1] == pytest.approx(6.0 * 8 / 199)
-    assert places[-1] == pytest.approx(12.0)
-
-
 def test_people_are_warm_in_infrared_at_night() -> None:
     warmer = total = 0
     for seed in SEEDS:
@@ -255,103 +239,3 @@ def test_glare_hides_what_is_beside_the_headlights() -> None:
     lit, unlit = scene.render().visible, SyntheticScene(3, "glare", (320, 240), dark).render().visible
     around = (slice(None), slice(row - 4, row + 4), slice(column - 4, column + 4))
     assert lit[around].float().mean() > unlit[around].float().mean() + 60
-
-
-class TestSuite:
-    PARAMETERS: ClassVar = {"pairs": 3, "sequence": 2, "size": (96, 72)}
-
-    def test_names_tags_and_content(self, tmp_path: Path) -> None:
-        suite = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        assert suite.name == "synthetic"
-        assert [pair.name for pair in suite][:3] == ["day-00", "dusk-00", "night-00"]
-        assert [pair.name for pair in suite][3:] == ["walk-night-000", "walk-night-001"]
-        assert [pair.tags for pair in suite] == [("day",), ("dusk",), ("night",), ("night",), ("night",)]
-        assert [(pair.sequence, pair.frame) for pair in suite][2:4] == [(None, None), ("walk-night", 0)]
-        infrared, visible = suite[1].read()
-        assert infrared.shape == (1, 72, 96) and visible.shape == (3, 72, 96)
-        expected = synthetic.render_pair(pair_items(synthetic.CONDITIONS, 3, 0)[1].seed, "dusk", (96, 72))
-        assert torch.equal(visible, expected.visible)
-        np.testing.assert_array_equal(suite[1].boxes.xyxy, expected.boxes.xyxy)  # type: ignore[union-attr]
-        np.testing.assert_array_equal(suite[1].boxes.ignore, expected.boxes.ignore)  # type: ignore[union-attr]
-
-    def test_the_second_call_only_reads(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        first = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        monkeypatch.setattr(SyntheticScene, "__init__", lambda *_: pytest.fail("rendered again"))
-        second = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        assert [pair.fingerprint() for pair in first] == [pair.fingerprint() for pair in second]
-
-    def test_an_interrupted_rendering_is_completed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        render, calls = SyntheticScene.render, []
-
-        def interrupted(self: SyntheticScene, *arguments: int) -> synthetic.Rendered:
-            calls.append(self.condition.name)
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            return render(self, *arguments)
-
-        monkeypatch.setattr(SyntheticScene, "render", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        (folder,) = tmp_path.iterdir()
-        # What a killed process leaves: a temporary file, and a pair without its labels.
-        (folder / "visible" / ".night-00.png.1-0.part").write_bytes(b"half")
-        (folder / "labels" / "dusk-00.txt").unlink()
-        calls.extend([""] * 3)
-        suite = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        assert calls[6:] == ["dusk", "night", "night", "night"]
-        whole = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path / "other")  # type: ignore[arg-type]
-        assert [pair.fingerprint() for pair in suite] == [pair.fingerprint() for pair in whole]
-        for mine, other in zip(suite, whole, strict=True):
-            np.testing.assert_array_equal(mine.boxes.xyxy, other.boxes.xyxy)  # type: ignore[union-attr]
-
-    def test_processes_side_by_side_write_the_same_as_this_one(self, tmp_path: Path) -> None:
-        code = (
-            "import sys; from pathlib import Path; from datasets.synthetic import synthetic_dataset\n"
-            "suite = synthetic_dataset(2, 1, (96, 72), cache=Path(sys.argv[1]))\n"
-            "print([pair.fingerprint() for pair in suite])"
-        )
-        root = Path(synthetic.__file__).parents[2]
-        command = [sys.executable, "-c", code, str(tmp_path)]
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(2)]
-        said = [process.communicate()[0] for process in running]
-        assert [process.returncode for process in running] == [0, 0]
-        suite = synthetic.synthetic_dataset(2, 1, (96, 72), cache=tmp_path / "own")
-        assert said == [f"{[pair.fingerprint() for pair in suite]}\n"] * 2
-
-    def test_other_parameters_get_other_folders(self, tmp_path: Path) -> None:
-        synthetic.synthetic_dataset(1, 0, (96, 72), 0, tmp_path)
-        synthetic.synthetic_dataset(1, 0, (96, 72), 1, tmp_path)
-        synthetic.synthetic_dataset(1, 0, (64, 72), 1, tmp_path)
-        assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_write_render_labels_agree(tmp_path: Path) -> None:
-    synthetic.write_render(tmp_path, condition="night", pairs=2, sequence=3, size=(161, 121), seed=5, preview=True)
-    names = ["night-00", "night-01", *(f"walk-night-{frame:03d}" for frame in range(3))]
-    for band in ("infrared", "visible"):
-        assert sorted(path.stem for path in (tmp_path / band).iterdir()) == names
-    coco = read_coco(tmp_path / "coco.json")
-    tracks = read_mot(tmp_path / "gt" / "walk-night" / "gt.txt")
-    assert list(coco) == names and set(tracks) <= {0, 1, 2}
-    assert sum(map(len, coco.values())) > 5
-    for frame, boxes in tracks.items():
-        np.testing.assert_allclose(boxes.xyxy, coco[f"walk-night-{frame:03d}"].xyxy)
-    for name in names:
-        counted = coco[name][~coco[name].ignore]
-        np.testing.assert_allclose(
-            read_yolo(tmp_path / "yolo" / f"{name}.txt", (161, 121)).xyxy, counted.xyxy, atol=1e-3
-        )
-    assert json.loads((tmp_path / "coco.json").read_text())["images"][0]["file_name"] == "night-00.png"
-
-
-def test_write_render_previews(tmp_path: Path) -> None:
-    synthetic.write_render(tmp_path, condition="fog", pairs=1, sequence=3, size=(101, 75), seed=1, preview=True)
-    assert read_image(tmp_path / "preview.png").shape[0] == 3
-    film = cv2.VideoCapture(str(tmp_path / "walk-fog.mp4"))
-    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 3
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_items_have_three_files(tmp_path: Path) -> None:
-    (item,) = pair_items(("day",), 1, 0)
-    assert {path.parent.name for path in item_files(tmp_path, item)} == {"infrared", "visible", "labels"}
