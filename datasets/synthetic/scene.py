@@ -63,7 +63,7 @@ class Rendered(NamedTuple):
 
 @dataclass
 class SceneFrame:
-    """What the cameras saw and the truths behind the boxes; windows and fields are those of the canvas."""
+    """What the cameras saw and the truths behind the boxes; windows and rasters are those of the canvas."""
 
     picture: Window
     light: PixelValues
