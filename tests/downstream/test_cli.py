@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets.files import write_atomic
 from datasets.images import read_image, write_png
@@ -92,6 +93,40 @@ def test_cameras_methods_and_results_stand_side_by_side(walk, run, pairs):
     assert run("track", *pairs, "--labels", walk / "gt" / "gt.txt", "--min-hits", 1) == 0
     rows = {row["method"]: float(row["MOTA"]) for row in table(walk / "out" / "tracking.csv")}
     assert rows == {"infrared": 1, "visible": 0, "average": 0}
+
+
+def test_methods_are_named_in_one_list_and_results_made_elsewhere_among_them(walk, run, pairs):
+    methods = f"infrared,visible,mine={walk / 'mine'}"
+    assert run("detect", *pairs, "--labels", walk / "yolo", "--method", methods, "--method", "infrared") == 0
+    rows = {row["method"]: float(row["recall"]) for row in table(walk / "out" / "detection.csv")}
+    assert rows == {"infrared": 1, "visible": 0, "mine": 1}
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        (("--fused", "visible={walk}/mine"), "a method is called visible, as one camera alone is in tables"),
+        (("--method", "average", "--fused", "average={walk}/mine"), "two methods are called average"),
+        (("--method", "no_such"), "no_such"),
+        (("--method", "mine={walk}/gone"), "no folder"),
+    ],
+)
+def test_names_that_tell_nothing_apart_are_refused(walk, run, pairs, capsys, methods, told):
+    assert run("detect", *pairs, *(word.format(walk=walk) for word in methods)) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_files_of_more_than_8_bit_take_a_range(walk, run, capsys):
+    for band in ("infrared", "visible"):
+        (walk / "deep" / band).mkdir(parents=True)
+        for path in (walk / "images").iterdir():
+            levels = read_image(path)[0].numpy().astype(np.uint16) * 100
+            Image.fromarray(levels).save(walk / "deep" / band / path.name)
+    pairs = ("--infrared", walk / "deep" / "infrared", "--visible", walk / "deep" / "visible", "--method", "average")
+    for what in (pairs, ("--images", walk / "deep" / "infrared")):
+        assert run("detect", *what, "--labels", walk / "yolo", "--value-range", "0:25500") == 0
+        (row,) = table(walk / "out" / "detection.csv")
+        assert (row["objects"], float(row["recall"])) == ("12", 1)
 
 
 def test_a_missing_result_is_told_and_the_rest_is_scored(walk, run, pairs, capsys):
@@ -185,7 +220,7 @@ def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, mon
             super().__init__(weights, *settings)
 
     monkeypatch.setattr(cli, "YoloDetector", Recorded)
-    assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--weights", "nets/{method}.pt") == 0
+    assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--detector", "nets/{method}.pt") == 0
     assert made == ["nets/infrared.pt", "nets/average.pt"]
 
 
@@ -312,7 +347,7 @@ def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots
 
     monkeypatch.setattr(cli, "YoloDetector", Missing)
     arguments = ("detect", *pairs, "--labels", walk / "yolo", "--method", "infrared", "--method", "visible")
-    assert run(*arguments, "--weights", "{method}.pt") == 1
+    assert run(*arguments, "--detector", "{method}.pt") == 1
     assert "failed: infrared: infrared.pt: no such file" in capsys.readouterr().err
     assert [row["method"] for row in table(walk / "out" / "detection.csv")] == ["visible"]
     assert run(*arguments, "--weights", "infrared.pt") == 2
