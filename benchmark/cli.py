@@ -41,7 +41,7 @@ from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
 from datasets.options import SEVERAL, Several, chosen_pairs
 from datasets.pairs import PairError
-from downstream.detector import DEFAULT_WEIGHTS, SHIPPED
+from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from fusion import FusionError, load
 from fusion import names as method_names
 from fusion.method import resolve_device
@@ -322,7 +322,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add("--detect", action=flag, help=f"{found} (default: in rendered scenes, if ultralytics is installed)")
     followed = "and follow them through sequences; brings --detect in"
     add("--track", action=flag, help=f"{followed} (default: where nothing is said of --detect either)")
-    defaults = f"{DEFAULT_WEIGHTS}; for rendered scenes: {SHIPPED}"
+    defaults = f"{DEFAULT_DETECTOR}; for rendered scenes: {SHIPPED_DETECTOR}"
     add("--detector", metavar="FILE", help=f"weights that ultralytics loads; brings --detect in (default: {defaults})")
     add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: what it was trained for)")
     labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
