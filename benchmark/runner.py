@@ -31,8 +31,9 @@ from benchmark.tasks import read_boards, write_boards
 from benchmark.work import MethodTask, PairTask, do_pair
 from datasets.boxes import BoxesError
 from datasets.catalog import is_rendered
-from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file, write_atomic
-from datasets.images import ImageError, luminance
+from datasets.files import is_disk_error, sha256_bytes, sha256_file, write_atomic
+from datasets.identity import code_fingerprint
+from datasets.images import ImageError, luminance, read_image
 from datasets.options import tell_unmatched
 from datasets.pairs import Pair, PairDataset, pair_folders
 from downstream import DownstreamError
@@ -241,7 +242,7 @@ def _plan(
 
 def metric_code(key: str) -> str:
     """Hash of the code behind a metric's numbers: the metric's own, and what turns a file into luminance."""
-    return sha256_bytes(f"{code_fingerprint(get(key).function)} {code_fingerprint(luminance)}".encode())
+    return code_fingerprint((*get(key).code, read_image, luminance))
 
 
 def _source_key(pair: Pair) -> str:
