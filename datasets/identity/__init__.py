@@ -124,7 +124,7 @@ class _Walk:
         """The definitions of a name, as numbers; "" if there is no source that tells."""
         module = find_module(module_name) if module_name else None
         head, *rest = qualified_name.split(".")
-        bindings = (module.lookup(head) or module.at(line)) if module else ()
+        bindings = (module.lambdas(line) if head == "<lambda>" else module.lookup(head)) if module else ()
         numbers = []
         for definition, left in resolve(bindings, tuple(rest)):
             parts = members(definition, left[0]) if definition and left else []

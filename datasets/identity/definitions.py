@@ -56,18 +56,18 @@ class Reading(NamedTuple):
 
 @dataclass(eq=False)
 class Definition:
-    """A top-level statement of a module; or a whole module; or a statement in the body of a class.
+    """A top-level statement of a module; a whole module; a statement in a class; or a function without a name.
 
     Attributes:
         module: where it stands.
-        node: the statement.
+        node: its syntax.
         owner: the class.
         reading: what it says, once somebody has asked.
         parts: members of a class, by name, likewise.
     """
 
     module: Module
-    node: ast.stmt | ast.Module
+    node: ast.stmt | ast.Module | ast.Lambda
     owner: Definition | None = None
     reading: Reading | None = None
     parts: dict[str, list[Definition]] = field(default_factory=dict)
@@ -93,18 +93,22 @@ class Module:
     whole: Definition = field(init=False)
     names: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    _lambdas: dict[int, list[Binding]] = field(default_factory=dict)
 
-    def lookup(self, name: str) -> list[Binding]:
-        """What a name is bound to; empty if it is unknown."""
+    def lookup(self, name: str, seen: frozenset[str] = frozenset()) -> list[Binding]:
+        """What a name is bound to; empty if it is unknown. `seen` are modules that import all names of this one."""
         if name in self.names:
             return self.names[name]
-        others = (find_module(star) for star in self.stars)
-        return next((found for other in others if other and (found := other.lookup(name))), [])
+        seen |= {self.name}
+        others = (find_module(star) for star in self.stars if star not in seen)
+        return next((found for other in others if other and (found := other.lookup(name, seen))), [])
 
-    def at(self, line: int) -> list[Binding]:
-        """The top-level statement in a line of the source."""
-        body = self.whole.node.body if isinstance(self.whole.node, ast.Module) else []
-        return [Definition(self, node) for node in body if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    def lambdas(self, line: int) -> list[Binding]:
+        """The functions without a name that begin in a line of the source."""
+        if line not in self._lambdas:
+            found = (node for node in ast.walk(self.whole.node) if isinstance(node, ast.Lambda))
+            self._lambdas[line] = [Definition(self, node) for node in found if node.lineno == line]
+        return self._lambdas[line]
 
 
 def members(owner: Definition, name: str) -> list[Definition]:
