@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import inspect
 import os
 import secrets
-import sys
-import sysconfig
 from pathlib import Path
-from types import ModuleType
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -75,53 +71,3 @@ def is_disk_error(error: Exception) -> bool:
 def reason(error: Exception) -> str:
     """What a table says of a failure: this project's errors say what to do, others are told apart by their type."""
     return str(error) if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: {error}"
-
-
-PROJECT = ("benchmark", "datasets", "downstream", "fusion")
-"""This project's own packages, wherever they are installed."""
-
-
-def code_fingerprint(subject: object) -> str:
-    """SHA-256 of the source a function or class depends on: its module, those of the names in it, and so on.
-
-    Follows this project's packages and modules that lie outside the Python installation (a user's own), so that a
-    change in a shared helper counts and a change in an unrelated module does not. Installed dependencies don't count:
-    their versions are provenance, not identity.
-    """
-    start = inspect.getmodule(subject)
-    found: dict[str, ModuleType] = {}
-    waiting = [start] if start else []
-    while waiting:
-        module = waiting.pop()
-        if module.__name__ in found:
-            continue
-        found[module.__name__] = module
-        for key, value in vars(module).items():
-            if not isinstance(value, ModuleType):
-                used = sys.modules.get(getattr(value, "__module__", None) or "")
-            elif value.__name__ == f"{module.__name__}.{key}":
-                continue  # submodules become a package's names when anybody imports them
-            else:
-                used = value
-            if used is not None and _is_own(used):
-                waiting.append(used)
-    sources = (f"{name}\n{_source(module)}" for name, module in sorted(found.items()))
-    return sha256_bytes("\n".join(sources).encode())
-
-
-def _is_own(module: ModuleType) -> bool:
-    """Whether a module is this project's or lies outside the Python installation."""
-    if module.__name__.split(".")[0] in PROJECT:
-        return True
-    file = getattr(module, "__file__", None)
-    return file is not None and not any(Path(file).is_relative_to(place) for place in _INSTALLED)
-
-
-_INSTALLED = {Path(path) for key, path in sysconfig.get_paths().items() if key.endswith(("stdlib", "lib"))}
-
-
-def _source(module: ModuleType) -> str:
-    try:
-        return inspect.getsource(module)
-    except (OSError, TypeError):
-        return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from datasets.boxes import Boxes
 from datasets.files import sha256_bytes, sha256_file
+from datasets.identity import code_fingerprint
 from datasets.images import SUFFIXES, ImageError, luminance, read_image
 
 
@@ -169,8 +170,14 @@ class Pair:
         return PairImages(infrared, visible)
 
     def fingerprint(self) -> str:
-        """A hash that changes when either picture does."""
-        return sha256_bytes(f"{self.infrared.fingerprint()} {self.visible.fingerprint()}".encode())
+        """A hash that changes when either picture does, in its file or by the code that reads it."""
+        code = _reading_code(type(self.infrared), type(self.visible))
+        return sha256_bytes(f"{self.infrared.fingerprint()} {self.visible.fingerprint()} {code}".encode())
+
+
+@cache
+def _reading_code(*sources: type[Source]) -> str:
+    return code_fingerprint((Pair.read, *sources))
 
 
 def _drop_equal_channels(image: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from datasets.files import code_fingerprint, sha256_bytes
-from datasets.images import rgb_to_ycbcr, ycbcr_to_rgb
+from datasets.files import sha256_bytes
+from datasets.identity import code_fingerprint
+from datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 
 
 class FusionError(ValueError):
@@ -61,8 +62,9 @@ class FusionMethod(ABC):
         return ""
 
     def fingerprint(self) -> str:
-        """A hash that changes when the method's code, parameters or weights do."""
-        return sha256_bytes(f"{self.name} {code_fingerprint(type(self))} {self.state()}".encode())
+        """A hash that changes when the method's code, parameters or weights do, or how pictures get in and out."""
+        code = code_fingerprint((type(self), to_float, to_uint8))
+        return sha256_bytes(f"{self.name} {code} {self.state()}".encode())
 
     @torch.inference_mode()
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:

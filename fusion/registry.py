@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from fusion.method import FusionError, FusionMethod
+from fusion.weights import SHIPPED
 
 if TYPE_CHECKING:
     from fusion.networks.base import NetworkMethod
@@ -34,8 +35,6 @@ def names() -> list[str]:
 
     A network counts when the weights that go with its plain name are shipped.
     """
-    from fusion.weights import SHIPPED
-
     without = {name for name in network_names() if not (SHIPPED / f"{name}.safetensors").is_file()}
     return [name for name in _bundled() if name not in without]
 
@@ -104,7 +103,7 @@ def _bundled() -> dict[str, type[FusionMethod]]:
 
 
 def _is_network(cls: type[FusionMethod]) -> bool:
-    # Imported late: networks register themselves here, and a classical method's fingerprint should not follow them.
+    # Not at the top: to import it imports all networks, which register themselves here.
     from fusion.networks.base import NetworkMethod
 
     return issubclass(cls, NetworkMethod)

@@ -90,6 +90,11 @@ class Metric:
         return "↑" if self.better == "higher" else "↓"
 
     @property
+    def code(self) -> tuple[object, ...]:
+        """What decides its values and flags, of which `datasets.identity.code_fingerprint` makes a hash."""
+        return type(self).__call__, self.function, self.conventions, self.min_side
+
+    @property
     def notes(self) -> str:
         """The explanation in the function's docstring."""
         return inspect.cleandoc(self.function.__doc__ or "")

@@ -30,8 +30,9 @@ from benchmark.running.provenance import made_by
 from benchmark.running.work import MethodTask, PairTask, do_pair
 from benchmark.store import Row, Store
 from datasets.boxes import BoxesError
-from datasets.files import code_fingerprint, is_disk_error, sha256_bytes, sha256_file
-from datasets.images import ImageError, luminance
+from datasets.files import is_disk_error, sha256_bytes, sha256_file
+from datasets.identity import code_fingerprint
+from datasets.images import ImageError, luminance, read_image
 from datasets.pairs import Pair, PairDataset
 from downstream import DownstreamError
 from fusion import FusionError
@@ -232,7 +233,7 @@ def _plan(
 
 def metric_code(key: str) -> str:
     """Hash of the code behind a metric's numbers: the metric's own, and what turns a file into luminance."""
-    return sha256_bytes(f"{code_fingerprint(get(key).function)} {code_fingerprint(luminance)}".encode())
+    return code_fingerprint((*get(key).code, read_image, luminance))
 
 
 def _sources(pair: Pair) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets.boxes import Boxes, write_mot
-from datasets.files import cache_root, code_fingerprint, sha256_bytes, sha256_file, write_atomic
+from datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
+from datasets.identity import code_fingerprint
 from datasets.images import write_png
 from datasets.labels import read_mot
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError
@@ -74,7 +75,7 @@ class Suite:
 
     def fingerprint(self) -> str:
         """SHA-256 of the definition and of the renderer's code: what decides every pixel, on one architecture."""
-        return sha256_bytes(f"{json.dumps(asdict(self))} {code_fingerprint(SyntheticScene)}".encode())
+        return sha256_bytes(f"{json.dumps(asdict(self))} {_code()}".encode())
 
 
 CHALLENGE = Suite(
@@ -101,6 +102,11 @@ CHALLENGE = Suite(
 
 SUITES = {f"{suite.name}/{suite.version}": suite for suite in (CHALLENGE,)}
 """All suites by name and version."""
+
+
+def _code() -> str:
+    """Hash of the code that decides which scenes there are, how they are rendered, and how they are written."""
+    return code_fingerprint((pair_items, sequence_items, render_item, write_pair))
 
 
 def scene_seed(seed: int, condition: str, number: int) -> int:
@@ -148,7 +154,7 @@ def synthetic_dataset(
         ValueError: see `datasets.synthetic.render_pair`.
         OSError: the cache cannot be written.
     """
-    key = sha256_bytes(f"{size} {seed} {code_fingerprint(SyntheticScene)}".encode())[:16]
+    key = sha256_bytes(f"{size} {seed} {_code()}".encode())[:16]
     folder = (cache or cache_root() / "synthetic") / key
     items = pair_items(CHALLENGE.conditions, pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
     render_items(folder, items, size)

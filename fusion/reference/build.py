@@ -16,12 +16,13 @@ from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import code_fingerprint, is_disk_error, reason, sha256_bytes, write_atomic
+from datasets.files import is_disk_error, reason, sha256_bytes, write_atomic
+from datasets.identity import code_fingerprint
 from datasets.images import encode_png, luminance
 from datasets.pairs import Pair, PairDataset
 from fusion.contact_sheet import contact_sheet
-from fusion.reference.enhance import Enhanced, enhance
-from fusion.reference.filter import Choice, Rule, choose
+from fusion.reference.enhance import GUARDS, Enhanced, enhance
+from fusion.reference.filter import Choice, Rule, choose, codes_of
 from fusion.reference.pool import Candidate, Pool, usable
 
 RECORD = "record.json"
@@ -150,7 +151,7 @@ def rejections(plan: Plan, pairs: PairDataset) -> dict[str, dict[str, str]]:
 
 
 def _key(plan: Plan, pair: Pair) -> str:
-    parts = plan.rule.fingerprint(pair.name), plan.enhancement, code_fingerprint(enhance)
+    parts = plan.rule.fingerprint(pair.name), plan.enhancement, code_fingerprint(enhance), codes_of(GUARDS)
     return sha256_bytes(f"{parts} {plan.pool.fingerprint(pair)} {pair.fingerprint()}".encode())
 
 

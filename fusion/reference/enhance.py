@@ -42,6 +42,9 @@ ILLUMINATION = 16, 0.3**2
 FLAT = 3 / 255
 """Local standard deviation of sensor noise; where the sources have no more, no detail is added."""
 
+GUARDS = ("ssim", "nabf")
+"""Metrics by which an enhanced reference is refused."""
+
 LEAST_SIMILARITY = 0.75
 """Structural similarity with the reference that an enhanced one must keep."""
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from benchmark.metrics import MetricError, Picture, get
 from benchmark.metrics.correlation import pearson
-from datasets.files import code_fingerprint, sha256_bytes
+from datasets.files import sha256_bytes
+from datasets.identity import code_fingerprint
 from fusion.method import FusionError
 from fusion.reference.exposure import clipping, exposedness
 
@@ -292,8 +293,12 @@ def values_of(key: str, infrared: Picture, visible: Picture, fused: Picture) -> 
 
 
 def codes_of(keys: Iterable[str]) -> list[str]:
-    """Hashes of the code behind what `value_of` gives for these keys."""
-    return [code_fingerprint(exposedness if key == "exposedness" else get(key).function) for key in keys]
+    """Hashes of the code behind what `value_of` gives for these keys, and of which values are better."""
+    return [code_fingerprint(_code(key)) for key in keys]
+
+
+def _code(key: str) -> object:
+    return exposedness if key == "exposedness" else (*get(key).code, get(key).better)
 
 
 def _unlike(source: Picture, image: Tensor) -> str:

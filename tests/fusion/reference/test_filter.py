@@ -172,7 +172,13 @@ def test_fingerprint_follows_the_list_and_the_code_of_every_metric(tmp_path, mon
         False,
     ]
     asked = []
-    monkeypatch.setattr(rules, "code_fingerprint", lambda subject: asked.append(subject.__name__) or "")
+
+    def ask(subject: object) -> str:
+        parts = subject if isinstance(subject, tuple) else (subject,)
+        asked.extend(part.__name__ for part in parts if callable(part))
+        return ""
+
+    monkeypatch.setattr(rules, "code_fingerprint", ask)
     Rule("metric:mse").fingerprint("a")
     assert {"entropy", "visual_information_fidelity", "fusion_artifacts", "mean_squared_error"} <= set(asked)
 
