@@ -163,12 +163,12 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _statistics(options: argparse.Namespace) -> int:
-    from datasets.statistics import measure_pair, side_by_side, spread_out
+    from datasets.statistics import measure_pair, spread_out, statistics_of
 
     sets = [load(name, None if is_rendered(name) else options.root) for name in options.names]
     sets = [spread_out(dataset, options.limit) for dataset in sets]
     rows = []
-    for name, quantiles, inside in side_by_side([[measure_pair(pair) for pair in dataset] for dataset in sets]):
+    for name, quantiles, inside in statistics_of([[measure_pair(pair) for pair in dataset] for dataset in sets]):
         cells = ["-" if low != low else f"{middle:.3g} [{low:.3g}, {high:.3g}]" for low, middle, high in quantiles]
         rows.append((name, *cells, {True: "yes", False: "NO", None: ""}[inside]))
     heads = ("", *(f"{dataset.name} ({len(dataset)})" for dataset in sets), "inside")

@@ -160,7 +160,7 @@ class Spread(NamedTuple):
     inside: bool | None
 
 
-def side_by_side(measured: Sequence[Sequence[dict[str, float]]]) -> list[Spread]:
+def statistics_of(measured: Sequence[Sequence[dict[str, float]]]) -> list[Spread]:
     """Statistics of several data sets side by side; `measured` holds `measure_pair` of each pair of each."""
     names = measured[0][0]
     return [_spread(name, [[pair[name] for pair in pairs] for pairs in measured]) for name in names]

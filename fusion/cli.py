@@ -13,7 +13,7 @@ from datasets.options import tell_unmatched
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
 from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
-from fusion.reference.cli import add_parser as add_references_parser
+from fusion.reference.cli import add_references_parser
 from fusion.registry import load
 from fusion.results import FolderResults, fuse_images
 from fusion.training.cli import add_ablate_parser

@@ -23,7 +23,7 @@ from fusion.networks import mgt, swinfusion
 from fusion.networks.base import NetworkMethod
 from fusion.registry import network_class, network_names
 
-ENOUGH = 10.0
+LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""
 
 EVERYTHING = 2**31
@@ -126,10 +126,10 @@ def _measure(
     before = _peak(device)
     first = _seconds(method, pair, device)
     memory = _peak(device) - (0 if device.startswith("cuda") else before)
-    times = [first] if first > ENOUGH else []  # what takes that long needs no warming up
+    times = [first] if first > LONGEST_TIMING else []  # what takes that long needs no warming up
     with FlopCounterMode(display=False) as counter:
         method.fuse(*pair)
-    while len(times) < repeats and sum(times) < ENOUGH:
+    while len(times) < repeats and sum(times) < LONGEST_TIMING:
         times.append(_seconds(method, pair, device))
     if not isinstance(method, NetworkMethod):
         return Cost(label, 0, None, median(times), memory)

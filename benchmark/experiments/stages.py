@@ -43,7 +43,7 @@ FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (
 )
 
 
-class Step(NamedTuple):
+class StageStep(NamedTuple):
     """A stage and the one that it is to improve on."""
 
     stage: str
@@ -65,13 +65,13 @@ class Stages:
     failures: Mapping[str, str]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[StageStep, ...]:
         """Which stage is compared with which; the best single method is the first stage."""
         best = next(iter(self.values))
         chain = ((FIRST, best), (APART, best), (MEAN, APART), (WEIGHTED, MEAN), (ENHANCED_APART, APART))
-        return tuple(Step(*names) for names in (*chain, (ENHANCED, WEIGHTED)))
+        return tuple(StageStep(*names) for names in (*chain, (ENHANCED, WEIGHTED)))
 
-    def tests(self) -> dict[Step, list[Paired]]:
+    def tests(self) -> dict[StageStep, list[Paired]]:
         """For every step, one test a column."""
         return {
             step: [

@@ -18,10 +18,10 @@ from benchmark.run_directory import Run
 PREDICTED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "mota"))
 """What a metric may predict."""
 
-FEWEST = 3
+FEWEST_METHODS = 3
 """Methods that an order needs."""
 
-ENOUGH = 10
+ENOUGH_METHODS = 10
 """Methods below which the table warns."""
 
 
@@ -58,8 +58,10 @@ def predictions(run: Run, seed: int = 0) -> tuple[list[str], list[Prediction]]:
     if not scores:
         raise ConfigError(f"{run.folder} has no scores of detection; run again into it with --detect")
     methods = sorted(line.method for line in boards[0].lines)
-    if len(methods) < FEWEST:
-        raise ConfigError(f"{run.folder} has {len(methods)} methods; an order to predict needs {FEWEST} or more")
+    if len(methods) < FEWEST_METHODS:
+        raise ConfigError(
+            f"{run.folder} has {len(methods)} methods; an order to predict needs {FEWEST_METHODS} or more"
+        )
     found = []
     for metric in boards[0].metrics:
         for score in scores:
@@ -84,8 +86,8 @@ def predictions_table(methods: Sequence[str], found: Sequence[Prediction]) -> st
     head = ["metric", *(text for one in ordered[0][1] for text in (one.score.label, "95 %"))]
     table = tabulate(body, head, disable_numparse=True, colalign=["left", *["right"] * (len(head) - 1)])
     note = "Kendall's tau of the methods' orders by metric and by score, better with better; 95 % of resampled methods."
-    if len(methods) < ENOUGH:
-        note += f"\nWith {len(methods)} methods neither tau nor its interval says much: take {ENOUGH} or more."
+    if len(methods) < ENOUGH_METHODS:
+        note += f"\nWith {len(methods)} methods neither tau nor its interval says much: take {ENOUGH_METHODS} or more."
     return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}\n\n{note}"
 
 

@@ -15,7 +15,7 @@ from benchmark.run_directory import Run
 
 
 @dataclass(frozen=True)
-class Reading:
+class VariantReading:
     """One metric under one definition.
 
     Attributes:
@@ -33,7 +33,7 @@ class Reading:
     couples: int
 
 
-def readings(run: Run, pairs: Sequence[str] = (), methods: Sequence[str] = ()) -> list[list[Reading]]:
+def readings(run: Run, pairs: Sequence[str] = (), methods: Sequence[str] = ()) -> list[list[VariantReading]]:
     """For each metric that a run measured under several definitions, what each of them says; the default first.
 
     Args:
@@ -68,20 +68,20 @@ def _base(key: str) -> str:
     return get(key).base
 
 
-def _reading(key: str, values: Mapping[str, float], default: Mapping[str, float]) -> Reading:
+def _reading(key: str, values: Mapping[str, float], default: Mapping[str, float]) -> VariantReading:
     metric = get(key)
     sign = -1 if metric.better == "higher" else 1
     order = tuple(sorted(values, key=lambda name: sign * values[name]))
     couples = [couple for couple in combinations(values, 2) if set(couple) <= default.keys()]
     flips = sum((values[a] - values[b]) * (default[a] - default[b]) < 0 for a, b in couples if _finite(values, a, b))
-    return Reading(metric, values, order, flips, len(couples))
+    return VariantReading(metric, values, order, flips, len(couples))
 
 
 def _finite(values: Mapping[str, float], *names: str) -> bool:
     return all(isfinite(values[name]) for name in names)
 
 
-def variants_table(groups: Sequence[Sequence[Reading]], most: int = 8) -> str:
+def variants_table(groups: Sequence[Sequence[VariantReading]], most: int = 8) -> str:
     """Readings as a table for a terminal: definitions in rows; methods in columns, at most `most` of them.
 
     Where there are more methods, the columns hold the default's best and worst instead of single methods.

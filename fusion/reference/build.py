@@ -25,7 +25,7 @@ from fusion.reference.enhance import GUARDS, Enhanced, enhance
 from fusion.reference.filter import Choice, Rule, choose, codes_of
 from fusion.reference.pool import Candidate, Pool, usable
 
-RECORD = "record.json"
+REFERENCE_RECORD = "record.json"
 """Written last and deleted first: without it a pair has no references."""
 
 MADE, KEPT = "made", "kept"
@@ -120,10 +120,10 @@ def _build(plan: Plan, pair: Pair) -> str:
         key = _key(plan, pair)
         if _is_current(folder, key, plan.preview):
             return KEPT
-        (folder / RECORD).unlink(missing_ok=True)
+        (folder / REFERENCE_RECORD).unlink(missing_ok=True)
         made = make(plan, pair)
     except Exception as error:
-        (folder / RECORD).unlink(missing_ok=True)
+        (folder / REFERENCE_RECORD).unlink(missing_ok=True)
         if is_disk_error(error):
             raise
         return reason(error)
@@ -134,7 +134,7 @@ def _build(plan: Plan, pair: Pair) -> str:
     if plan.preview:
         write_atomic(folder / "preview.png", encode_png(_preview(pair.name, made)))
     record = _record(key, plan, made)
-    write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
+    write_atomic(folder / REFERENCE_RECORD, json.dumps(record, indent=1).encode())
     return MADE
 
 
@@ -142,7 +142,7 @@ def rejections(plan: Plan, pairs: PairDataset) -> dict[str, dict[str, str]]:
     """Why candidates could not be references, by method and pair, as the records say; pairs without one don't count."""
     found: dict[str, dict[str, str]] = {}
     for pair in pairs:
-        path = plan.out / "pairs" / pair.name / RECORD
+        path = plan.out / "pairs" / pair.name / REFERENCE_RECORD
         if path.is_file():
             for method, facts in json.loads(path.read_text())["candidates"].items():
                 if "rejected" in facts:
@@ -157,7 +157,7 @@ def _key(plan: Plan, pair: Pair) -> str:
 
 def _is_current(folder: Path, key: str, preview: bool) -> bool:
     try:
-        record = json.loads((folder / RECORD).read_text())
+        record = json.loads((folder / REFERENCE_RECORD).read_text())
         names = [f"{number}.png" for number in range(1, 1 + len(record["weights"]))]
     except (OSError, ValueError, KeyError, TypeError):
         return False

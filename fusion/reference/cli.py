@@ -19,7 +19,7 @@ SHOWN = 10
 """Failures that are told in full."""
 
 
-def add_parser(commands: Any) -> None:
+def add_references_parser(commands: Any) -> None:
     """Add ``references`` to the subparsers of ``python -m fusion``."""
     parser = commands.add_parser("references", help="the best of what many methods made of each pair, to train on")
     add_reference_options(parser)

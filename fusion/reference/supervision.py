@@ -15,7 +15,7 @@ from datasets.files import sha256_bytes, sha256_file
 from datasets.images import luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair
 from fusion.method import FusionError
-from fusion.reference.build import RECORD
+from fusion.reference.build import REFERENCE_RECORD
 
 Aggregation = Literal["weighted", "mean", "max"]
 """How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
@@ -109,7 +109,7 @@ class References:
     def _record(self, pair: str) -> dict[str, Any]:
         folder = self._folder(pair)
         try:
-            record = json.loads((folder / RECORD).read_text())
+            record = json.loads((folder / REFERENCE_RECORD).read_text())
             return {key: record[key] for key in ("weights", "files", "rule", "enhancement")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(

@@ -54,7 +54,7 @@ def test_person_contrast_compares_the_middle_of_boxes_with_their_surroundings() 
 def test_side_by_side_looks_whether_the_first_median_lies_in_the_others_range() -> None:
     rendered = [{"a": value, "b": value, "c": 1.0} for value in (4.0, 5.0, 6.0)]
     real = [{"a": value, "b": value + 10, "c": float("nan")} for value in np.linspace(0, 10, 11)]
-    a, b, c = statistics.side_by_side([rendered, real])
+    a, b, c = statistics.statistics_of([rendered, real])
     assert a.quantiles[1] == pytest.approx((1, 5, 9)) and a.inside
     assert b.inside is False
     assert c.inside is None and np.isnan(c.quantiles[1][1])
