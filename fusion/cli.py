@@ -16,9 +16,8 @@ from fusion.parity import parity, parity_table
 from fusion.reference.cli import add_references_parser
 from fusion.registry import load
 from fusion.results import FolderResults, fuse_images
-from fusion.training.cli import add_ablate_parser
-from fusion.training.cli import add_parser as add_train_parser
-from fusion.weights.cli import add_parser as add_weights_parser
+from fusion.training.cli import add_ablate_parser, add_train_parser
+from fusion.weights.cli import add_weights_parser
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 

@@ -61,10 +61,13 @@ class FusionMethod(ABC):
         """What besides code decides the result: parameters, and the SHA-256 of weights."""
         return ""
 
+    def code(self) -> tuple[object, ...]:
+        """The classes and functions that decide the result, and how pictures get in and out."""
+        return type(self), to_float, to_uint8
+
     def fingerprint(self) -> str:
-        """A hash that changes when the method's code, parameters or weights do, or how pictures get in and out."""
-        code = code_fingerprint((type(self), to_float, to_uint8))
-        return sha256_bytes(f"{self.name} {code} {self.state()}".encode())
+        """A hash that changes when the method's code, parameters or weights do."""
+        return sha256_bytes(f"{self.name} {code_fingerprint(self.code())} {self.state()}".encode())
 
     @torch.inference_mode()
     def fuse(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -2,20 +2,22 @@
 
 A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
 (retrained on references), ``sdnet+published`` (its authors' weights); or by a file, after what tables are to call it:
-``sdnet+mine=FILE``.
+``sdnet+mine=FILE``. A user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from fusion.method import FusionError, FusionMethod
-from fusion.weights import SHIPPED
+from fusion.own_code import import_own
+from fusion.weights import SHIPPED_FOLDER
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from fusion.networks.base import NetworkMethod
 
 _METHODS: dict[str, type[FusionMethod]] = {}
@@ -35,7 +37,7 @@ def names() -> list[str]:
 
     A network counts when the weights that go with its plain name are shipped.
     """
-    without = {name for name in network_names() if not (SHIPPED / f"{name}.safetensors").is_file()}
+    without = {name for name in network_names() if not (SHIPPED_FOLDER / f"{name}.safetensors").is_file()}
     return [name for name in _bundled() if name not in without]
 
 
@@ -50,16 +52,26 @@ def network_names() -> list[str]:
 
 
 def network_class(name: str) -> type[NetworkMethod]:
-    """The method class of a bundled network; raises `FusionError` if there is none of that name."""
-    if name not in network_names():
-        raise FusionError(f"no network {name!r}; there are {', '.join(network_names())}")
-    return cast("type[NetworkMethod]", _METHODS[name])
+    """The method class of a network, bundled or a user's own; raises `FusionError` if there is none of that name."""
+    found = _own_class(name) if ":" in name else _bundled().get(name)
+    if found is None or not _is_network(found):
+        raise FusionError(f"no network {name!r}; there are {', '.join(network_names())}, or your own")
+    return cast("type[NetworkMethod]", found)
+
+
+def lookup_name(subject: type[FusionMethod] | type[nn.Module]) -> str:
+    """What `load` finds a method class by, or the one whose network is a module class."""
+    for name, cls in _bundled().items():
+        if subject in (cls, getattr(cls, "module", None)):
+            return name
+    return f"{subject.__module__}:{subject.__qualname__}"
 
 
 def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     """A method by bundled name, or a user's own as ``package.module:Class``.
 
-    The class must be callable without arguments and derive from `FusionMethod`; the current folder is searched too.
+    The class must be callable without arguments and derive from `FusionMethod`, or from `torch.nn.Module` (see
+    `fusion.networks.own`); the current folder is searched too.
 
     Args:
         name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights, with
@@ -68,8 +80,8 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
             (converted, see `fusion.weights.convert`). None is what the name says.
 
     Raises:
-        FusionError: unknown name, module or class; a class that is no `FusionMethod`; weights that don't exist, don't
-            fit, or are given to a method that has none.
+        FusionError: unknown name, module or class; a class that is no method; weights that don't exist, don't fit,
+            are given to a method that has none, or are missing where a user's own module needs them.
     """
     own, equals, file = name.partition("=")
     if equals:
@@ -78,10 +90,11 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         method = load(own.partition("+")[0], file)
         method.name = own
         return method
-    if ":" in name:
-        cls = _load_class(name)
-        return _instance(cls) if weights is None else _with_weights(cls, weights)
     key, plus, variant = name.partition("+")
+    if ":" in name:
+        if plus:
+            raise FusionError(f"{name!r}: weights of your own network come from a file, as in {name}=FILE")
+        return _own_method(name, weights)
     bundled = _bundled().get(key)
     if bundled is None:
         raise FusionError(f"no method {name!r}; there are {', '.join(names())}, or your own as package.module:Class")
@@ -121,39 +134,37 @@ def _with_weights(cls: type[FusionMethod], weights: str | Path) -> FusionMethod:
     if weights in VARIANTS:
         method, suffix = network(weights), str(weights)
     else:
-        method = network(as_safetensors(cls.name, Path(weights).expanduser()))
+        method = network(as_safetensors(network, Path(weights).expanduser()))
         suffix = Path(weights).stem.removeprefix(f"{cls.name}+")
     method.name = f"{cls.name}+{suffix}"
     method.title = f"{cls.title} ({VARIANTS.get(suffix, suffix)})"
     return method
 
 
-def _instance(own: type[FusionMethod]) -> FusionMethod:
+def _own_method(path: str, weights: str | Path | None) -> FusionMethod:
+    own = _own_class(path)
     try:
-        return own()
+        return own() if weights is None else _with_weights(own, weights)
     except FusionError:
         raise
     except Exception as error:
         found = f"{type(error).__name__}: {error}"
-        raise FusionError(f"{own.__module__}:{own.__name__} cannot be made without arguments ({found})") from error
+        raise FusionError(f"{path} cannot be made without arguments ({found})") from error
 
 
-def _load_class(path: str) -> type[FusionMethod]:
-    module_name, _, class_name = path.partition(":")
-    if not (module_name and class_name) or module_name.startswith("."):
-        raise FusionError(f"{path!r}: expected package.module:Class")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise FusionError(f"{path}: {error}; expected package.module:Class, importable from {here}") from error
+def _own_class(path: str) -> type[FusionMethod]:
+    from torch import nn
+
+    from fusion.networks.own import ModuleMethod
+
+    found = import_own(path)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return ModuleMethod.of(found)
     if not (isinstance(found, type) and issubclass(found, FusionMethod)):
-        raise FusionError(f"{path} does not derive from fusion.method.FusionMethod")
+        raise FusionError(f"{path} does not derive from fusion.method.FusionMethod or torch.nn.Module")
     if not hasattr(found, "name"):
-        found.name = class_name.lower()
-    for fact, default in (("title", class_name), ("family", "own"), ("paper", "")):
+        found.name = found.__name__.lower()
+    for fact, default in (("title", found.__name__), ("family", "own"), ("paper", "")):
         if not hasattr(found, fact):
             setattr(found, fact, default)
     return found

@@ -19,15 +19,11 @@ from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion import FusionMethod, load
-from fusion.networks import mgt, swinfusion
 from fusion.networks.base import NetworkMethod
 from fusion.registry import network_class, network_names
 
 LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""
-
-EVERYTHING = 2**31
-"""Rows, windows or pixels: more than any picture has; its product with a width still fits 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +99,6 @@ def _make_plain(name: str) -> NetworkMethod:
     """
     for setting in ("flash", "mem_efficient", "cudnn"):
         getattr(torch.backends.cuda, f"enable_{setting}_sdp")(False)
-    for module, constant in ((swinfusion, "WINDOWS_AT_ONCE"), (mgt, "ROWS_AT_ONCE"), (mgt, "KEPT_PIXELS")):
-        setattr(module, constant, EVERYTHING)
     return network_class(name).untrained(plain=True)
 
 

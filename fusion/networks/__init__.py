@@ -3,7 +3,7 @@
 from importlib import import_module
 
 MODULES = ("didfuse", "pmgi", "sdnet", "fusiongan", "ddcgan", "rfn_nest", "swinfusion", "mgt")
-"""In the order in which tables list them; each registers its method."""
+"""In the order in which tables list them, which no fact of theirs would give; each registers its method."""
 
 for _module in MODULES:
     import_module(f"{__name__}.{_module}")

@@ -10,8 +10,10 @@ from torch import nn
 
 from datasets.files import sha256_file
 from fusion.method import FusionMethod
-from fusion.networks.blocks import fold_batch_norm
-from fusion.weights import find_weights, read_weights
+from fusion.networks.blocks import fold_batch_norm, handle_whole_images
+from fusion.weights import find_network_weights, read_weights
+from fusion.weights.published import PublishedWeights
+from fusion.weights.renaming import Rules
 
 
 class NetworkMethod(FusionMethod):
@@ -20,6 +22,16 @@ class NetworkMethod(FusionMethod):
     A subclass names the `module` class and implements `fuse_planes`, which scales 0..1 planes to what the network was
     trained on, calls ``self.network(infrared, visible)`` and applies the authors' post-processing. The module itself
     takes and gives what the authors' does, so that published weights and losses fit.
+
+    Attributes:
+        module: the network.
+        channels_last: whether the network is faster in that memory layout; normalisation by the statistics of an
+            image is slower.
+        published: where its authors' weights are.
+        published_rts: where weights are that others retrained on references.
+        renaming: what published tensors become; none if they are called as the module's.
+        network: the module with its weights.
+        weights_file: where they are from.
 
     Args:
         weights: "original" (the method's own published recipe, trained by this project), "rts" (retrained on
@@ -32,12 +44,14 @@ class NetworkMethod(FusionMethod):
     family = "network"
     module: ClassVar[type[nn.Module]]
     channels_last: ClassVar[bool] = False
-    """Whether the network is faster in that memory layout; normalisation by the statistics of an image is slower."""
+    published: ClassVar[PublishedWeights | None] = None
+    published_rts: ClassVar[PublishedWeights | None] = None
+    renaming: ClassVar[Rules] = ()
     network: nn.Module
     weights_file: Path | None = None
 
     def __init__(self, weights: str | Path = "original") -> None:
-        self.weights_file = find_weights(self.name, weights)
+        self.weights_file = find_network_weights(self.name, weights)
         self.network = self.module()
         read_weights(self.network, self.weights_file)
         self._settle()
@@ -47,11 +61,13 @@ class NetworkMethod(FusionMethod):
         """The network as it is before training, with random weights: to measure its cost or test its shapes.
 
         Args:
-            plain: leave layers and memory layout as they are in training.
+            plain: as written down: layers and memory layout as in training, all of an image handled at once.
         """
         method = cls.__new__(cls)
         method.network = cls.module().eval()
-        if not plain:
+        if plain:
+            handle_whole_images(method.network)
+        else:
             method._settle()
         return method
 

@@ -97,6 +97,21 @@ def fold_batch_norm(network: nn.Module) -> None:
             layer.conv, layer.bn = fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 
+EVERYTHING = 2**31
+"""Rows, windows or pixels: more than any picture has; its product with a width still fits 64 bits."""
+
+PORTIONS = ("rows_at_once", "windows_at_once", "kept_pixels")
+"""Attributes by which layers say how much of an image they handle or keep at a time when no gradient is wanted."""
+
+
+def handle_whole_images(network: nn.Module) -> None:
+    """Make all layers handle images in one piece and keep what is needed again, whatever memory that takes."""
+    for layer in network.modules():
+        for portion in PORTIONS:
+            if hasattr(layer, portion):
+                setattr(layer, portion, EVERYTHING)
+
+
 def require_sides(name: str, image: Tensor, smallest: int) -> None:
     """Refuse an image with a side below `smallest` pixels, which reflection padding cannot extend."""
     height, width = image.shape[-2:]

@@ -15,6 +15,8 @@ from fusion.networks.blocks import (
     stretch_to_unit,
 )
 from fusion.registry import register
+from fusion.weights.published import github
+from fusion.weights.renaming import Rules, normalisation
 
 _EPS = 1e-3
 """The default of TensorFlow's layers."""
@@ -98,8 +100,23 @@ class DDcGANGenerator(nn.Module):
         return self.decoder(self.encoder(torch.cat((visible, infrared), 1)))
 
 
+def _layers(scope: str, norm_scope: str, prefix: str = "") -> Rules:
+    """``SCOPE/LAYER/kernel``, ``.../bias``, ``SCOPE/bN/batch_normalization/...`` of TensorFlow's layers."""
+    return (
+        (rf"{scope}/(\w*conv\w*)/kernel", rf"{prefix}conv.\1.weight"),
+        (rf"{scope}/(\w*conv\w*)/bias", rf"{prefix}conv.\1.bias"),
+        (rf"{scope}/(flatten\d)/dense/kernel", rf"{prefix}linear.\1.weight"),
+        (rf"{scope}/(flatten\d)/dense/bias", rf"{prefix}linear.\1.bias"),
+        *normalisation(rf"{norm_scope}/(b\d)/batch_normalization", rf"{prefix}bn.\1"),
+    )
+
+
 class DDcGANDiscriminator(nn.Module):
     """Tells source from fused patches of 84x84; 31,233 parameters. The authors train one for each spectrum."""
+
+    renaming_visible = _layers("Discriminator1", "Discriminator1")
+    renaming_infrared = _layers("Discriminator2", "Discriminator2")
+    """Of their variables, which published checkpoints hold beside the generator's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,6 +145,15 @@ class DDcGANMethod(NetworkMethod):
         "Multi-Resolution Image Fusion, IEEE Transactions on Image Processing 29, 2020"
     )
     module = DDcGANGenerator
+    # The second scope of the decoder's convolutions comes from a name scope that TensorFlow had to make unique.
+    renaming = (
+        *_layers("Generator/encoder", "Generator/encoder", "encoder."),
+        *_layers("Generator_1/decoder", "Generator/decoder", "decoder."),
+    )
+    published = github(
+        "hanna-xu/DDcGAN",
+        {"models/model/model.ckpt.index": None, "models/model/model.ckpt.data-00000-of-00001": None},
+    )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Fuse, stretch."""

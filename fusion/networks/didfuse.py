@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from fusion.networks.base import NetworkMethod
 from fusion.networks.blocks import require_sides
 from fusion.registry import register
+from fusion.weights.published import github
+from fusion.weights.renaming import Rules
 
 
 class Features(NamedTuple):
@@ -28,7 +30,7 @@ class Features(NamedTuple):
     detail: Tensor
 
 
-class Layer(nn.Module):
+class NormalisedConvolution(nn.Module):
     """Convolution 3x3, batch normalisation, activation; `padding` keeps the size."""
 
     def __init__(
@@ -56,13 +58,13 @@ class DIDFuse(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.enc1 = Layer(1, 64, nn.PReLU(), "reflect")
-        self.enc2 = Layer(64, 64, nn.PReLU())
-        self.encB = Layer(64, 64, nn.Tanh())
-        self.encD = Layer(64, 64, nn.Tanh())
-        self.dec5 = Layer(128, 64, nn.PReLU())
-        self.dec6 = Layer(128, 64, nn.PReLU())
-        self.dec7 = Layer(128, 1, nn.Sigmoid(), "reflect")
+        self.enc1 = NormalisedConvolution(1, 64, nn.PReLU(), "reflect")
+        self.enc2 = NormalisedConvolution(64, 64, nn.PReLU())
+        self.encB = NormalisedConvolution(64, 64, nn.Tanh())
+        self.encD = NormalisedConvolution(64, 64, nn.Tanh())
+        self.dec5 = NormalisedConvolution(128, 64, nn.PReLU())
+        self.dec6 = NormalisedConvolution(128, 64, nn.PReLU())
+        self.dec7 = NormalisedConvolution(128, 1, nn.Sigmoid(), "reflect")
 
     def encode(self, image: Tensor) -> Features:
         """Features of ``[B, 1, H, W]``; one encoder serves both spectra."""
@@ -82,6 +84,17 @@ class DIDFuse(nn.Module):
         return self.decode(Features(*(left + right for left, right in pairs)))
 
 
+def _numbered_layers() -> Rules:
+    """``covN.covN.I.NAME``, I counting from 0, or from 1 where reflection padding comes first."""
+    layers = {1: "enc1", 2: "enc2", 3: "encB", 4: "encD", 5: "dec5", 6: "dec6", 7: "dec7"}
+    rules = []
+    for number, layer in layers.items():
+        first = 1 if number in (1, 7) else 0
+        for index, part in enumerate(("conv", "bn", "act"), first):
+            rules.append((rf"cov{number}\.cov{number}\.{index}\.(\w+)", rf"{layer}.{part}.\1"))
+    return tuple(rules)
+
+
 @register
 class DIDFuseMethod(NetworkMethod):
     """DIDFuse as its authors test it: moving averages in batch normalisation, nothing after the sigmoid."""
@@ -93,6 +106,21 @@ class DIDFuseMethod(NetworkMethod):
         "IJCAI 2020"
     )
     module = DIDFuse
+    renaming = _numbered_layers()
+    published = github(
+        "Zhaozixiang1228/IVIF-DIDFuse",
+        {
+            "Models/Encoder_weight_IJCAI.pkl": "4d84a4e64e58469d3d4591f83c6683ead3e422498519db99bb617cb29d268471",
+            "Models/Decoder_weight_IJCAI.pkl": "c6974e2a7c66ab579a77bacb086023237a229e769d459783bad8ff43e52e9986",
+        },
+    )
+    published_rts = github(
+        "zhenglab/ReferenceSupervisionIVIF",
+        {
+            "DIDFuse/model/Encoder_weight.pkl": "67d6512a7e51f12e6cd3729880002ea840958d184203a6d30857caeb51bb22af",
+            "DIDFuse/model/Decoder_weight.pkl": "7dc7ce10bee5a25842713db318b429549e1a7ab670488aec90ce1a39c6296c26",
+        },
+    )
     channels_last = True
     tile = 512
     margin = 6

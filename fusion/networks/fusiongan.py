@@ -9,6 +9,8 @@ from torch.nn.functional import conv2d, leaky_relu, linear, pad, tanh
 from fusion.networks.base import NetworkMethod
 from fusion.networks.blocks import BatchStatisticsNorm, convolve_in_bands, init_truncated_normal, stretch_to_unit
 from fusion.registry import register
+from fusion.weights.published import github
+from fusion.weights.renaming import hand_made_layers
 
 
 def spectral_norm(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,6 +96,7 @@ class FusionGANGenerator(nn.Module):
         Fusion 48, 2019.
     """
 
+    value_range = (-1.0, 1.0)
     border = 6
     """Pixels that a result lacks on each side of the sources."""
 
@@ -122,6 +125,12 @@ class FusionGANDiscriminator(nn.Module):
 
     The score is free of bounds (least-squares losses): near 1 for visible, near 0 for fused.
     """
+
+    renaming = (
+        *hand_made_layers("discriminator", r"layer_\d", "conv"),
+        *hand_made_layers("discriminator", r"line_\d", "linear"),
+    )
+    """Of its variables, which published checkpoints hold beside the generator's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,6 +169,14 @@ class FusionGANMethod(NetworkMethod):
         "Information Fusion 48, 2019"
     )
     module = FusionGANGenerator
+    renaming = hand_made_layers("fusion_model", r"\w+", "conv")
+    published = github(
+        "jiayi-ma/FusionGAN",
+        {
+            "checkpoint/CGAN_120/CGAN.model-3.index": None,
+            "checkpoint/CGAN_120/CGAN.model-3.data-00000-of-00001": None,
+        },
+    )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Scale to -1..1, pad, fuse, stretch."""

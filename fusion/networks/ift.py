@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from fusion.method import FusionError
-from fusion.networks.nestfuse import LEVELS, NestFuse, ReflectConvolution
+from fusion.networks.nestfuse import LEVEL_CHANNELS, NestFuse, ReflectConvolution
 
-SIDE = 256
+_SIDE = 256
 """Height and width of the images: the relative positions are learnt for this size alone."""
 
 
@@ -114,7 +114,7 @@ class IFT(NestFuse):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks = (AxialFusion(channels, SIDE >> level) for level, channels in enumerate(LEVELS))
+        blocks = (AxialFusion(channels, _SIDE >> level) for level, channels in enumerate(LEVEL_CHANNELS))
         self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4 = blocks
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -123,9 +123,9 @@ class IFT(NestFuse):
         Raises:
             FusionError: another size.
         """
-        if infrared.shape[-2:] != (SIDE, SIDE):
+        if infrared.shape[-2:] != (_SIDE, _SIDE):
             found = f"{infrared.shape[-1]}x{infrared.shape[-2]}"
-            raise FusionError(f"the image fusion transformer takes {SIDE}x{SIDE} images, found {found}; resize them")
+            raise FusionError(f"the image fusion transformer takes {_SIDE}x{_SIDE} images, found {found}; resize them")
         blocks = (self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4)
         pairs = zip(blocks, self.encode(infrared), self.encode(visible), strict=True)
         return self.decode([block(left, right) for block, left, right in pairs])

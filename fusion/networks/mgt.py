@@ -14,19 +14,16 @@ from torch.nn.functional import conv2d, leaky_relu_, linear, scaled_dot_product_
 from fusion.method import FusionError
 from fusion.networks.base import NetworkMethod
 from fusion.registry import register
+from fusion.weights.published import PublishedWeights
 
-CHANNELS, HIDDEN = 60, 120
-WINDOWS = (4, 8, 16)
+_CHANNELS, _HIDDEN = 60, 120
+_WINDOWS = (4, 8, 16)
 """Side of the windows that each third of the channels attends in."""
 
-THIRD = CHANNELS // len(WINDOWS)
-KEPT_PIXELS = 800 * 600
-"""Of larger images, what the extraction blocks gave is computed again when it is asked for: six maps fewer at a time
-for half as much work again. (Tiles are no way out: attention goes around the edges of the image.)"""
+_THIRD = _CHANNELS // len(_WINDOWS)
+_LARGEST = max(_WINDOWS)
 
-LARGEST = max(WINDOWS)
-
-ROWS_AT_ONCE = 16
+_ROWS_AT_ONCE = 16
 """Rows handled together when no gradient is wanted, so that what lies between two maps stays in the cache.
 
 All that a row's or window's result depends on is at hand, so the result is that of the whole image at once.
@@ -72,11 +69,13 @@ class LocalFeatures(nn.Module):
     reach = 2
     """Rows above and below that a row depends on."""
 
+    rows_at_once = _ROWS_AT_ONCE
+
     def __init__(self) -> None:
         super().__init__()
         # Under the names of the authors' weights.
-        self.conv0 = nn.ModuleDict({"shift_conv": ShiftConvolution(CHANNELS, HIDDEN)})
-        self.conv1 = nn.ModuleDict({"shift_conv": ShiftConvolution(HIDDEN, CHANNELS)})
+        self.conv0 = nn.ModuleDict({"shift_conv": ShiftConvolution(_CHANNELS, _HIDDEN)})
+        self.conv1 = nn.ModuleDict({"shift_conv": ShiftConvolution(_HIDDEN, _CHANNELS)})
 
     def forward(self, maps: Tensor) -> Tensor:
         """``[B, H, W, 60]`` to the same."""
@@ -87,8 +86,8 @@ class LocalFeatures(nn.Module):
         if torch.is_grad_enabled():
             return maps + self(source)
         height, above = maps.shape[1], source[:, :0]
-        for top in range(0, height, ROWS_AT_ONCE):
-            bottom = min(top + ROWS_AT_ONCE, height)
+        for top in range(0, height, self.rows_at_once):
+            bottom = min(top + self.rows_at_once, height)
             band = torch.cat((above, source[:, top : bottom + self.reach]), dim=1)
             first, above = above.shape[1], source[:, bottom - self.reach : bottom].clone()
             maps[:, top:bottom] += self(band)[:, first : first + bottom - top]
@@ -103,12 +102,14 @@ class GroupAttention(nn.Module):
         shift: windows are moved by half their side; they go around the edges of the image, unmasked.
     """
 
+    rows_at_once = _ROWS_AT_ONCE
+
     def __init__(self, reuse: bool, shift: bool) -> None:
         super().__init__()
-        self.shift, self.width = shift, THIRD if reuse else 2 * THIRD
-        projected = self.width * len(WINDOWS)
-        self.project_inp = nn.Sequential(nn.Conv2d(CHANNELS, projected, 1), nn.BatchNorm2d(projected))
-        self.project_out = nn.Conv2d(CHANNELS, CHANNELS, 1)
+        self.shift, self.width = shift, _THIRD if reuse else 2 * _THIRD
+        projected = self.width * len(_WINDOWS)
+        self.project_inp = nn.Sequential(nn.Conv2d(_CHANNELS, projected, 1), nn.BatchNorm2d(projected))
+        self.project_out = nn.Conv2d(_CHANNELS, _CHANNELS, 1)
 
     def calculate(self, maps: Tensor, other: Tensor | None = None) -> tuple[Tensor, Attention]:
         """``softmax(q_maps q_other^T) v_maps`` ``[B, H, W, 60]``, and q and k; `other` is `maps` itself if None."""
@@ -116,9 +117,9 @@ class GroupAttention(nn.Module):
         theirs = None if other is None else self._projected(other)
         attended, attention = torch.empty_like(maps), []
         for third, places in self._windows(maps):
-            query, value = mine(third, places).split(THIRD, dim=2)
+            query, value = mine(third, places).split(_THIRD, dim=2)
             query = query.contiguous()
-            attention.append((query, query if theirs is None else theirs(third, places)[..., :THIRD].contiguous()))
+            attention.append((query, query if theirs is None else theirs(third, places)[..., :_THIRD].contiguous()))
             _attend(*attention[-1], value, attended, third, places)
         return attended, attention
 
@@ -133,7 +134,7 @@ class GroupAttention(nn.Module):
         """``maps + project_out(attended)``; overwrites `maps` if no gradient is wanted."""
         if torch.is_grad_enabled():
             return maps + _pointwise(attended, self.project_out)
-        for target, part in zip(maps.split(ROWS_AT_ONCE, 1), attended.split(ROWS_AT_ONCE, 1), strict=True):
+        for target, part in zip(maps.split(self.rows_at_once, 1), attended.split(self.rows_at_once, 1), strict=True):
             target += _pointwise(part, self.project_out)
         return maps
 
@@ -158,9 +159,9 @@ class GroupAttention(nn.Module):
     def _windows(self, maps: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Windows of each third as pixel numbers ``[windows, tokens]``, all or some at a time."""
         height, width = maps.shape[1:3]
-        for third, side in enumerate(WINDOWS):
+        for third, side in enumerate(_WINDOWS):
             windows = _window_pixels(height, width, side, self.shift, maps.device)
-            count = len(windows) if torch.is_grad_enabled() else ROWS_AT_ONCE * width // side**2
+            count = len(windows) if torch.is_grad_enabled() else self.rows_at_once * width // side**2
             for places in windows.split(count):
                 yield third, places
 
@@ -173,8 +174,8 @@ def _gather(maps: Tensor, places: Tensor) -> Tensor:
 def _attend(query: Tensor, key: Tensor, value: Tensor, attended: Tensor, third: int, places: Tensor) -> None:
     """Write ``softmax(query key^T) value`` to the pixels `places` and the channels of `third`."""
     windows = scaled_dot_product_attention(query[:, None], key[:, None], value[:, None], scale=1.0)
-    target = attended.flatten(1, 2).narrow(2, third * THIRD, THIRD)
-    target.index_copy_(1, places.flatten(), windows.reshape(len(attended), -1, THIRD).to(attended.dtype))
+    target = attended.flatten(1, 2).narrow(2, third * _THIRD, _THIRD)
+    target.index_copy_(1, places.flatten(), windows.reshape(len(attended), -1, _THIRD).to(attended.dtype))
 
 
 @lru_cache(maxsize=32)
@@ -285,21 +286,26 @@ class MGT(nn.Module):
     Paper: none of its own; the network of the code that was published with the reference-then-supervision framework.
     """
 
+    rows_at_once = _ROWS_AT_ONCE
+    kept_pixels = 800 * 600
+    """Of larger images, what the extraction blocks gave is computed again when it is asked for: six maps fewer at a
+    time for half as much work again. (Tiles are no way out: attention goes around the edges of the image.)"""
+
     def __init__(self) -> None:
         super().__init__()
         self.conv_first1_A = nn.Conv2d(1, 30, 3, padding=1)
-        self.conv_first2_A = nn.Conv2d(30, CHANNELS, 3, padding=1)
+        self.conv_first2_A = nn.Conv2d(30, _CHANNELS, 3, padding=1)
         self.layers_Ex_A = nn.ModuleList([AttentionBlock(bool(index % 2)) for index in range(3)])
-        self.norm_Ex_A = nn.LayerNorm(CHANNELS)
+        self.norm_Ex_A = nn.LayerNorm(_CHANNELS)
         self.layers_Ex_B = nn.ModuleList([AttentionBlock(bool(index % 2)) for index in range(3)])
-        self.norm_Ex_B = nn.LayerNorm(CHANNELS)
-        self.conv_before_cross_attention1 = nn.Conv2d(2 * CHANNELS, 2 * CHANNELS, 3, padding=1)
-        self.conv_before_cross_attention2 = nn.Conv2d(2 * CHANNELS, CHANNELS, 3, padding=1)
+        self.norm_Ex_B = nn.LayerNorm(_CHANNELS)
+        self.conv_before_cross_attention1 = nn.Conv2d(2 * _CHANNELS, 2 * _CHANNELS, 3, padding=1)
+        self.conv_before_cross_attention2 = nn.Conv2d(2 * _CHANNELS, _CHANNELS, 3, padding=1)
         self.layers_Fusion = nn.ModuleList([GuidedBlock(bool(index % 2)) for index in range(3)])
-        self.norm_Fusion = nn.LayerNorm(CHANNELS)
+        self.norm_Fusion = nn.LayerNorm(_CHANNELS)
         self.layers_Re = nn.ModuleList([AttentionBlock(bool(index % 2)) for index in range(3)])
-        self.norm_Re = nn.LayerNorm(CHANNELS)
-        self.conv_last1 = nn.Conv2d(CHANNELS, 30, 3, padding=1)
+        self.norm_Re = nn.LayerNorm(_CHANNELS)
+        self.conv_last1 = nn.Conv2d(_CHANNELS, 30, 3, padding=1)
         self.conv_last2 = nn.Conv2d(30, 15, 3, padding=1)
         self.conv_last3 = nn.Conv2d(15, 1, 3, padding=1)
 
@@ -310,8 +316,8 @@ class MGT(nn.Module):
             FusionError: a side is no multiple of 16.
         """
         height, width = infrared.shape[-2:]
-        if height % LARGEST or width % LARGEST:
-            raise FusionError(f"MGT takes multiples of {LARGEST} pixels, found {width}x{height}; pad the images")
+        if height % _LARGEST or width % _LARGEST:
+            raise FusionError(f"MGT takes multiples of {_LARGEST} pixels, found {width}x{height}; pad the images")
         x, y = self._extracted(infrared, self.layers_Ex_A), self._extracted(visible, self.layers_Ex_B)
         fused = self._joined(torch.cat((self.norm_Ex_A(x(2)), self.norm_Ex_B(y(2))), dim=3))
         for index, block in enumerate(self.layers_Fusion):
@@ -326,7 +332,7 @@ class MGT(nn.Module):
     def _joined(self, both: Tensor) -> Tensor:
         """What both images' maps ``[B, H, W, 120]`` come to, ``[B, H, W, 60]``."""
         height, reach, parts = both.shape[1], 2, []
-        rows = height if torch.is_grad_enabled() else min(4 * ROWS_AT_ONCE, height)
+        rows = height if torch.is_grad_enabled() else min(4 * self.rows_at_once, height)
         for top in range(0, height, rows):
             first = max(0, top - reach)
             band = both[:, first : top + rows + reach].permute(0, 3, 1, 2)
@@ -340,8 +346,8 @@ class MGT(nn.Module):
         return maps.permute(0, 2, 3, 1).contiguous().to(self.norm_Re.weight.dtype)
 
     def _extracted(self, image: Tensor, blocks: nn.ModuleList) -> Callable[[int], Tensor]:
-        """A function that gives what a block says about an image, ``[B, H, W, 60]``; see `KEPT_PIXELS`."""
-        if image.shape[-2] * image.shape[-1] > KEPT_PIXELS and not torch.is_grad_enabled():
+        """A function that gives what a block says about an image, ``[B, H, W, 60]``; see `kept_pixels`."""
+        if image.shape[-2] * image.shape[-1] > self.kept_pixels and not torch.is_grad_enabled():
             return lambda index: reduce(_apply, blocks[: index + 1], self._shallow(image))
         said = accumulate(blocks, lambda maps, block: block(maps.clone()), initial=self._shallow(image))
         return list(said)[1:].__getitem__
@@ -359,8 +365,12 @@ class MGTMethod(NetworkMethod):
     title = "MGT"
     paper = "MGT: Modality-Guided Transformer for Infrared and Visible Image Fusion (code published with RtS)"
     module = MGT
+    published = PublishedWeights(
+        "https://github.com/zhenglab/ReferenceSupervisionIVIF",
+        manual="Its authors publish the code without weights; train it: python -m fusion train mgt",
+    )
     slow = True
-    multiple = LARGEST
+    multiple = _LARGEST
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Run the network and clip."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pad
 
-LEVELS = (64, 112, 160, 208)
+LEVEL_CHANNELS = (64, 112, 160, 208)
 """Channels of the encoder's maps, each half the height and width of the one before."""
 
 SMALLEST_SIDE = 16
@@ -51,7 +51,7 @@ class NestFuse(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third, fourth = LEVELS
+        first, second, third, fourth = LEVEL_CHANNELS
         self.conv0 = ReflectConvolution(1, 16, 1)
         self.DB1_0 = NestBlock(16, first)
         self.DB2_0 = NestBlock(first, second)

@@ -9,6 +9,8 @@ from torch.nn.functional import leaky_relu, tanh
 from fusion.networks.base import NetworkMethod
 from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
 from fusion.registry import register
+from fusion.weights.published import github
+from fusion.weights.renaming import hand_made_layers
 
 _LAYERS = {"layer1": (3, 5), "layer2": (16, 3), "layer2_3": (32, 1), "layer3": (48, 3), "layer3_4": (32, 1)}
 _LAYERS |= {"layer4": (64, 3)}
@@ -29,6 +31,8 @@ class PMGI(nn.Module):
         Zhang et al., Rethinking the Image Fusion: A Fast Unified Image Fusion Network based on Proportional
         Maintenance of Gradient and Intensity, AAAI 2020.
     """
+
+    value_range = (-1.0, 1.0)
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +70,18 @@ class PMGIMethod(NetworkMethod):
         "Proportional Maintenance of Gradient and Intensity, AAAI 2020"
     )
     module = PMGI
+    renaming = hand_made_layers("fusion_model", r"\w+", "conv")
+    published = github(
+        "HaoZhang1018/PMGI_AAAI2020",
+        {
+            "Code_PMGI/IR_VI/checkpoint/CGAN_120/CGAN.model-1.index": (
+                "043868b3410d237300f80d1d023192f01bd5fd3d7360c2832ffdeb90c01939ea"
+            ),
+            "Code_PMGI/IR_VI/checkpoint/CGAN_120/CGAN.model-1.data-00000-of-00001": (
+                "005d29cd3fdbf3805369a8372ce3fb15190905db6aed7dee661880776b8cfccf"
+            ),
+        },
+    )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Scale to -1..1, fuse, stretch."""

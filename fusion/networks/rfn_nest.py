@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from fusion.method import FusionError
 from fusion.networks.base import NetworkMethod
-from fusion.networks.nestfuse import LEVELS, SMALLEST_SIDE, NestFuse, ReflectConvolution
+from fusion.networks.nestfuse import LEVEL_CHANNELS, SMALLEST_SIDE, NestFuse, ReflectConvolution
 from fusion.registry import register
+from fusion.weights.published import PublishedWeights
 
 
 class ResidualFusion(nn.Module):
@@ -45,7 +46,9 @@ class RFNNest(NestFuse):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4 = map(ResidualFusion, LEVELS)
+        self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4 = map(
+            ResidualFusion, LEVEL_CHANNELS
+        )
 
     def fuse_maps(self, infrared: list[Tensor], visible: list[Tensor]) -> list[Tensor]:
         """The fused map of every level."""
@@ -69,6 +72,11 @@ class RFNNestMethod(NetworkMethod):
     title = "RFN-Nest"
     paper = "Li, Wu, Kittler, RFN-Nest: An end-to-end residual fusion network ..., Information Fusion 2021"
     module = RFNNest
+    published = PublishedWeights(
+        "https://github.com/hli1221/imagefusion-rfn-nest",
+        manual="Unpack the archives of its folder models/, then: python -m fusion weights convert rfn_nest "
+        "nestfuse_gray_1e2.model Final_epoch_2_alpha_700_wir_6.0_wvi_3.0_ssim_vi.model",
+    )
     undivided: ClassVar[int] = 512
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from torch.nn.functional import leaky_relu, tanh
 from fusion.networks.base import NetworkMethod
 from fusion.networks.blocks import init_truncated_normal, stretch_to_unit
 from fusion.registry import register
+from fusion.weights.published import github
+from fusion.weights.renaming import hand_made_layers
 
 
 class SDNet(nn.Module):
@@ -19,6 +21,8 @@ class SDNet(nn.Module):
     Paper:
         Zhang and Ma, SDNet: A Versatile Squeeze-and-Decomposition Network for Real-Time Image Fusion, IJCV 2021.
     """
+
+    value_range = (-1.0, 1.0)
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +78,18 @@ class SDNetMethod(NetworkMethod):
         "Journal of Computer Vision 129, 2021"
     )
     module = SDNet
+    renaming = hand_made_layers("fusion_model", r"\w+", "conv")
+    published = github(
+        "HaoZhang1018/SDNet",
+        {
+            "IR_VIS/checkpoint/IRVIS.model-10.index": (
+                "bed2d4628732a36bc972de1189c4e139d8bc233077da20156e8e662a17df35aa"
+            ),
+            "IR_VIS/checkpoint/IRVIS.model-10.data-00000-of-00001": (
+                "17e4426453f09f3dae7887244f48eed54550bdd584792ac284597ee3713293a0"
+            ),
+        },
+    )
     channels_last = True
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

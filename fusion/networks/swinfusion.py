@@ -12,17 +12,12 @@ from torch.nn.functional import leaky_relu_, scaled_dot_product_attention
 from fusion.method import FusionError
 from fusion.networks.base import NetworkMethod
 from fusion.registry import register
+from fusion.weights.published import github
 
-CHANNELS, HEADS, WINDOW, HIDDEN = 60, 6, 8, 120
-TOKENS = WINDOW * WINDOW
-DROP_PATH = 0.1
+_CHANNELS, _HEADS, _WINDOW, _HIDDEN = 60, 6, 8, 120
+_TOKENS = _WINDOW * _WINDOW
+_DROP_PATH = 0.1
 """Share of residual branches left out in training in the deepest block; it rises linearly from 0 with depth."""
-
-WINDOWS_AT_ONCE = 256
-"""Windows handled together when no gradient is wanted, so that what lies between two maps stays in the cache.
-
-Each window is treated alone, so the result is that of the whole image at once.
-"""
 
 
 class SwinFusion(nn.Module):
@@ -41,21 +36,21 @@ class SwinFusion(nn.Module):
         super().__init__()
         self.conv_first1_A = nn.Conv2d(1, 30, 3, padding=1)
         self.conv_first1_B = nn.Conv2d(1, 30, 3, padding=1)
-        self.conv_first2_A = nn.Conv2d(30, CHANNELS, 3, padding=1)
+        self.conv_first2_A = nn.Conv2d(30, _CHANNELS, 3, padding=1)
         self.conv_first2_B = nn.Conv2d(30, 30, 3, padding=1)
-        self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(CHANNELS)})
-        rates = [DROP_PATH * step / 3 for step in range(4)]
+        self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(_CHANNELS)})
+        rates = [_DROP_PATH * step / 3 for step in range(4)]
         self.layers_Ex_A = nn.ModuleList([Stage(rates)])
-        self.norm_Ex_A = nn.LayerNorm(CHANNELS)
+        self.norm_Ex_A = nn.LayerNorm(_CHANNELS)
         self.layers_Ex_B = nn.ModuleList([Stage(rates)])
-        self.norm_Ex_B = nn.LayerNorm(CHANNELS)
+        self.norm_Ex_B = nn.LayerNorm(_CHANNELS)
         self.layers_Fusion = nn.ModuleList([CrossStage(rates[:2]), CrossStage(rates[2:])])
-        self.norm_Fusion_A = nn.LayerNorm(CHANNELS)
-        self.norm_Fusion_B = nn.LayerNorm(CHANNELS)
+        self.norm_Fusion_A = nn.LayerNorm(_CHANNELS)
+        self.norm_Fusion_B = nn.LayerNorm(_CHANNELS)
         self.layers_Re = nn.ModuleList([Stage(rates)])
-        self.norm_Re = nn.LayerNorm(CHANNELS)
-        self.conv_after_body_Fusion = nn.Conv2d(2 * CHANNELS, CHANNELS, 3, padding=1)
-        self.conv_last1 = nn.Conv2d(CHANNELS, 30, 3, padding=1)
+        self.norm_Re = nn.LayerNorm(_CHANNELS)
+        self.conv_after_body_Fusion = nn.Conv2d(2 * _CHANNELS, _CHANNELS, 3, padding=1)
+        self.conv_last1 = nn.Conv2d(_CHANNELS, 30, 3, padding=1)
         self.conv_last2 = nn.Conv2d(30, 15, 3, padding=1)
         self.conv_last3 = nn.Conv2d(15, 1, 3, padding=1)
         self.apply(_initialise)
@@ -67,8 +62,8 @@ class SwinFusion(nn.Module):
             FusionError: a side is no multiple of 8.
         """
         size = height, width = infrared.shape[-2:]
-        if height % WINDOW or width % WINDOW:
-            raise FusionError(f"SwinFusion takes multiples of {WINDOW} pixels, found {width}x{height}; pad the images")
+        if height % _WINDOW or width % _WINDOW:
+            raise FusionError(f"SwinFusion takes multiples of {_WINDOW} pixels, found {width}x{height}; pad the images")
         x = self._features(infrared, self.layers_Ex_A, self.norm_Ex_A)
         y = self._features(visible, self.layers_Ex_B, self.norm_Ex_B)
         x, y = self._tokens(x), self._tokens(y)
@@ -130,7 +125,7 @@ class CrossStage(nn.Module):
 
 
 def _shift(index: int) -> int:
-    return WINDOW // 2 if index % 2 else 0
+    return _WINDOW // 2 if index % 2 else 0
 
 
 class BlockList(nn.Module):
@@ -147,14 +142,40 @@ class BlockList(nn.Module):
         return x
 
 
-class SwinBlock(nn.Module):
-    """Window attention and a two-layer perceptron, each on normalised tokens and added to them."""
+Update = Callable[..., tuple[Tensor, ...]]
+"""New windows ``[B, n, 64, C]`` of each image from those of each image and the mask that their position asks for."""
+
+
+class WindowBlock(nn.Module):
+    """What blocks share: they treat each window of the image or images alone."""
+
+    windows_at_once = 256
+    """Windows handled together when no gradient is wanted, so that what lies between two maps stays in the cache."""
 
     def __init__(self, shift: int, drop_path: float) -> None:
         super().__init__()
         self.shift, self.drop_path = shift, drop_path
-        self.norm1, self.attn = nn.LayerNorm(CHANNELS), SelfAttention()
-        self.norm2, self.mlp = nn.LayerNorm(CHANNELS), Perceptron()
+
+    def _update_windows(self, images: tuple[Tensor, ...], size: Sequence[int], update: Update) -> tuple[Tensor, ...]:
+        """Replace the tokens ``[B, H * W, C]`` of every window by what `update` says, a few windows at a time."""
+        training = torch.is_grad_enabled()
+        targets = tuple(image.clone() for image in images) if training else images
+        for windows, mask in _window_kinds(size[0], size[1], self.shift, images[0].device):
+            for part in windows.split(len(windows) if training else self.windows_at_once):
+                places = part.flatten()
+                found = (image.index_select(1, places).unflatten(1, (-1, _TOKENS)) for image in images)
+                for target, updated in zip(targets, update(*found, mask), strict=True):
+                    target.index_copy_(1, places, updated.flatten(1, 2))
+        return targets
+
+
+class SwinBlock(WindowBlock):
+    """Window attention and a two-layer perceptron, each on normalised tokens and added to them."""
+
+    def __init__(self, shift: int, drop_path: float) -> None:
+        super().__init__(shift, drop_path)
+        self.norm1, self.attn = nn.LayerNorm(_CHANNELS), SelfAttention()
+        self.norm2, self.mlp = nn.LayerNorm(_CHANNELS), Perceptron()
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         """Tokens ``[B, H * W, C]`` to the same; overwrites them if no gradient is wanted."""
@@ -165,18 +186,17 @@ class SwinBlock(nn.Module):
             windows = windows + kept[0] * self.attn(self.norm1(windows), bias + mask)
             return (windows + kept[1] * self.mlp(self.norm2(windows)),)
 
-        return _update_windows((x,), size, self.shift, update)[0]
+        return self._update_windows((x,), size, update)[0]
 
 
-class CrossBlock(nn.Module):
+class CrossBlock(WindowBlock):
     """Window attention across two images: queries from the own tokens, keys and values from the other's."""
 
     def __init__(self, shift: int, drop_path: float) -> None:
-        super().__init__()
-        self.shift, self.drop_path = shift, drop_path
-        self.norm1_A, self.norm1_B = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
+        super().__init__(shift, drop_path)
+        self.norm1_A, self.norm1_B = nn.LayerNorm(_CHANNELS), nn.LayerNorm(_CHANNELS)
         self.attn_A, self.attn_B = CrossAttention(), CrossAttention()
-        self.norm2_A, self.norm2_B = nn.LayerNorm(CHANNELS), nn.LayerNorm(CHANNELS)
+        self.norm2_A, self.norm2_B = nn.LayerNorm(_CHANNELS), nn.LayerNorm(_CHANNELS)
         self.mlp_A, self.mlp_B = Perceptron(), Perceptron()
 
     def forward(self, x: Tensor, y: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -191,7 +211,7 @@ class CrossBlock(nn.Module):
             left = left + kept[2] * self.mlp_A(self.norm2_A(left))
             return left, right + kept[3] * self.mlp_B(self.norm2_B(right))
 
-        updated_x, updated_y = _update_windows((x, y), size, self.shift, update)
+        updated_x, updated_y = self._update_windows((x, y), size, update)
         return updated_x, updated_y
 
 
@@ -202,10 +222,10 @@ class WindowAttention(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        reach = 2 * WINDOW - 1
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(reach * reach, HEADS))
-        row, column = (axis.flatten() for axis in torch.meshgrid(*2 * [torch.arange(WINDOW)], indexing="ij"))
-        down, right = (axis[:, None] - axis[None, :] + WINDOW - 1 for axis in (row, column))
+        reach = 2 * _WINDOW - 1
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(reach * reach, _HEADS))
+        row, column = (axis.flatten() for axis in torch.meshgrid(*2 * [torch.arange(_WINDOW)], indexing="ij"))
+        down, right = (axis[:, None] - axis[None, :] + _WINDOW - 1 for axis in (row, column))
         self.register_buffer("relative_position_index", down * reach + right)
 
     def bias(self) -> Tensor:
@@ -227,7 +247,7 @@ class WindowAttention(nn.Module):
 
 def _heads(tokens: Tensor) -> Tensor:
     """``[n, 64, C]`` to ``[n, heads, 64, C / heads]``."""
-    return tokens.unflatten(2, (HEADS, -1)).transpose(1, 2)
+    return tokens.unflatten(2, (_HEADS, -1)).transpose(1, 2)
 
 
 class SelfAttention(WindowAttention):
@@ -235,8 +255,8 @@ class SelfAttention(WindowAttention):
 
     def __init__(self) -> None:
         super().__init__()
-        self.qkv = nn.Linear(CHANNELS, 3 * CHANNELS)
-        self.proj = nn.Linear(CHANNELS, CHANNELS)
+        self.qkv = nn.Linear(_CHANNELS, 3 * _CHANNELS)
+        self.proj = nn.Linear(_CHANNELS, _CHANNELS)
 
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """Windows ``[B, n, 64, C]`` to the same."""
@@ -249,9 +269,9 @@ class CrossAttention(WindowAttention):
 
     def __init__(self) -> None:
         super().__init__()
-        self.q = nn.Linear(CHANNELS, CHANNELS)
-        self.kv = nn.Linear(CHANNELS, 2 * CHANNELS)
-        self.proj = nn.Linear(CHANNELS, CHANNELS)
+        self.q = nn.Linear(_CHANNELS, _CHANNELS)
+        self.kv = nn.Linear(_CHANNELS, 2 * _CHANNELS)
+        self.proj = nn.Linear(_CHANNELS, _CHANNELS)
 
     def forward(self, own: Tensor, other: Tensor, bias: Tensor) -> Tensor:
         """Windows ``[B, n, 64, C]`` of each image to those of the own one."""
@@ -264,7 +284,7 @@ class Perceptron(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(CHANNELS, HIDDEN), nn.Linear(HIDDEN, CHANNELS)
+        self.fc1, self.fc2 = nn.Linear(_CHANNELS, _HIDDEN), nn.Linear(_HIDDEN, _CHANNELS)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``[..., C]`` to the same."""
@@ -277,23 +297,6 @@ def _kept_branches(count: int, x: Tensor, rate: float) -> Tensor:
     return nn.functional.dropout(ones, rate) if rate else ones
 
 
-Update = Callable[..., tuple[Tensor, ...]]
-"""New windows ``[B, n, 64, C]`` of each image from those of each image and the mask that their position asks for."""
-
-
-def _update_windows(images: tuple[Tensor, ...], size: Sequence[int], shift: int, update: Update) -> tuple[Tensor, ...]:
-    """Replace the tokens ``[B, H * W, C]`` of every window by what `update` says, a few windows at a time."""
-    training = torch.is_grad_enabled()
-    targets = tuple(image.clone() for image in images) if training else images
-    for windows, mask in _window_kinds(size[0], size[1], shift, images[0].device):
-        for part in windows.split(len(windows) if training else WINDOWS_AT_ONCE):
-            places = part.flatten()
-            found = (image.index_select(1, places).unflatten(1, (-1, TOKENS)) for image in images)
-            for target, new in zip(targets, update(*found, mask), strict=True):
-                target.index_copy_(1, places, new.flatten(1, 2))
-    return targets
-
-
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _window_kinds(height: int, width: int, shift: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
@@ -304,16 +307,16 @@ def _window_kinds(height: int, width: int, shift: int, device: torch.device) -> 
     edge, around the corner. (Made outside of inference mode: training must be able to keep them for its gradients.)
     """
     places = torch.arange(height * width, device=device).view(height, width).roll((-shift, -shift), (0, 1))
-    windows = places.unflatten(0, (-1, WINDOW)).unflatten(2, (-1, WINDOW)).transpose(1, 2)
+    windows = places.unflatten(0, (-1, _WINDOW)).unflatten(2, (-1, _WINDOW)).transpose(1, 2)
     if not shift:
-        return [(windows.reshape(-1, TOKENS), torch.zeros(TOKENS, TOKENS, device=device))]
-    wrapped = (torch.arange(WINDOW, device=device) >= WINDOW - shift).long()
+        return [(windows.reshape(-1, _TOKENS), torch.zeros(_TOKENS, _TOKENS, device=device))]
+    wrapped = (torch.arange(_WINDOW, device=device) >= _WINDOW - shift).long()
     kinds = []
     for rows, below in ((slice(None, -1), 0), (slice(-1, None), 1)):
         for columns, right in ((slice(None, -1), 0), (slice(-1, None), 1)):
             part = (2 * below * wrapped[:, None] + right * wrapped[None, :]).flatten()
             mask = -100.0 * (part[:, None] != part[None, :])
-            kinds.append((windows[rows, columns].reshape(-1, TOKENS), mask))
+            kinds.append((windows[rows, columns].reshape(-1, _TOKENS), mask))
     return [(windows, mask) for windows, mask in kinds if len(windows)]
 
 
@@ -336,6 +339,10 @@ class SwinFusionMethod(NetworkMethod):
     title = "SwinFusion"
     paper = "Ma, Tang, Fan, Huang, Mei, Ma, SwinFusion: Cross-domain long-range learning ..., IEEE/CAA JAS 2022"
     module = SwinFusion
+    published = github(
+        "Linfeng-Tang/SwinFusion",
+        {"Model/Infrared_Visible_Fusion/Infrared_Visible_Fusion/models/10000_E.pth": None},
+    )
     slow = True
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -346,6 +353,6 @@ class SwinFusionMethod(NetworkMethod):
 
 def _mirror(image: Tensor) -> Tensor:
     for axis in (2, 3):
-        wanted = (image.shape[axis] // WINDOW + 1) * WINDOW
+        wanted = (image.shape[axis] // _WINDOW + 1) * _WINDOW
         image = torch.cat((image, image.flip(axis)), axis).narrow(axis, 0, wanted)
     return image

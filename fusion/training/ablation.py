@@ -30,12 +30,11 @@ from fusion.reference.pool import Pool
 from fusion.reference.supervision import Aggregation, References
 from fusion.registry import load
 from fusion.training.patches import training_split
-from fusion.training.recipe import Recipe
-from fusion.training.recipes import recipe_for
-from fusion.training.supervised import supervised_recipe_for
-from fusion.training.trainer import Settings, train, weights_name
+from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe
+from fusion.training.registry import recipe_for
+from fusion.training.trainer import TrainingSettings, train, weights_name
 
-MOST = 9
+MOST_REFERENCES = 9
 """References made of each pair; trainings use the first so many of them."""
 
 METRICS = (*expand_keys(("core",)), *UNSEEN)
@@ -88,7 +87,7 @@ class Study:
 
     Attributes:
         out: folder of references, trainings and scores; finished parts in it are kept.
-        network: name of the network.
+        network: what `recipe_for` finds its recipe by.
         pool: where candidates come from.
         steps, patch, batch: of every training; None: the network's own patch and batch.
         learning_rate: None: the network's own.
@@ -139,9 +138,7 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     """
     variants = list(dict.fromkeys(variant for levels in FACTORS.values() for variant in levels.values()))
     _recipe(study, ORIGINAL)  # what cannot be trained is told before any work starts
-    seen, held_out = training_split(dataset)
-    if not (len(seen) and len(held_out)):
-        raise FusionError(f"of {len(dataset)} pairs {len(held_out)} are held out to measure; take more pairs")
+    seen, _ = training_split(dataset)
     plans = {(plan := _plan(study, v, seed)).out: plan for seed in range(study.seeds) for v in variants if v.count}
     for plan in plans.values():
         failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
@@ -164,12 +161,12 @@ def _plan(study: Study, variant: Variant, seed: int) -> Plan:
     """How the references of a training are made: those of the random filter are drawn anew for every seed."""
     chance = variant.rule == "random"
     folder = study.out / "references" / f"{variant.rule}{seed if chance else ''}-{variant.enhancement}"
-    return Plan(folder, study.pool, Rule(variant.rule, MOST, seed=seed if chance else 0), variant.enhancement)
+    rule = Rule(variant.rule, MOST_REFERENCES, seed=seed if chance else 0)
+    return Plan(folder, study.pool, rule, variant.enhancement)
 
 
 def _recipe(study: Study, variant: Variant) -> Recipe:
-    own = recipe_for(study.network)
-    recipe: Recipe = supervised_recipe_for(study.network, variant.aggregation) if variant.count else own
+    recipe = recipe_for(study.network, ByReferences(variant.aggregation) if variant.count else BY_SOURCES)
     return recipe.customised(study.patch, study.batch, study.learning_rate)
 
 
@@ -182,9 +179,9 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
     torch.set_num_threads(1)
     recipe = _recipe(study, variant)
     references = _references(study, variant, seed)
-    setting = f"{study.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
+    setting = f"{recipe.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
     out = study.out / "trainings" / setting / variant.folder / f"seed{seed}"
-    settings = Settings(
+    settings = TrainingSettings(
         out,
         bfloat16=study.bfloat16,
         schedule=study.steps,
@@ -196,7 +193,7 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
     train(recipe, dataset, settings, str(study.steps))
     weights = out / f"{weights_name(recipe)}.safetensors"
     held_out = training_split(dataset)[1][: study.limit]
-    method = load(study.network, weights)
+    method = load(recipe.method, weights)
     key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes_of(METRICS)}".encode())
     kept = out / "scores.json"
     if kept.is_file() and (record := json.loads(kept.read_text()))["key"] == key:

@@ -13,17 +13,17 @@ from fusion.reference.pool import Pool
 from fusion.reference.supervision import References
 from fusion.registry import default_names
 from fusion.training.ablation import Study, ablate, ablation_text
-from fusion.training.recipes import RECIPES, Recipe, recipe_for
-from fusion.training.supervised import supervised_recipe_for
-from fusion.training.trainer import Settings, train, weights_name
-from fusion.weights import find_weights
+from fusion.training.recipe import ByReferences, BySources, Recipe
+from fusion.training.registry import recipe_for
+from fusion.training.trainer import TrainingSettings, train, weights_name
+from fusion.weights import find_network_weights
 
 
-def add_parser(commands: Any) -> None:
+def add_train_parser(commands: Any) -> None:
     """Add ``train`` to the subparsers of ``python -m fusion``."""
-    parser = commands.add_parser("train", help="train a network by its own published recipe")
+    parser = commands.add_parser("train", help="train a network by its published recipe, or your own by yours")
     add = parser.add_argument
-    add("network", choices=sorted(RECIPES))
+    add("network", metavar="NETWORK", help="a bundled one, or your own recipe as package.module:Class")
     supervision = "what the loss compares with: the sources as its authors do, or references"
     add("--supervision", choices=("original", "rts"), default="original", help=supervision)
     add("--references", type=Path, metavar="DIR", help="of python -m fusion references, for rts")
@@ -35,10 +35,10 @@ def add_parser(commands: Any) -> None:
     add("--pairs", type=int, metavar="N", help="train on, and validate on, only what is among the first N pairs")
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
-    add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: as published")
-    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
-    add("--batch", type=int, metavar="N", help="patches a step; default: as published")
-    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: as published")
+    add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: the recipe's")
+    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: the recipe's")
+    add("--batch", type=int, metavar="N", help="patches a step; default: the recipe's")
+    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: the recipe's")
     add("--device", default="auto", metavar="NAME")
     add("--bfloat16", action="store_true", help="forward passes in bfloat16")
     add("--half", action="store_true", help="write the weights in half precision")
@@ -50,7 +50,7 @@ def add_ablate_parser(commands: Any) -> None:
     """Add ``ablate`` to the subparsers of ``python -m fusion``."""
     parser = commands.add_parser("ablate", help="what references, filter, enhancement and aggregation are worth")
     add = parser.add_argument
-    add("network", nargs="?", choices=sorted(RECIPES), default="sdnet", help="trained many times (default %(default)s)")
+    add("network", nargs="?", default="sdnet", metavar="NETWORK", help="as for train (default %(default)s)")
     add_pair_options(parser, default="roadscene")
     add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
     add("--pool", type=Path, metavar="DIR", help="candidates' results, as in references/pool (default: OUT/pool)")
@@ -58,9 +58,9 @@ def add_ablate_parser(commands: Any) -> None:
     add("--method", dest="methods", action="append", metavar="NAME", help="candidate; default: all fast methods")
     add("--steps", type=int, default=300, help="of every training (default %(default)s)")
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default %(default)s)")
-    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: as published")
-    add("--batch", type=int, metavar="N", help="patches a step; default: as published")
-    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: as published")
+    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: the recipe's")
+    add("--batch", type=int, metavar="N", help="patches a step; default: the recipe's")
+    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: the recipe's")
     add("--bfloat16", action="store_true", help="forward passes in bfloat16")
     add("--limit", type=int, metavar="N", help="measure the first N held-out pairs")
     add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
@@ -79,12 +79,20 @@ def _ablate(options: argparse.Namespace) -> int:
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     if options.supervision == "original":
-        return recipe_for(options.network, options.recipe == "published")
+        return recipe_for(options.network, BySources(options.recipe == "published"))
     if options.recipe == "published":
         raise FusionError("recipes with references exist in their corrected form alone; leave out --recipe")
     if options.references is None:
         raise FusionError("--supervision rts needs --references DIR; python -m fusion references makes them")
-    return supervised_recipe_for(options.network, options.aggregation)
+    return recipe_for(options.network, ByReferences(options.aggregation))
+
+
+def _initial_weights(recipe: Recipe, options: argparse.Namespace) -> Path | None:
+    if options.init == "scratch":
+        return None
+    if ":" in options.network and not Path(options.init).is_file():
+        raise FusionError(f"--init {options.init}: your own network starts from scratch or from a safetensors file")
+    return find_network_weights(recipe.network, options.init)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -95,24 +103,24 @@ def _train(options: argparse.Namespace) -> int:
     if references and options.k and references.most(pairs) < options.k:
         raise FusionError(f"{options.references} has at most {references.most(pairs)} references a pair")
     out = options.out or Path("training", weights_name(recipe))
-    settings = Settings(
+    settings = TrainingSettings(
         out,
         resolve_device(options.device),
         options.bfloat16,
         half=options.half,
         schedule=options.schedule,
         seed=options.seed,
-        initial=None if options.init == "scratch" else find_weights(options.network, options.init),
+        initial=_initial_weights(recipe, options),
         references=references,
     )
     manifest = train(recipe, pairs, settings, options.budget)
     if manifest:
         record = manifest.recipe
         shares = (
-            f"{record['share_of_published_steps']:.1%} of the published steps, "
-            f"{record['share_of_published_pixels']:.1%} of the pixels"
+            f"{record['share_of_published_steps']:.1%} of the recipe's steps, "
+            f"{record['share_of_published_pixels']:.1%} of its pixels"
         )
         print(f"{out / weights_name(recipe)}.safetensors: {record['steps']} steps, {record['seconds']} s, {shares}")
-        if record.get("lacks"):
-            print(f"not learned yet: {record['lacks']} (--budget, --schedule)", file=sys.stderr)
+        if record.get("not_trained"):
+            print(f"not trained yet: {record['not_trained']} (--budget, --schedule)", file=sys.stderr)
     return 0

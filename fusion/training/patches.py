@@ -22,13 +22,25 @@ VALIDATION_SHARE = 1 / 7
 
 
 def training_split(dataset: PairDataset) -> tuple[PairDataset, PairDataset]:
-    """The part trained on and the part held out, about 6 : 1, decided by a hash of each pair's name alone.
+    """The part trained on and the part held out, about 6 : 1, decided by a hash of each pair's name.
 
-    A pair stays on its side whatever other pairs there are.
+    Held out are hashes below 1/7, so that a pair stays on its side whatever other pairs there are. Of few pairs this
+    may take none or all: then the smallest hashes are held out, a seventh of the pairs and at least one.
+
+    Raises:
+        FusionError: fewer than two pairs, which leave nothing to train on or nothing to hold out.
     """
-    held_out = [int(sha256_bytes(pair.name.encode())[:8], 16) / 16**8 < VALIDATION_SHARE for pair in dataset]
-    train = [pair.name for pair, held in zip(dataset, held_out, strict=True) if not held]
-    validation = [pair.name for pair, held in zip(dataset, held_out, strict=True) if held]
+    if len(dataset) < 2:
+        raise FusionError(
+            f"{len(dataset)} pair in {dataset.name}: one is held out to validate on and the others are trained on, "
+            "which takes 2 or more"
+        )
+    places = {pair.name: int(sha256_bytes(pair.name.encode())[:8], 16) / 16**8 for pair in dataset}
+    held_out = {name for name, place in places.items() if place < VALIDATION_SHARE}
+    if len(held_out) in (0, len(places)):
+        held_out = set(sorted(places, key=places.__getitem__)[: max(1, round(VALIDATION_SHARE * len(places)))])
+    train = [name for name in places if name not in held_out]
+    validation = [name for name in places if name in held_out]
     return dataset.select(train), dataset.select(validation)
 
 

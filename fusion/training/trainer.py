@@ -29,21 +29,21 @@ from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.reference.supervision import References
 from fusion.training.patches import Patches, fixed_patches, training_split
-from fusion.training.recipe import Recipe, Step
+from fusion.training.recipe import ByReferences, Recipe, TrainingStep
 from fusion.weights.manifest import Manifest, write_weights
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 
 
 @dataclass(frozen=True)
-class Budget:
+class TrainingBudget:
     """When to stop: after so many steps in all, or so many seconds of this call; whichever is first."""
 
     steps: int
     seconds: float = float("inf")
 
     @classmethod
-    def parse(cls, text: str | None, published_steps: int) -> Budget:
+    def parse(cls, text: str | None, published_steps: int) -> TrainingBudget:
         """ "500" steps, "90s", "40m" or "2h"; None is the whole published schedule."""
         if text is None:
             return cls(published_steps)
@@ -56,7 +56,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How to train, beyond the recipe.
 
     Attributes:
@@ -92,7 +92,9 @@ class Settings:
     quiet: bool = False
 
 
-def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None = None) -> Manifest | None:
+def train(
+    recipe: Recipe, dataset: PairDataset, settings: TrainingSettings, budget: str | None = None
+) -> Manifest | None:
     """Train a network on the training part of a data set; goes on from `settings.out` if a checkpoint is there.
 
     Under ``torchrun`` every process takes its share of each batch and gradients are averaged.
@@ -101,7 +103,7 @@ def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str 
         recipe: what to train and how.
         dataset: pairs; `training_split` decides which are held out to validate on.
         settings: where and how.
-        budget: see `Budget.parse`.
+        budget: see `TrainingBudget.parse`.
 
     Returns:
         The manifest of the weights written to ``OUT/NETWORK.safetensors``; None in all processes but the first.
@@ -117,20 +119,17 @@ def train(recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str 
 
 
 def _train(
-    recipe: Recipe, dataset: PairDataset, settings: Settings, budget: str | None, rank: int, world: int
+    recipe: Recipe, dataset: PairDataset, settings: TrainingSettings, budget: str | None, rank: int, world: int
 ) -> Manifest | None:
     seen, held_out = training_split(dataset)
     crop = recipe.crop if recipe.published else "anywhere"
     given = settings.references
-    if (given is not None) != (recipe.supervision == "rts"):
-        raise FusionError(f"supervision {recipe.supervision}: references go with rts, and only with it")
-    if not len(held_out):
-        names = ", ".join(pair.name for pair in dataset[:3])
-        raise FusionError(f"none of {len(dataset)} pairs ({names} ...) is held out to validate on; train on more pairs")
+    if (given is not None) != isinstance(recipe.supervision, ByReferences):
+        raise FusionError(f"supervision {recipe.supervision.name}: references go with rts, and only with it")
     patches = Patches(seen, recipe.patch, settings.seed, recipe.augment, crop, recipe.stride, given)
-    published_steps = recipe.steps or recipe.epochs * max(1, len(patches.windows(recipe.stride)) // type(recipe).batch)
+    published_steps = _published_steps(recipe, patches)
     schedule = settings.schedule or published_steps
-    limit = Budget.parse(budget, schedule)
+    limit = TrainingBudget.parse(budget, schedule)
     fixed = fixed_patches(held_out, recipe.patch, settings.validation_side, settings.validation_patches, given)
     validation = tuple(image.to(settings.device) for image in fixed)
 
@@ -165,7 +164,7 @@ def _train(
         own_seed = (settings.seed << 32) + state.step * world + rank
         torch.manual_seed(own_seed)
         generator = torch.Generator().manual_seed(own_seed)
-        step = Step(networks, descend, _autocast(settings), generator, state.step, share)
+        step = TrainingStep(networks, descend, _autocast(settings), generator, state.step, share)
         networks.train()
         batch = patches.batch(state.step, recipe.batch, rank, world)
         losses = recipe.step(step, *(image.to(settings.device) for image in batch))
@@ -184,6 +183,13 @@ def _train(
         state.log[-1].setdefault("validation", _validate(recipe, networks, validation))
     state.save()
     return _export(state, published_steps, _provenance(seen, given))
+
+
+def _published_steps(recipe: Recipe, patches: Patches) -> int:
+    """Length of the recipe's own schedule."""
+    if recipe.epochs is None:
+        return recipe.steps
+    return recipe.epochs * max(1, len(patches.windows(recipe.stride)) // type(recipe).batch)
 
 
 def _data(seen: PairDataset, references: References | None) -> dict[str, str]:
@@ -245,7 +251,7 @@ class State:
     def __init__(
         self,
         recipe: Recipe,
-        settings: Settings,
+        settings: TrainingSettings,
         networks: nn.ModuleDict,
         optimizers: dict[str, Optimizer],
         data: dict[str, str],
@@ -316,6 +322,7 @@ def _export(state: State, published_steps: int, provenance: dict[str, str]) -> M
     recipe, settings, published = state.recipe, state.settings, type(state.recipe)()
     tail = state.log[-50:]
     names = [name for name in dict.fromkeys(name for row in tail for name in row) if name not in ("step", "seconds")]
+    missing = recipe.not_trained(state.step / state.identity["schedule"])
     curves = {name: [row[name] for row in tail if name in row] for name in names}
     record = {
         **state.identity,
@@ -325,17 +332,18 @@ def _export(state: State, published_steps: int, provenance: dict[str, str]) -> M
         "share_of_published_steps": state.step / published_steps,
         "share_of_published_pixels": state.step / published_steps * _pixels(recipe) / _pixels(published),
         "seconds": round(state.seconds, 1),
-        **({"lacks": lacks} if (lacks := recipe.lacks(state.step / state.identity["schedule"])) else {}),
+        **({"not_trained": missing} if missing else {}),
         "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
     tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
     path = settings.out / f"{weights_name(recipe)}.safetensors"
-    return write_weights(path, tensors, recipe.network, "Apache-2.0", recipe=record)
+    return write_weights(path, tensors, recipe.method, "Apache-2.0", recipe=record)
 
 
 def weights_name(recipe: Recipe) -> str:
     """What the weights of a recipe are called: as the method that uses them."""
-    return recipe.network if recipe.supervision == "original" else f"{recipe.network}+{recipe.supervision}"
+    by_references = isinstance(recipe.supervision, ByReferences)
+    return f"{recipe.network}+{recipe.supervision.name}" if by_references else recipe.network
 
 
 def _pixels(recipe: Recipe) -> int:
@@ -350,7 +358,7 @@ def _shipped(tensor: Tensor, half: bool) -> Tensor:
     return narrow if not narrow.is_floating_point() or bool(torch.isfinite(narrow).all()) else tensor
 
 
-def _autocast(settings: Settings) -> Callable[[], Any]:
+def _autocast(settings: TrainingSettings) -> Callable[[], Any]:
     if not settings.bfloat16:
         return nullcontext
     return lambda: torch.autocast(settings.device.split(":")[0], torch.bfloat16)

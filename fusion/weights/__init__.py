@@ -11,8 +11,8 @@ from torch import nn
 from datasets.files import cache_root
 from fusion.method import FusionError
 
-SHIPPED = Path(__file__).parent
-"""Folder of the weights trained by this project: ``NAME.safetensors`` and ``NAME+VARIANT.safetensors``."""
+SHIPPED_FOLDER = Path(__file__).parent
+"""Where the weights trained by this project are: ``NAME.safetensors`` and ``NAME+VARIANT.safetensors``."""
 
 
 def published_folder() -> Path:
@@ -20,7 +20,7 @@ def published_folder() -> Path:
     return cache_root() / "weights"
 
 
-def find_weights(name: str, weights: str | Path) -> Path:
+def find_network_weights(name: str, weights: str | Path) -> Path:
     """The file behind "original", "rts", "published", "rts+published" or a path, for the network `name`.
 
     Raises:
@@ -33,7 +33,7 @@ def find_weights(name: str, weights: str | Path) -> Path:
     elif str(weights).endswith("published"):
         path, remedy = published_folder() / f"{key}.safetensors", f"python -m fusion weights fetch {key}"
     else:
-        path = SHIPPED / f"{key}.safetensors"
+        path = SHIPPED_FOLDER / f"{key}.safetensors"
         more = " --supervision rts --references DIR" if weights == "rts" else ""
         remedy = f"python -m fusion train {name}{more} makes some, and {key}=FILE uses them"
     if not path.is_file():

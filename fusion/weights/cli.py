@@ -9,14 +9,14 @@ from typing import Any
 from tabulate import tabulate
 
 from fusion.method import FusionError
-from fusion.registry import network_class, network_names
-from fusion.weights import SHIPPED, published_folder, read_weights
+from fusion.registry import network_class
+from fusion.weights import SHIPPED_FOLDER, published_folder, read_weights
 from fusion.weights.convert import convert
+from fusion.weights.fetch import fetch_published, published_weights
 from fusion.weights.manifest import problems, read_manifest
-from fusion.weights.published import PUBLISHED, fetch_published
 
 
-def add_parser(commands: Any) -> None:
+def add_weights_parser(commands: Any) -> None:
     """Add ``weights`` with its subcommands to the subparsers of ``python -m fusion``."""
     weights = commands.add_parser("weights", help="list, convert, verify or fetch the weights of networks")
     actions = weights.add_subparsers(required=True, metavar="action")
@@ -25,9 +25,15 @@ def add_parser(commands: Any) -> None:
     show.set_defaults(command=_list)
 
     change = actions.add_parser("convert", help="published checkpoint to safetensors")
-    change.add_argument("network", metavar="NETWORK", help="such as sdnet")
+    change.add_argument("network", metavar="NETWORK", help="bundled, or your own as package.module:Class")
     change.add_argument("source", nargs="+", type=Path, metavar="FILE", help="the checkpoint's files, or their folder")
-    change.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: where NETWORK+published looks")
+    change.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: where NETWORK+published looks",
+    )
     change.set_defaults(command=_convert)
 
     check = actions.add_parser("verify", help="compare weights with their manifests and networks")
@@ -35,13 +41,13 @@ def add_parser(commands: Any) -> None:
     check.set_defaults(command=_verify)
 
     get = actions.add_parser("fetch", help="fetch and convert published weights")
-    get.add_argument("key", nargs="+", metavar="NETWORK", help=f"one of {', '.join(PUBLISHED)}")
+    get.add_argument("key", nargs="+", metavar="NETWORK", help="what list says can be fetched, without +published")
     get.set_defaults(command=_fetch)
 
 
 def files_here() -> list[Path]:
     """All weights files that were shipped, fetched or converted."""
-    return [path for folder in (SHIPPED, published_folder()) for path in sorted(folder.glob("*.safetensors"))]
+    return [path for folder in (SHIPPED_FOLDER, published_folder()) for path in sorted(folder.glob("*.safetensors"))]
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -49,8 +55,8 @@ def _list(_: argparse.Namespace) -> int:
     here = {path.stem for path in files_here() if path.parent == published_folder()}
     rows += [
         (f"{key}+published", "can be fetched" if weights.files else "by hand", "", weights.licence)
-        for key, weights in PUBLISHED.items()
-        if key not in here and (weights.network in network_names())
+        for key, weights in published_weights().items()
+        if key not in here
     ]
     print(tabulate(rows, ["method", "state", "MB", "terms"], disable_numparse=True))
     return 0
@@ -58,11 +64,11 @@ def _list(_: argparse.Namespace) -> int:
 
 def _method(path: Path) -> str:
     """What `fusion.load` calls the network with these weights."""
-    return path.stem if path.parent == SHIPPED else f"{path.stem}+published"
+    return path.stem if path.parent == SHIPPED_FOLDER else f"{path.stem}+published"
 
 
 def _origin(path: Path) -> str:
-    return "shipped" if path.parent == SHIPPED else "published, here"
+    return "shipped" if path.parent == SHIPPED_FOLDER else "published, here"
 
 
 def _terms(path: Path) -> str:
@@ -73,15 +79,18 @@ def _terms(path: Path) -> str:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    target = options.output or published_folder() / f"{options.network}.safetensors"
-    licence = PUBLISHED[options.network].licence if options.network in PUBLISHED else "unknown"
-    manifest = convert(options.network, options.source, target, licence)
+    network = network_class(options.network)
+    if options.output is None and ":" in options.network:
+        raise FusionError(f"{options.network}: say with -o FILE where the converted weights of your own network go")
+    target = options.output or published_folder() / f"{network.name}.safetensors"
+    licence = network.published.licence if network.published else "unknown"
+    manifest = convert(network, options.source, target, licence)
     left = f", {len(manifest.left_out)} variables left out" if manifest.left_out else ""
     print(f"{target}: {len(manifest.tensors)} tensors{left}")
     return 0
 
 
-def verify(path: Path) -> list[str]:
+def weights_problems(path: Path) -> list[str]:
     """What is wrong with a weights file: by its manifest, or because it does not fit its network."""
     found = problems(path)
     if not found:
@@ -94,7 +103,7 @@ def verify(path: Path) -> list[str]:
 
 def _verify(options: argparse.Namespace) -> int:
     paths = options.file or files_here()
-    found = {path: verify(path) for path in paths}
+    found = {path: weights_problems(path) for path in paths}
     for path, reasons in found.items():
         print("\n".join(reasons) if reasons else f"{path}: as its manifest says, fits its network")
     return 1 if any(found.values()) else 0

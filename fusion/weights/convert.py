@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ from torch import Tensor
 
 from datasets.files import sha256_bytes, sha256_file
 from fusion.method import FusionError
-from fusion.registry import network_class
+from fusion.registry import lookup_name
 from fusion.weights import published_folder
-from fusion.weights.manifest import Manifest, Source, write_weights
-from fusion.weights.names import RULES, new_names
+from fusion.weights.manifest import Manifest, SourceFile, write_weights
+from fusion.weights.renaming import new_names
 from fusion.weights.tensorflow import data_files, index_file, read_bundle
+
+if TYPE_CHECKING:
+    from fusion.networks.base import NetworkMethod
 
 PYTORCH_SUFFIXES = (".pkl", ".pth", ".pt", ".model", ".ckpt", ".tar")
 _WRAPPERS = ("weight", "state_dict", "params_ema", "params", "model")
@@ -30,7 +34,7 @@ _WRAPPERS = ("weight", "state_dict", "params_ema", "params", "model")
 
 
 def convert(
-    network: str,
+    network: type[NetworkMethod],
     sources: Sequence[Path],
     target: Path,
     licence: str = "unknown",
@@ -39,7 +43,7 @@ def convert(
     """Convert a checkpoint.
 
     Args:
-        network: key of the network.
+        network: the method class of the network.
         sources: the checkpoint's files (all of them: a network may be stored in parts), or one folder of them.
         target: the safetensors file to write; its manifest goes beside it.
         licence: terms of use, for the manifest.
@@ -55,16 +59,19 @@ def convert(
     return write_weights(
         target,
         tensors,
-        network,
+        lookup_name(network),
         licence,
-        tuple(Source(known.get(path.name, path.name), sha256_file(path)) for path in files),
+        tuple(SourceFile(known.get(path.name, path.name), sha256_file(path)) for path in files),
         origin,
         tuple(sorted(published.keys() - origin.values())),
     )
 
 
-def as_safetensors(network: str, path: Path) -> Path:
-    """`path` itself if it is a safetensors file, else its conversion, kept in the cache by the content's checksum.
+def as_safetensors(network: type[NetworkMethod], path: Path) -> Path:
+    """`path` itself if it is a safetensors file, else its conversion, kept in the cache.
+
+    It is found again by the checksum of the content and the names of the network's tensors, which a network that is
+    being worked on may change.
 
     Raises:
         FusionError: see `convert`.
@@ -73,8 +80,8 @@ def as_safetensors(network: str, path: Path) -> Path:
     if path.suffix == ".safetensors":
         return path
     files = checkpoint_files([path])
-    digest = sha256_bytes("".join(sha256_file(file) for file in files).encode())
-    target = published_folder() / "converted" / f"{network}-{digest[:16]}.safetensors"
+    digest = sha256_bytes(" ".join((*map(sha256_file, files), *network.module().state_dict())).encode())
+    target = published_folder() / "converted" / f"{network.name}-{digest[:16]}.safetensors"
     if not target.is_file():
         convert(network, files, target)
     return target
@@ -167,18 +174,22 @@ def _unpickle(path: Path) -> object:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def to_network(network: str, published: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+def to_network(
+    network: type[NetworkMethod], published: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Published tensors under the names of a network's state dictionary, and the published name of each.
 
     Raises:
         FusionError: tensors are missing or have other shapes; the message lists the first few.
     """
-    wanted = network_class(network).module().state_dict()
-    names = new_names(published, RULES[network]) if network in RULES else {name: name for name in published}
+    wanted = network.module().state_dict()
+    names = new_names(published, network.renaming) if network.renaming else {name: name for name in published}
     origin = {new: old for old, new in names.items() if new in wanted}
     missing = sorted(wanted.keys() - origin.keys())
     shaped = sorted(new for new, old in origin.items() if published[old].shape != wanted[new].shape)
     if missing or shaped:
         found = f"{len(missing)} of {len(wanted)} tensors missing {missing[:3]}, other shape {shaped[:3]}"
-        raise FusionError(f"this checkpoint is not of {network}: {found}; its own names begin {sorted(published)[:3]}")
+        raise FusionError(
+            f"this checkpoint is not of {network.name}: {found}; its own names begin {sorted(published)[:3]}"
+        )
     return {new: published[old] for new, old in origin.items()}, origin

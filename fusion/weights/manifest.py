@@ -18,7 +18,7 @@ from fusion.method import FusionError
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file that weights were made from.
 
     Attributes:
@@ -55,7 +55,7 @@ class Manifest:
 
     network: str
     licence: str
-    source: tuple[Source, ...]
+    source: tuple[SourceFile, ...]
     sha256: str
     tensors: dict[str, TensorFacts]
     left_out: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def write_weights(
     tensors: Mapping[str, Tensor],
     network: str,
     licence: str,
-    source: tuple[Source, ...] = (),
+    source: tuple[SourceFile, ...] = (),
     source_names: Mapping[str, str] | None = None,
     left_out: tuple[str, ...] = (),
     recipe: dict[str, Any] | None = None,
@@ -109,7 +109,7 @@ def read_manifest(weights: Path) -> Manifest:
     path = manifest_path(weights)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content["source"] = tuple(Source(**item) for item in content["source"])
+        content["source"] = tuple(SourceFile(**item) for item in content["source"])
         content["tensors"] = {
             name: TensorFacts(tuple(item["shape"]), item["dtype"], item.get("source_name", ""))
             for name, item in content["tensors"].items()

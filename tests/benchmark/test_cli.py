@@ -17,7 +17,7 @@ from fusion import load
 from fusion.reference.build import Plan, build_references
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
-from fusion.weights import SHIPPED
+from fusion.weights import SHIPPED_FOLDER
 
 
 def arguments(folders: Path, *more: str) -> list[str]:
@@ -158,7 +158,7 @@ def test_references_in_a_sheet_are_those_on_disk(
 
 
 def test_networks_with_weights_of_ones_own(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = SHIPPED / "sdnet+rts.safetensors"
+    weights = SHIPPED_FOLDER / "sdnet+rts.safetensors"
     two = ["--method", "sdnet", "--method", f"sdnet+rts={weights}"]
     assert main(arguments(folders, *two)) == 0
     run = folders.parent / "run"

@@ -13,14 +13,16 @@ import torch
 from tabulate import tabulate
 
 from datasets.images import luminance, read_image, to_float, to_uint8
-from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANGenerator
-from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator
-from fusion.networks.pmgi import PMGI
-from fusion.networks.sdnet import SDNet
+from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
+from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
+from fusion.networks.pmgi import PMGIMethod
+from fusion.networks.sdnet import SDNetMethod
 from fusion.registry import network_class
-from fusion.training.losses import fusiongan_content, pmgi_loss, sdnet_loss
+from fusion.training.recipes.fusiongan import fusiongan_content
+from fusion.training.recipes.pmgi import pmgi_loss
+from fusion.training.recipes.sdnet import sdnet_loss
 from fusion.weights.convert import torch_layout
-from fusion.weights.names import RULES, new_names
+from fusion.weights.renaming import new_names
 
 pytestmark = pytest.mark.real
 
@@ -42,7 +44,7 @@ class Graph:
 
     def network(self, module, rules):
         published = {key[4:]: key for key in self.arrays.files if key.startswith("var/")}
-        names = new_names(published, RULES[rules])
+        names = new_names(published, rules)
         module.load_state_dict({new: torch_layout(old, self.arrays[published[old]]) for old, new in names.items()})
         return module.train()
 
@@ -65,7 +67,7 @@ def assert_equal(ours, theirs):
 @pytest.mark.parametrize("graph", ["pmgi"], indirect=True)
 def test_pmgi_graph(graph):
     infrared, visible = graph.image("in/IR_input/labels_ir:0"), graph.image("in/VI_input/labels_vi:0")
-    fused = graph.network(PMGI(), "pmgi")(infrared, visible)
+    fused = graph.network(PMGIMethod.module(), PMGIMethod.renaming)(infrared, visible)
     assert_equal(fused, graph.image("out/g"))
     torch.testing.assert_close(pmgi_loss(infrared, visible, fused), graph.tensor("out/loss"), rtol=LOSS, atol=0)
 
@@ -73,7 +75,7 @@ def test_pmgi_graph(graph):
 @pytest.mark.parametrize("graph", ["sdnet"], indirect=True)
 def test_sdnet_graph(graph):
     infrared, visible = graph.image("in/IR_input/images_ir:0"), graph.image("in/VI_input/images_vi:0")
-    network = graph.network(SDNet(), "sdnet")
+    network = graph.network(SDNetMethod.module(), SDNetMethod.renaming)
     fused = network(infrared, visible)
     again = network.decompose(fused)
     assert_equal(fused, graph.image("out/g"))
@@ -86,7 +88,7 @@ def test_sdnet_graph(graph):
 @pytest.mark.parametrize("graph", ["fusiongan"], indirect=True)
 def test_fusiongan_generator_graph(graph):
     sources = graph.image("in/IR_input/images_ir:0"), graph.image("in/VI_input/images_vi:0")
-    fused = graph.network(FusionGANGenerator(), "fusiongan")(*sources)
+    fused = graph.network(FusionGANMethod.module(), FusionGANMethod.renaming)(*sources)
     assert_equal(fused, graph.image("out/g"))
     centres = graph.image("in/IR_input/labels_ir:0"), graph.image("in/VI_input/labels_vi:0")
     torch.testing.assert_close(fusiongan_content(*centres, fused), graph.tensor("out/g2"), rtol=LOSS, atol=0)
@@ -95,7 +97,7 @@ def test_fusiongan_generator_graph(graph):
 @pytest.mark.parametrize("graph", ["fusiongan"], indirect=True)
 def test_fusiongan_discriminator_graph(graph):
     # Both passes of the authors' graph start from the same power iteration; only that on real patches is kept.
-    network = graph.network(FusionGANDiscriminator(), "fusiongan discriminator")
+    network = graph.network(FusionGANDiscriminator(), FusionGANDiscriminator.renaming)
     assert_equal(network(graph.image("out/g"), update=False), graph.tensor("out/dneg"))
     assert_equal(network(graph.image("in/VI_input/labels_vi:0")), graph.tensor("out/dpos"))
 
@@ -103,10 +105,11 @@ def test_fusiongan_discriminator_graph(graph):
 @pytest.mark.parametrize("graph", ["ddcgan"], indirect=True)
 def test_ddcgan_graph(graph):
     infrared, visible = graph.image("in/SOURCE_IR:0"), graph.image("in/SOURCE_VIS:0")
-    fused = graph.network(DDcGANGenerator(), "ddcgan")(infrared, visible)
+    fused = graph.network(DDcGANMethod.module(), DDcGANMethod.renaming)(infrared, visible)
     assert_equal(fused, graph.image("out/g"))
     of_visible, of_infrared = (
-        graph.network(DDcGANDiscriminator(), f"ddcgan discriminator {index}") for index in (1, 2)
+        graph.network(DDcGANDiscriminator(), rules)
+        for rules in (DDcGANDiscriminator.renaming_visible, DDcGANDiscriminator.renaming_infrared)
     )
     # The graph's outputs were stored before they are mapped from -1..1 to 0..1. The discriminator is shown the graph's
     # own fused images, for it magnifies the rounding errors of a generator of eleven layers tenfold.

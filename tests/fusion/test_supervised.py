@@ -18,23 +18,23 @@ from datasets.pairs import PairDataset, pair_folders
 from fusion.cli import main
 from fusion.method import FusionError
 from fusion.reference.supervision import References, Targets, aggregated, each
-from fusion.training.losses import laplacian, sobel_derivatives, ssim_map
-from fusion.training.patches import Patches
-from fusion.training.recipe import Step
-from fusion.training.recipes import RECIPES, recipe_for
-from fusion.training.reference_losses import (
-    absolute_error,
-    ddcgan_reference_content,
-    ddcgan_reference_judgement,
-    dissimilarity,
-    intensity_and_laplacian,
-    rfn_nest_reference_loss,
-    similarity,
-    squared_error,
-    swinfusion_reference_loss,
+from fusion.registry import network_names
+from fusion.training.losses import (
+    laplacian,
+    reference_intensity_gradient_structure,
+    reference_intensity_laplacian,
+    ssim_map,
+    weighted_absolute_error,
+    weighted_map,
+    weighted_squared_error,
 )
-from fusion.training.supervised import SUPERVISED, Supervised, supervised_recipe_for
-from fusion.training.trainer import Settings, _descend, train
+from fusion.training.patches import Patches
+from fusion.training.recipe import ByReferences, Examples, Recipe, TrainingStep
+from fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
+from fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
+from fusion.training.recipes.rfn_nest import rfn_nest_reference_loss
+from fusion.training.registry import recipe_for, recipe_names
+from fusion.training.trainer import TrainingSettings, _descend, train
 
 WEIGHTS = torch.tensor([[0.75, 0.25], [1.0, 0.0]])
 
@@ -47,8 +47,8 @@ def constants(*values: tuple[float, ...]) -> Tensor:
 def test_errors_are_weighted_within_a_pair_and_averaged_over_pairs() -> None:
     fused, references = constants((0.5,), (0.2,)), constants((0.1, 0.9), (0.4, 0.8))
     # pair 1: .75 .4^2 + .25 .4^2 = .16; pair 2: .2^2 = .04
-    assert squared_error(fused, references, WEIGHTS).item() == pytest.approx((0.16 + 0.04) / 2)
-    assert absolute_error(fused, references, WEIGHTS).item() == pytest.approx((0.4 + 0.2) / 2)
+    assert weighted_squared_error(fused, references, WEIGHTS).item() == pytest.approx((0.16 + 0.04) / 2)
+    assert weighted_absolute_error(fused, references, WEIGHTS).item() == pytest.approx((0.4 + 0.2) / 2)
 
 
 def test_ddcgan_content_sums_over_pixels() -> None:
@@ -63,7 +63,7 @@ def test_ddcgan_content_sums_over_pixels() -> None:
 def test_ddcgan_judgement_by_hand() -> None:
     real, fake = torch.tensor([[0.5, 0.25]]), torch.tensor([[0.2]])
     expected = -(0.75 * np.log(0.5) + 0.25 * np.log(0.25)) - np.log(0.8)
-    assert ddcgan_reference_judgement(real, fake, WEIGHTS[:1]).item() == pytest.approx(expected, rel=1e-5)
+    assert ddcgan_discriminator_loss(real, fake, WEIGHTS[:1]).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_operators_see_each_reference_alone() -> None:
@@ -77,10 +77,10 @@ def test_operators_see_each_reference_alone() -> None:
 
 def test_one_reference_is_an_ordinary_loss() -> None:
     fused, reference, alone = torch.rand(2, 1, 16, 16), torch.rand(2, 1, 16, 16), torch.ones(2, 1)
-    assert similarity(fused, reference, alone).item() == pytest.approx(
+    assert weighted_map(ssim_map, fused, reference, alone).item() == pytest.approx(
         ssim_map(reference, fused).mean().item(), rel=1e-5
     )
-    assert intensity_and_laplacian(fused, Targets(reference, alone), 10).item() == pytest.approx(
+    assert reference_intensity_laplacian(fused, Targets(reference, alone), 10).item() == pytest.approx(
         ((fused - reference) ** 2).mean().item() + 10 * ((laplacian(fused) - laplacian(reference)) ** 2).mean().item(),
         rel=1e-5,
     )
@@ -89,18 +89,19 @@ def test_one_reference_is_an_ordinary_loss() -> None:
 def test_a_copy_of_all_references_costs_nothing() -> None:
     image = torch.rand(2, 1, 16, 16)
     references = image.expand(-1, 2, -1, -1)
-    assert swinfusion_reference_loss(image, Targets(references, WEIGHTS)).item() == pytest.approx(0, abs=1e-4)
-    assert dissimilarity(image, references, WEIGHTS).item() == pytest.approx(0, abs=1e-5)
+    found = reference_intensity_gradient_structure(image, Targets(references, WEIGHTS), 20, 20)
+    assert found.item() == pytest.approx(0, abs=1e-4)
+    assert weighted_map(dissimilarity, image, references, WEIGHTS).item() == pytest.approx(0, abs=1e-5)
 
 
-def test_there_is_a_supervised_recipe_for_every_network() -> None:
-    assert SUPERVISED.keys() == RECIPES.keys()
-    with pytest.raises(FusionError, match="no recipe"):
-        supervised_recipe_for("nope")
+def test_there_is_a_recipe_for_every_network() -> None:
+    assert recipe_names() == network_names()
+    with pytest.raises(FusionError, match="no recipe for 'nope'; there are didfuse, pmgi, "):
+        recipe_for("nope", ByReferences())
 
 
-def small(network: str, batch: int = 3) -> Supervised:
-    recipe = supervised_recipe_for(network)
+def small(network: str, batch: int = 3) -> Recipe:
+    recipe = recipe_for(network, ByReferences())
     recipe.batch = 1 if recipe.patch_is_fixed else batch
     if not recipe.patch_is_fixed:
         recipe.patch, recipe.stride = 16, 8
@@ -159,7 +160,7 @@ def giving(fused: Tensor, score: float = 0.5) -> nn.ModuleDict:
     )
 
 
-@pytest.mark.parametrize("network", sorted(SUPERVISED.keys() - {"rfn_nest"}))
+@pytest.mark.parametrize("network", sorted({*recipe_names()} - {"rfn_nest"}))
 def test_every_error_counts_as_often_as_the_network_wants(network: str) -> None:
     """With nothing amiss in what is decomposed: sources are grey, 0 in -1..1, and so is all that comes of them."""
     torch.manual_seed(0)
@@ -172,9 +173,9 @@ def test_every_error_counts_as_often_as_the_network_wants(network: str) -> None:
             expected += float(weight) * sum(count * found[name] for name, count in COUNTS[network].items()) / 2
     if network == "fusiongan":  # whose result lacks a border of 6
         references = pad(references, (6, 6, 6, 6))
-    recipe, networks = supervised_recipe_for(network), giving(fused)
+    recipe, networks = recipe_for(network, ByReferences()), giving(fused)
     recipe.forward = lambda *_: [fused] + [0 * fused] * {"didfuse": 4, "sdnet": 2}.get(network, 0)
-    step = Step(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator(), number=1)
+    step = TrainingStep(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator(), number=1)
     losses = recipe.step(step, grey, grey, references, WEIGHTS)
     assert losses["content" if recipe.patch_is_fixed else "loss"] == pytest.approx(expected, rel=1e-5)
     assert recipe.loss(networks, grey, grey, references, WEIGHTS).item() == pytest.approx(expected, rel=1e-5)
@@ -194,7 +195,8 @@ def test_what_is_decomposed_counts_too(network: str, outputs: tuple[float, ...],
     """Base maps alike and detail maps apart, or the sources, .5 and .6, again; fused and references are the same."""
     grey, sources = constants((0.5,)), (constants((0.5,)), constants((0.6,)))
     targets = Targets(constants((0.5, 0.5)), WEIGHTS[:1])
-    found = supervised_recipe_for(network).against(targets, sources, [grey, *(constants((x,)) for x in outputs)])
+    given = [grey, *(constants((x,)) for x in outputs)]
+    found = recipe_for(network, ByReferences()).referenced(Examples(*sources), given, targets)
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -221,10 +223,10 @@ def test_structure_of_rfn_nest_by_hand() -> None:
     )
     images = [torch.full((1, 1, 16, 16), value) for value in (0.75, 0.1)]
     supervision = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 16, 16), WEIGHTS[:1]
-    recipe, networks = supervised_recipe_for("rfn_nest"), {"generator": network}
+    recipe, networks = recipe_for("rfn_nest", ByReferences()), {"generator": network}
     luminance = 2.55**2 / (255**2 + 2.55**2)
     expected = 0.75 * (1 - ((luminance + 1) / 2) ** 0.1333)
-    step = Step(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator())
+    step = TrainingStep(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator())
     assert recipe.fuse(step, *images, *supervision)["fuse"] == pytest.approx(expected, rel=1e-3)
     assert recipe.loss(networks, *images, *supervision).item() == pytest.approx(expected, rel=1e-3)
 
@@ -237,8 +239,8 @@ def descents(network: str, fused: Tensor, references: Tensor, score: float, numb
         found.append((name, loss.item()))
         return loss.item()
 
-    step = Step(giving(fused, score), descend, nullcontext, torch.Generator().manual_seed(0), number)
-    supervised_recipe_for(network).step(step, *torch.rand(2, 1, 1, 4, 4).unbind(), references, WEIGHTS[:1])
+    step = TrainingStep(giving(fused, score), descend, nullcontext, torch.Generator().manual_seed(0), number)
+    recipe_for(network, ByReferences()).step(step, *torch.rand(2, 1, 1, 4, 4).unbind(), references, WEIGHTS[:1])
     return found
 
 
@@ -272,7 +274,7 @@ def test_content_of_ddcgan_counts_again_where_the_judge_is_fooled(probability: f
     assert [loss for _, loss in found] == pytest.approx([whole] + [whole if fooled else fooling] * 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("network", sorted(SUPERVISED.keys() - {"ddcgan"}))
+@pytest.mark.parametrize("network", sorted({*recipe_names()} - {"ddcgan"}))
 def test_steps_on_one_batch_lower_its_loss(network: str) -> None:
     torch.manual_seed(0)
     recipe = small(network)
@@ -284,7 +286,7 @@ def test_steps_on_one_batch_lower_its_loss(network: str) -> None:
     optimizers = recipe.optimizers(networks)
     sources = torch.rand(2, recipe.batch, 1, recipe.patch, recipe.patch).unbind()
     references = torch.stack([sources[0][:, 0], sources[1][:, 0]], 1)
-    step = Step(
+    step = TrainingStep(
         networks,
         lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
         nullcontext,
@@ -313,7 +315,9 @@ def test_ddcgan_takes_turns_with_one_discriminator() -> None:
 
     for number, turn in enumerate(("discriminator", "generator")):
         names.clear()
-        recipe.step(Step(networks, descend, nullcontext, torch.Generator(), number=number), *images, *supervision)
+        recipe.step(
+            TrainingStep(networks, descend, nullcontext, torch.Generator(), number=number), *images, *supervision
+        )
         assert set(names) == {turn} and len(names) <= 1 + recipe.repeats
 
 
@@ -335,14 +339,15 @@ def test_max_is_the_brightest_with_the_strongest_details() -> None:
     assert slopes[0, 0, 0, 3].tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0])
 
 
-@pytest.mark.parametrize("network", sorted(SUPERVISED))
+@pytest.mark.parametrize("network", recipe_names())
 def test_max_of_one_reference_is_that_reference(network: str) -> None:
     torch.manual_seed(0)
     recipe = small(network)
     size = recipe.batch, 1, recipe.patch, recipe.patch
     networks, (infrared, visible, reference) = recipe.build().eval(), torch.rand(3, *size).unbind()
     losses = []
-    for recipe.aggregation in ("weighted", "max"):
+    for aggregation in ("weighted", "max"):
+        recipe.supervision = ByReferences(aggregation)
         losses.append(recipe.loss(networks, infrared, visible, reference, torch.ones(recipe.batch, 1)).item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
@@ -362,7 +367,7 @@ def test_rfn_nest_learns_to_rebuild_first_and_is_then_held_fixed() -> None:
     images = torch.rand(2, 1, 1, 16, 16).unbind()
     supervision = torch.rand(1, 2, 16, 16), torch.tensor([[0.6, 0.4]])
     for share in (0.0, 0.5):
-        recipe.step(Step(networks, descend, nullcontext, torch.Generator(), share=share), *images, *supervision)
+        recipe.step(TrainingStep(networks, descend, nullcontext, torch.Generator(), share=share), *images, *supervision)
     fusing = {f"fusion_block{number}" for number in range(1, 5)}
     assert moved[0] and not moved[0] & fusing
     assert moved[1] == fusing
@@ -396,8 +401,8 @@ def test_references_are_cut_and_turned_as_their_sources(data: PairDataset, tmp_p
 
 
 def test_training_resumes_exactly_and_names_what_it_learned_from(data: PairDataset, tmp_path: Path) -> None:
-    def settings(name: str) -> Settings:
-        return Settings(tmp_path / name, references=References(tmp_path / "refs", 2))
+    def settings(name: str) -> TrainingSettings:
+        return TrainingSettings(tmp_path / name, references=References(tmp_path / "refs", 2))
 
     whole = train(small("pmgi"), data, settings("whole"), "4")
     for budget in ("2", "4"):
@@ -433,9 +438,11 @@ def test_references_of_the_first_pairs_train_on_these(data: PairDataset, tmp_pat
 
 def test_references_go_with_their_recipes_alone(data: PairDataset, tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="references go with rts"):
-        train(small("sdnet"), data, Settings(tmp_path / "out"), "1")
+        train(small("sdnet"), data, TrainingSettings(tmp_path / "out"), "1")
     with pytest.raises(FusionError, match="references go with rts"):
-        train(recipe_for("sdnet"), data, Settings(tmp_path / "out", references=References(tmp_path / "refs")), "1")
+        train(
+            recipe_for("sdnet"), data, TrainingSettings(tmp_path / "out", references=References(tmp_path / "refs")), "1"
+        )
 
 
 def test_training_can_start_from_the_original_weights(data: PairDataset, tmp_path: Path) -> None:

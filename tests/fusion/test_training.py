@@ -1,10 +1,12 @@
 """Training: steps that learn, exact resume, budgets, several processes; at tiny sizes."""
 
 import csv
+import hashlib
 import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,13 @@ from datasets.images import to_float, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.method import FusionError
 from fusion.networks.pmgi import PMGI
-from fusion.training.adversarial import DDcGANRecipe, FusionGANRecipe
 from fusion.training.patches import Patches, training_split
-from fusion.training.recipe import Recipe, Step
-from fusion.training.recipes import RECIPES, RFNNestRecipe, recipe_for
-from fusion.training.trainer import Budget, Settings, _descend, train
+from fusion.training.recipe import BySources, Recipe, TrainingStep
+from fusion.training.recipes.ddcgan import DDcGANRecipe
+from fusion.training.recipes.fusiongan import FusionGANRecipe
+from fusion.training.recipes.rfn_nest import RFNNestRecipe
+from fusion.training.registry import recipe_for, recipe_names
+from fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, train
 from fusion.weights.manifest import problems
 
 
@@ -68,11 +72,11 @@ def steps_on_one_batch(recipe: Recipe, number: int, **facts: float) -> list[dict
     def descend(name: str, loss: torch.Tensor) -> float:
         return _descend(networks[name], optimizers[name], loss, world=1)
 
-    step = Step(networks, descend, nullcontext, torch.Generator(), **facts)
+    step = TrainingStep(networks, descend, nullcontext, torch.Generator(), **facts)
     return [recipe.step(step, *images) for _ in range(number)]
 
 
-@pytest.mark.parametrize("network", sorted(RECIPES.keys() - {"fusiongan", "ddcgan"}))
+@pytest.mark.parametrize("network", sorted({*recipe_names()} - {"fusiongan", "ddcgan"}))
 def test_steps_on_one_batch_lower_its_loss(network: str) -> None:
     recipe = small(network)
     recipe.learning_rate = 1e-3
@@ -86,7 +90,7 @@ def test_fusion_stage_of_rfn_nest_leaves_the_auto_encoder_alone() -> None:
     networks = recipe.build()
     before = {name: value.clone() for name, value in networks["generator"].state_dict().items()}
     optimizers = recipe.optimizers(networks)
-    step = Step(
+    step = TrainingStep(
         networks,
         lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
         nullcontext,
@@ -134,7 +138,7 @@ def recorded_steps(recipe: Recipe, networks: torch.nn.ModuleDict, number: int = 
         moved.append(name)
         return loss.item()
 
-    step = Step(networks, descend, nullcontext, torch.Generator(), number)
+    step = TrainingStep(networks, descend, nullcontext, torch.Generator(), number)
     losses = recipe.step(step, *torch.rand(2, 2, 1, recipe.patch, recipe.patch).unbind())
     assert all(np.isfinite(value) for value in losses.values())
     return moved
@@ -158,13 +162,13 @@ def test_fusiongan_ships_the_weights_it_trained_with() -> None:
     ("published", "number", "decay"), [(True, 0, 0.999), (False, 0, 0.1), (False, 90, 0.91), (False, 10**6, 0.999)]
 )
 def test_swinfusion_ships_a_running_average(published: bool, number: int, decay: float) -> None:
-    recipe = recipe_for("swinfusion", published)
+    recipe = recipe_for("swinfusion", BySources(published))
     recipe.learning_rate = 1e-3
     networks = recipe.build()
     start = networks["average"].conv_first1_A.weight.clone()
     optimizers = recipe.optimizers(networks)
     assert set(optimizers) == {"generator"}
-    step = Step(
+    step = TrainingStep(
         networks,
         lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
         nullcontext,
@@ -184,13 +188,13 @@ def test_learning_rates() -> None:
     )
     assert [mgt.rate(epoch / 100, 0) for epoch in (0, 50, 52, 80, 82)] == [1, 1, 0.1, 0.1, 0.01]
     assert recipe_for("ddcgan").rate(0.5, updates=2) == pytest.approx(0.9**0.5)
-    assert recipe_for("ddcgan", published=True).rate(0.5, updates=2) == pytest.approx(0.81)
+    assert recipe_for("ddcgan", BySources(published=True)).rate(0.5, updates=2) == pytest.approx(0.81)
 
 
 @pytest.mark.parametrize("network", ["sdnet", "pmgi", "didfuse", "swinfusion", "rfn_nest"])
 def test_interrupted_training_ends_with_the_same_bits(network: str, pairs: PairDataset, tmp_path: Path) -> None:
     few = {"validate_every": 2, "validation_patches": 2, "schedule": 5}
-    whole, parts = Settings(tmp_path / "whole", **few), Settings(tmp_path / "parts", **few)
+    whole, parts = TrainingSettings(tmp_path / "whole", **few), TrainingSettings(tmp_path / "parts", **few)
     train(small(network, batch=2), pairs, whole, "5")
     for budget in ("2", "3", "5"):
         train(small(network, batch=2), pairs, parts, budget)
@@ -206,7 +210,7 @@ def test_interrupted_training_ends_with_the_same_bits(network: str, pairs: PairD
 @pytest.mark.parametrize("network", ["fusiongan", "ddcgan"])
 def test_interrupted_adversarial_training_ends_with_the_same_bits(network: str, tmp_path: Path) -> None:
     pairs = smooth_pairs(tmp_path, 140, 136)
-    whole, parts = (Settings(tmp_path / name, validation_patches=1) for name in ("whole", "parts"))
+    whole, parts = (TrainingSettings(tmp_path / name, validation_patches=1) for name in ("whole", "parts"))
     train(small(network), pairs, whole, "2")
     for budget in ("1", "2"):
         train(small(network), pairs, parts, budget)
@@ -216,14 +220,14 @@ def test_interrupted_adversarial_training_ends_with_the_same_bits(network: str, 
 
 def test_bfloat16_forward_passes(pairs: PairDataset, tmp_path: Path) -> None:
     for network in ("swinfusion", "mgt", "rfn_nest", "didfuse"):
-        settings = Settings(tmp_path / network, bfloat16=True, half=True)
+        settings = TrainingSettings(tmp_path / network, bfloat16=True, half=True)
         manifest = train(small(network, batch=2), pairs, settings, "1")
         assert np.isfinite(manifest.recipe["last_losses"]["loss"])
         assert all(facts.dtype in ("F16", "float16", "I64", "int64") for facts in manifest.tensors.values())
 
 
 def test_weights_come_with_a_record_and_fit_the_method(pairs: PairDataset, tmp_path: Path) -> None:
-    manifest = train(small("sdnet"), pairs, Settings(tmp_path / "out"), "2")
+    manifest = train(small("sdnet"), pairs, TrainingSettings(tmp_path / "out"), "2")
     path = tmp_path / "out" / "sdnet.safetensors"
     assert problems(path) == []
     record = manifest.recipe or {}
@@ -241,22 +245,17 @@ def test_weights_come_with_a_record_and_fit_the_method(pairs: PairDataset, tmp_p
 
 
 def test_a_checkpoint_of_another_training_is_refused(pairs: PairDataset, tmp_path: Path) -> None:
-    train(small("sdnet"), pairs, Settings(tmp_path / "out"), "1")
+    train(small("sdnet"), pairs, TrainingSettings(tmp_path / "out"), "1")
     with pytest.raises(FusionError, match=r"another training \(seed 0, now 1\)"):
-        train(small("sdnet"), pairs, Settings(tmp_path / "out", seed=1), "2")
-
-
-def test_training_needs_pairs_to_validate_on(pairs: PairDataset, tmp_path: Path) -> None:
-    with pytest.raises(FusionError, match="held out to validate on"):
-        train(small("sdnet"), training_split(pairs)[0], Settings(tmp_path / "out"), "1")
+        train(small("sdnet"), pairs, TrainingSettings(tmp_path / "out", seed=1), "2")
 
 
 def test_rfn_nest_says_what_it_has_not_learned_and_skips_what_it_was_given(pairs: PairDataset, tmp_path: Path) -> None:
-    manifest = train(small("rfn_nest"), pairs, Settings(tmp_path / "first", schedule=8), "1")
-    assert "fusion networks" in (manifest.recipe or {})["lacks"]
+    manifest = train(small("rfn_nest"), pairs, TrainingSettings(tmp_path / "first", schedule=8), "1")
+    assert "fusion networks" in (manifest.recipe or {})["not_trained"]
     start = tmp_path / "first" / "rfn_nest.safetensors"
-    manifest = train(small("rfn_nest"), pairs, Settings(tmp_path / "second", schedule=8, initial=start), "1")
-    assert "lacks" not in (manifest.recipe or {}) and "fuse" in (manifest.recipe or {})["last_losses"]
+    manifest = train(small("rfn_nest"), pairs, TrainingSettings(tmp_path / "second", schedule=8, initial=start), "1")
+    assert "not_trained" not in (manifest.recipe or {}) and "fuse" in (manifest.recipe or {})["last_losses"]
 
 
 def test_what_evaluation_leaves_out_is_not_trained_with(tmp_path: Path) -> None:
@@ -278,11 +277,11 @@ def test_a_training_that_diverges_stops(pairs: PairDataset, tmp_path: Path) -> N
     recipe = small("sdnet")
     recipe.learning_rate = 1e30
     with pytest.raises(FusionError, match="diverged"):
-        train(recipe, pairs, Settings(tmp_path / "out"), "20")
+        train(recipe, pairs, TrainingSettings(tmp_path / "out"), "20")
 
 
 def test_time_budgets_stop_in_time(pairs: PairDataset, tmp_path: Path) -> None:
-    manifest = train(small("sdnet"), pairs, Settings(tmp_path / "out"), "0.2s")
+    manifest = train(small("sdnet"), pairs, TrainingSettings(tmp_path / "out"), "0.2s")
     record = manifest.recipe or {}
     assert 0 < record["steps"] < record["published_schedule"]["steps"] and record["seconds"] < 5
     assert record["last_losses"]["validation"] > 0
@@ -291,21 +290,21 @@ def test_time_budgets_stop_in_time(pairs: PairDataset, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, Budget(70)),
-        ("500", Budget(500)),
-        ("90s", Budget(70, 90)),
-        ("40m", Budget(70, 2400)),
-        ("1.5h", Budget(70, 5400)),
+        (None, TrainingBudget(70)),
+        ("500", TrainingBudget(500)),
+        ("90s", TrainingBudget(70, 90)),
+        ("40m", TrainingBudget(70, 2400)),
+        ("1.5h", TrainingBudget(70, 5400)),
     ],
 )
-def test_budgets(text: str | None, expected: Budget) -> None:
-    assert Budget.parse(text, 70) == expected
+def test_budgets(text: str | None, expected: TrainingBudget) -> None:
+    assert TrainingBudget.parse(text, 70) == expected
 
 
 @pytest.mark.parametrize("text", ["", "soon", "4.5", "-3", "10d"])
 def test_nonsense_budgets_are_refused(text: str) -> None:
     with pytest.raises(FusionError, match="number of steps, or a time"):
-        Budget.parse(text, 70)
+        TrainingBudget.parse(text, 70)
 
 
 def test_patches_are_cut_from_both_images_alike(pairs: PairDataset) -> None:
@@ -351,16 +350,39 @@ def test_the_split_is_by_name_alone(pairs: PairDataset) -> None:
     assert {pair.name for pair in fewer} == names & {pair.name for pair in pairs[3:9]}
 
 
+def place(name: str) -> float:
+    """Where a name's hash lies in 0..1, by its first 32 bits."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+
+
+@pytest.mark.parametrize(("count", "held"), [(2, 1), (7, 1), (9, 1), (12, 2)])
+@pytest.mark.parametrize("side", ["above", "below"])
+def test_of_few_pairs_some_are_held_out_too(pairs: PairDataset, count: int, held: int, side: str) -> None:
+    """Names whose hashes are all above a seventh, or all below it: the smallest ones of them are held out."""
+    names = [name for name in map(str, range(1000)) if (place(name) < 1 / 7) == (side == "below")][:count]
+    few = PairDataset("few", tuple(replace(pairs[0], name=name) for name in names))
+    train_part, held_out = training_split(few)
+    assert {pair.name for pair in held_out} == set(sorted(names, key=place)[:held])
+    assert [pair.name for pair in train_part] == [name for name in names if name not in sorted(names, key=place)[:held]]
+    again, _ = training_split(PairDataset("again", tuple(reversed(few.pairs))))
+    assert {pair.name for pair in again} == {pair.name for pair in train_part}
+
+
+def test_one_pair_is_too_few_to_train_on(pairs: PairDataset, tmp_path: Path) -> None:
+    with pytest.raises(FusionError, match=r"1 pair in .*: one is held out to validate on .* takes 2 or more"):
+        train(small("sdnet"), pairs[:1], TrainingSettings(tmp_path / "out"), "1")
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
 from datasets.pairs import pair_folders
-from fusion.training.recipes import recipe_for
-from fusion.training.trainer import Settings, train
+from fusion.training.registry import recipe_for
+from fusion.training.trainer import TrainingSettings, train
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 recipe = recipe_for("sdnet")
 recipe.patch, recipe.batch, recipe.stride = 16, 4, 8
-train(recipe, pair_folders(root / "infrared", root / "visible"), Settings(out), "3")
+train(recipe, pair_folders(root / "infrared", root / "visible"), TrainingSettings(out), "3")
 """
 
 
@@ -378,7 +400,7 @@ def test_two_processes_train_as_one_does(pairs: PairDataset, tmp_path: Path) -> 
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    train(small("sdnet"), pairs, Settings(tmp_path / "one"), "3")
+    train(small("sdnet"), pairs, TrainingSettings(tmp_path / "one"), "3")
     two, one = weights(tmp_path / "two", "sdnet"), weights(tmp_path / "one", "sdnet")
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-6)

@@ -17,15 +17,19 @@ from safetensors.torch import load_file, save_file
 
 from datasets.files import sha256_file
 from fusion import FusionError
-from fusion.networks.fusiongan import FusionGANDiscriminator
-from fusion.networks.sdnet import SDNet
+from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
+from fusion.networks.didfuse import DIDFuseMethod
+from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
+from fusion.networks.pmgi import PMGIMethod
+from fusion.networks.sdnet import SDNet, SDNetMethod
 from fusion.registry import load, network_class, network_names
-from fusion.weights import published, read_weights
-from fusion.weights.cli import add_parser, verify
+from fusion.weights import read_weights
+from fusion.weights.cli import add_weights_parser, weights_problems
 from fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout
+from fusion.weights.fetch import fetch_published, published_weights
 from fusion.weights.manifest import problems, read_manifest, write_weights
-from fusion.weights.names import RULES, new_names
-from fusion.weights.published import PUBLISHED, PublishedWeights, RemoteCheckpoint, fetch_published
+from fusion.weights.published import PublishedWeights, RemoteCheckpoint
+from fusion.weights.renaming import new_names
 from fusion.weights.tensorflow import crc32c, read_bundle
 
 TYPES = {"float32": 1, "float64": 2, "int32": 3, "int64": 9, "float16": 19}
@@ -201,43 +205,43 @@ def test_layout():
 @pytest.mark.parametrize(
     ("rules", "published", "expected"),
     [
-        ("didfuse", "cov1.cov1.1.weight", "enc1.conv.weight"),
-        ("didfuse", "cov7.cov7.2.running_var", "dec7.bn.running_var"),
-        ("didfuse", "cov4.cov4.0.bias", "encD.conv.bias"),
-        ("didfuse", "cov5.cov5.2.weight", "dec5.act.weight"),
-        ("pmgi", "fusion_model/layer2_3_vi/w2_3_vi", "conv.layer2_3_vi.weight"),
-        ("pmgi", "fusion_model/layer1/BatchNorm/moving_variance", "bn.layer1.running_var"),
-        ("sdnet", "fusion_model/layer5_fuse/b5_fuse", "conv.layer5_fuse.bias"),
-        ("fusiongan", "fusion_model/layer3/weights_SN/u", "conv.layer3.u"),
-        ("fusiongan discriminator", "discriminator/line_5/w_5", "linear.line_5.weight"),
-        ("fusiongan discriminator", "discriminator/layer_2/BatchNorm/gamma", "bn.layer_2.weight"),
-        ("ddcgan", "Generator/encoder/dense_block_conv3/kernel", "encoder.conv.dense_block_conv3.weight"),
-        ("ddcgan", "Generator_1/decoder/conv2_1_1/bias", "decoder.conv.conv2_1_1.bias"),
-        ("ddcgan", "Generator/decoder/b2/batch_normalization/beta", "decoder.bn.b2.bias"),
-        ("ddcgan discriminator 2", "Discriminator2/flatten1/dense/kernel", "linear.flatten1.weight"),
+        (DIDFuseMethod.renaming, "cov1.cov1.1.weight", "enc1.conv.weight"),
+        (DIDFuseMethod.renaming, "cov7.cov7.2.running_var", "dec7.bn.running_var"),
+        (DIDFuseMethod.renaming, "cov4.cov4.0.bias", "encD.conv.bias"),
+        (DIDFuseMethod.renaming, "cov5.cov5.2.weight", "dec5.act.weight"),
+        (PMGIMethod.renaming, "fusion_model/layer2_3_vi/w2_3_vi", "conv.layer2_3_vi.weight"),
+        (PMGIMethod.renaming, "fusion_model/layer1/BatchNorm/moving_variance", "bn.layer1.running_var"),
+        (SDNetMethod.renaming, "fusion_model/layer5_fuse/b5_fuse", "conv.layer5_fuse.bias"),
+        (FusionGANMethod.renaming, "fusion_model/layer3/weights_SN/u", "conv.layer3.u"),
+        (FusionGANDiscriminator.renaming, "discriminator/line_5/w_5", "linear.line_5.weight"),
+        (FusionGANDiscriminator.renaming, "discriminator/layer_2/BatchNorm/gamma", "bn.layer_2.weight"),
+        (DDcGANMethod.renaming, "Generator/encoder/dense_block_conv3/kernel", "encoder.conv.dense_block_conv3.weight"),
+        (DDcGANMethod.renaming, "Generator_1/decoder/conv2_1_1/bias", "decoder.conv.conv2_1_1.bias"),
+        (DDcGANMethod.renaming, "Generator/decoder/b2/batch_normalization/beta", "decoder.bn.b2.bias"),
+        (DDcGANDiscriminator.renaming_infrared, "Discriminator2/flatten1/dense/kernel", "linear.flatten1.weight"),
     ],
 )
 def test_names(rules, published, expected):
-    assert new_names([published], RULES[rules]) == {published: expected}
+    assert new_names([published], rules) == {published: expected}
 
 
 @pytest.mark.parametrize(
     ("rules", "name"),
     [
-        ("fusiongan", "discriminator/layer_1/w_1"),
-        ("fusiongan", "fusion_model/layer1/w1/Adam"),
-        ("ddcgan", "Discriminator1/conv1/kernel"),
-        ("ddcgan", "Generator/encoder/conv1_1/kernel/RMSProp_1"),
-        ("pmgi", "beta1_power"),
+        (FusionGANMethod.renaming, "discriminator/layer_1/w_1"),
+        (FusionGANMethod.renaming, "fusion_model/layer1/w1/Adam"),
+        (DDcGANMethod.renaming, "Discriminator1/conv1/kernel"),
+        (DDcGANMethod.renaming, "Generator/encoder/conv1_1/kernel/RMSProp_1"),
+        (PMGIMethod.renaming, "beta1_power"),
     ],
 )
 def test_names_of_other_things_are_left_out(rules, name):
-    assert new_names([name], RULES[rules]) == {}
+    assert new_names([name], rules) == {}
 
 
 def test_two_names_cannot_become_one():
     with pytest.raises(FusionError, match=r"several variables become conv\.layer1\.weight"):
-        new_names(["fusion_model/layer1/w1", "fusion_model/layer1/w11"], RULES["pmgi"])
+        new_names(["fusion_model/layer1/w1", "fusion_model/layer1/w11"], PMGIMethod.renaming)
 
 
 # Conversion
@@ -257,7 +261,7 @@ def sdnet_variables(seed=0):
 def test_tensorflow_checkpoint_is_converted(tmp_path):
     variables = sdnet_variables() | {"beta1_power": np.array(0.9, np.float32)}
     index = write_bundle(tmp_path / "IRVIS.model-10", variables)
-    manifest = convert("sdnet", [index], tmp_path / "sdnet.safetensors", "terms")
+    manifest = convert(SDNetMethod, [index], tmp_path / "sdnet.safetensors", "terms")
     torch.manual_seed(0)
     expected, found = SDNet().state_dict(), load_file(tmp_path / "sdnet.safetensors")
     assert found.keys() == expected.keys()
@@ -270,7 +274,7 @@ def test_tensorflow_checkpoint_is_converted(tmp_path):
     assert manifest.sha256 == sha256_file(tmp_path / "sdnet.safetensors")
     assert manifest.tensors["conv.layer7_vi.weight"].source_name == "fusion_model/layer7_vi/w7_vi"
     assert manifest.tensors["conv.layer7_vi.weight"].shape == (16, 128, 3, 3)
-    assert verify(tmp_path / "sdnet.safetensors") == []
+    assert weights_problems(tmp_path / "sdnet.safetensors") == []
 
 
 def didfuse_checkpoints(folder):
@@ -293,19 +297,19 @@ def test_pytorch_checkpoint_in_two_files_is_converted(tmp_path):
     paths, state = didfuse_checkpoints(tmp_path)
     for number, sources in enumerate((paths, [tmp_path])):
         target = tmp_path / "out" / f"{number}.safetensors"
-        manifest = convert("didfuse", sources, target, addresses={"Encoder_weight.pkl": "https://host/Encoder"})
+        manifest = convert(DIDFuseMethod, sources, target, addresses={"Encoder_weight.pkl": "https://host/Encoder"})
         found = load_file(target)
         assert found.keys() == state.keys() and all(torch.equal(found[name], state[name]) for name in state)
         assert {source.path for source in manifest.source} == {"https://host/Encoder", "Decoder_weight.pkl"}
 
 
-@pytest.mark.parametrize("name", [name for name in network_names() if name not in RULES])
+@pytest.mark.parametrize("name", [name for name in network_names() if not network_class(name).renaming])
 def test_networks_in_the_authors_names_are_taken_as_they_are(tmp_path, name):
     torch.manual_seed(0)
     state = network_class(name).module().state_dict()
     published = {f"module.{key}": value for key, value in state.items()} | {"module.attn_mask": torch.zeros(2)}
     torch.save({"params": published}, tmp_path / "10000_E.pth")
-    manifest = convert(name, [tmp_path / "10000_E.pth"], tmp_path / "out.safetensors")
+    manifest = convert(network_class(name), [tmp_path / "10000_E.pth"], tmp_path / "out.safetensors")
     found = load_file(tmp_path / "out.safetensors")
     assert all(torch.equal(found[key], state[key]) for key in state)
     assert manifest.left_out == ("attn_mask",)
@@ -314,16 +318,16 @@ def test_networks_in_the_authors_names_are_taken_as_they_are(tmp_path, name):
 def test_half_a_checkpoint_is_refused(tmp_path):
     paths, _ = didfuse_checkpoints(tmp_path)
     with pytest.raises(FusionError, match=r"not of didfuse: 23 of 53 tensors missing \['dec5.act.weight'"):
-        convert("didfuse", paths[:1], tmp_path / "out.safetensors")
+        convert(DIDFuseMethod, paths[:1], tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_another_networks_checkpoint_is_refused(tmp_path):
     variables = sdnet_variables() | {"fusion_model/layer1_ir/w1_ir": np.zeros((3, 3, 1, 16), np.float32)}
     with pytest.raises(FusionError, match=r"not of sdnet: 0 of 32 tensors missing \[\], other shape \['conv.layer1_ir"):
-        convert("sdnet", [write_bundle(tmp_path / "a", variables)], tmp_path / "out.safetensors")
+        convert(SDNetMethod, [write_bundle(tmp_path / "a", variables)], tmp_path / "out.safetensors")
     with pytest.raises(FusionError, match="not of pmgi: 74 of 74 tensors missing"):
-        convert("pmgi", [write_bundle(tmp_path / "b", VARIABLES)], tmp_path / "out.safetensors")
+        convert(PMGIMethod, [write_bundle(tmp_path / "b", VARIABLES)], tmp_path / "out.safetensors")
 
 
 def test_two_files_with_the_same_tensors_are_refused(tmp_path):
@@ -389,8 +393,8 @@ def test_a_method_takes_an_authors_checkpoint(tmp_path, monkeypatch):
     method = load("sdnet", weights=index)
     torch.manual_seed(0)
     torch.testing.assert_close(method.network.state_dict(), SDNet().state_dict(), rtol=0, atol=0)
-    assert as_safetensors("sdnet", index) == method.weights_file
-    assert as_safetensors("sdnet", tmp_path / "a.safetensors") == tmp_path / "a.safetensors"
+    assert as_safetensors(SDNetMethod, index) == method.weights_file
+    assert as_safetensors(SDNetMethod, tmp_path / "a.safetensors") == tmp_path / "a.safetensors"
 
 
 # Files and manifests
@@ -415,7 +419,7 @@ def test_half_precision_is_widened(tmp_path):
     network = SDNet()
     read_weights(network, tmp_path / "sdnet.safetensors")
     assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
-    assert verify(tmp_path / "sdnet.safetensors") == []
+    assert weights_problems(tmp_path / "sdnet.safetensors") == []
 
 
 def test_weights_are_written_as_safetensors_only(tmp_path):
@@ -465,14 +469,14 @@ def test_verify_finds_what_is_wrong(tmp_path, change, message):
     path = tmp_path / "sdnet.safetensors"
     write_weights(path, SDNet().state_dict(), "sdnet", "Apache-2.0")
     change(path)
-    assert any(re.search(message, text) for text in verify(path))
+    assert any(re.search(message, text) for text in weights_problems(path))
 
 
 def test_verify_finds_values_that_are_no_numbers(tmp_path):
     state = SDNet().state_dict()
     state["conv.layer5_fuse.bias"][0] = float("nan")
     write_weights(tmp_path / "sdnet.safetensors", state, "sdnet", "Apache-2.0")
-    assert verify(tmp_path / "sdnet.safetensors") == [
+    assert weights_problems(tmp_path / "sdnet.safetensors") == [
         f"{tmp_path / 'sdnet.safetensors'}: NaN or infinite values in conv.layer5_fuse.bias"
     ]
 
@@ -480,11 +484,12 @@ def test_verify_finds_values_that_are_no_numbers(tmp_path):
 # Published weights
 
 
-def test_published_weights_are_of_networks_there_are():
-    assert {weights.network for weights in PUBLISHED.values()} >= set(network_names())
-    for key, weights in PUBLISHED.items():
-        assert weights.network == key.removesuffix("+rts")
+def test_published_weights_are_declared_by_every_network():
+    known = published_weights()
+    assert {key.removesuffix("+rts") for key in known} == set(network_names()) <= set(known)
+    for weights in known.values():
         assert bool(weights.files) != bool(weights.manual)
+        assert weights.homepage.startswith("https://")
         assert all(file.url.startswith("https://") for file in weights.files)
         assert all(file.sha256 is None or len(file.sha256) == 64 for file in weights.files)
 
@@ -513,7 +518,7 @@ def offered(server, monkeypatch):
     index = write_bundle(folder / "IRVIS.model-10", sdnet_variables())
     names = (index.name, index.with_suffix(".data-00000-of-00001").name)
     files = tuple(RemoteCheckpoint(f"{address}/{name}") for name in names)
-    monkeypatch.setitem(published.PUBLISHED, "sdnet", PublishedWeights("sdnet", address, files, licence="terms"))
+    monkeypatch.setattr(SDNetMethod, "published", PublishedWeights(address, files, licence="terms"))
     return folder
 
 
@@ -559,7 +564,7 @@ def command(monkeypatch, tmp_path):
     """``command("list")`` runs the action with an empty cache; gives its exit code."""
     monkeypatch.setenv("IVIF_CACHE", str(tmp_path / "cache"))
     parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers(required=True))
+    add_weights_parser(parser.add_subparsers(required=True))
 
     def run(*words):
         options = parser.parse_args(["weights", *map(str, words)])
@@ -592,7 +597,7 @@ def test_command_line(command, tmp_path, offered, capsys):
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["didfuse", "pmgi", "sdnet"])
 def test_authors_files_convert_to_the_known_tensors(weights_root, tmp_path, name):
-    manifest = convert(name, [weights_root / "original" / name], tmp_path / "out.safetensors")
+    manifest = convert(network_class(name), [weights_root / "original" / name], tmp_path / "out.safetensors")
     ours, known = load_file(tmp_path / "out.safetensors"), load_file(weights_root / f"{name}.safetensors")
     assert ours.keys() == known.keys()
     assert all(torch.equal(ours[key], known[key]) and ours[key].dtype == known[key].dtype for key in known)
@@ -606,7 +611,7 @@ def test_authors_files_convert_to_the_known_tensors(weights_root, tmp_path, name
 @pytest.mark.real
 def test_known_checksums_are_those_of_the_authors_files(weights_root):
     for key in ("didfuse", "pmgi", "sdnet"):
-        for file in PUBLISHED[key].files:
+        for file in published_weights()[key].files:
             assert file.sha256 == sha256_file(weights_root / "original" / key / file.name)
 
 
@@ -614,8 +619,10 @@ def test_known_checksums_are_those_of_the_authors_files(weights_root):
 def test_names_of_the_retrained_didfuse(weights_root):
     record = json.loads((weights_root / "didfuse_rts.json").read_text())
     names = {facts["source_name"]: key for key, facts in record["tensors"].items()}
-    assert new_names(names, RULES["didfuse"]) == names
-    assert {file.sha256 for file in PUBLISHED["didfuse+rts"].files} == {item["sha256"] for item in record["source"]}
+    assert new_names(names, DIDFuseMethod.renaming) == names
+    assert {file.sha256 for file in published_weights()["didfuse+rts"].files} == {
+        item["sha256"] for item in record["source"]
+    }
 
 
 def test_rules_cover_the_discriminators():
@@ -623,4 +630,4 @@ def test_rules_cover_the_discriminators():
         f"discriminator/layer_{index}/{term}": None for index in range(1, 5) for term in (f"w_{index}", f"b_{index}")
     }
     wanted = {name for name in FusionGANDiscriminator().state_dict() if name.startswith("conv") and name[-2:] != ".u"}
-    assert set(new_names(names, RULES["fusiongan discriminator"]).values()) == wanted
+    assert set(new_names(names, FusionGANDiscriminator.renaming).values()) == wanted

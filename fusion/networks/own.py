@@ -1,0 +1,132 @@
+"""A user's own network: a plain PyTorch module becomes a fusion method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from datasets.files import sha256_bytes
+from fusion.method import FusionError
+from fusion.networks.base import NetworkMethod
+from fusion.weights import read_weights
+
+DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
+"""Facts of a method (see `FusionMethod`) that a module may state as class attributes."""
+
+ROUNDING = 1e-4
+"""How far results may leave the range, as a share of it: what rounding may do, and far less than a grey level."""
+
+
+class ModuleMethod(NetworkMethod):
+    """A module with ``forward(infrared, visible)``, which takes and gives luminance, ``float32 [B, 1, H, W]``.
+
+    Class attributes of the module say what differs from the usual, beside those in `DECLARED`:
+
+    * ``value_range = (low, high)``: of what it takes and gives, if not 0..1. Results outside are an error: clipping
+      them without a word would hide a mistake of scale.
+    * ``loads_own_weights = True``: it has its weights as soon as it is made, so none need be given.
+
+    Args:
+        weights: a safetensors file. None only where there is nothing to load: modules without parameters, or with
+            ``loads_own_weights``.
+
+    Raises:
+        FusionError: no weights where some are needed, or weights that don't fit.
+    """
+
+    family = "own"
+    _tensors = ""
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        self.network = self.module()
+        if weights is not None:
+            self.weights_file = _existing(Path(weights).expanduser())
+            read_weights(self.network, self.weights_file)
+        else:
+            if not _is_complete(self.network):
+                raise FusionError(
+                    f"{self.title} would fuse with random weights: name a file of them (--weights FILE, or NAME=FILE "
+                    "where methods are listed), or state loads_own_weights = True in the class if it brings them along"
+                )
+            self._tensors = _hash_of_tensors(self.network)
+        self._settle()
+
+    @classmethod
+    def of(cls, module: type[nn.Module]) -> type[ModuleMethod]:
+        """The method class of a module class."""
+        place = {"__module__": module.__module__, "__qualname__": module.__qualname__, "__doc__": module.__doc__}
+        facts = {"name": module.__name__.lower(), "title": module.__name__, "paper": "", "module": module}
+        facts |= {fact: getattr(module, fact) for fact in DECLARED if hasattr(module, fact)}
+        return type(module.__name__, (cls,), {**place, **facts})
+
+    def state(self) -> str:
+        """SHA-256 of the weights file, or of the parameters and buffers where there is none."""
+        return super().state() or self._tensors
+
+    def code(self) -> tuple[object, ...]:
+        """The module's too."""
+        return ModuleMethod, self.module, *super().code()[1:]
+
+    def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Scale to what the module takes, run it, scale back.
+
+        Raises:
+            FusionError: the result is no image of the sources' size, or leaves the range.
+        """
+        low, high = value_range(self.module)
+        fused = require_image(self.title, self.network(*to_range(self.module, infrared, visible)), visible)
+        darkest, brightest = float(fused.min()), float(fused.max())
+        slack = ROUNDING * (high - low)
+        if darkest < low - slack or brightest > high + slack:
+            raise FusionError(
+                f"{self.title} gave values from {darkest:.4g} to {brightest:.4g}, expected {low:g} to {high:g}: let "
+                "forward end in a sigmoid or clamp, or state value_range = (low, high) in the class if it takes and "
+                "gives another range"
+            )
+        return (fused - low) / (high - low)
+
+
+def value_range(module: type[nn.Module]) -> tuple[float, float]:
+    """Black and white of the images that a module takes and gives; raises `FusionError` if its statement is none."""
+    stated = getattr(module, "value_range", (0.0, 1.0))
+    try:
+        low, high = map(float, stated)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not low < high:
+        raise FusionError(f"{module.__name__}: expected value_range = (low, high), found {stated!r}")
+    return low, high
+
+
+def to_range(module: type[nn.Module], *images: Tensor) -> tuple[Tensor, ...]:
+    """Images in 0..1 on the scale that a module takes."""
+    low, high = value_range(module)
+    return images if (low, high) == (0, 1) else tuple((high - low) * image + low for image in images)
+
+
+def require_image(name: str, fused: object, source: Tensor) -> Tensor:
+    """`fused` itself, if it is one luminance image for each source ``[B, 1, H, W]``; else `FusionError`."""
+    if isinstance(fused, Tensor) and fused.shape == source.shape and fused.is_floating_point():
+        return fused
+    found = f"{fused.dtype} {list(fused.shape)}" if isinstance(fused, Tensor) else type(fused).__name__
+    raise FusionError(f"{name}: forward(infrared, visible) gave {found} for sources of {list(source.shape)}")
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FusionError(f"there is no weights file {path}; python -m fusion train makes one with a recipe of yours")
+    return path
+
+
+def _is_complete(network: nn.Module) -> bool:
+    return getattr(network, "loads_own_weights", False) or not any(True for _ in network.parameters())
+
+
+def _hash_of_tensors(network: nn.Module) -> str:
+    parts = []
+    for name, tensor in sorted(network.state_dict().items()):
+        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        parts.append(f"{name} {tensor.dtype} {list(tensor.shape)} {sha256_bytes(content)}")
+    return sha256_bytes("\n".join(parts).encode())

@@ -1,0 +1,69 @@
+"""Fetch: published weights, as the networks declare them, to where ``NETWORK+published`` looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets.download import DownloadError, fetch
+from fusion.method import FusionError
+from fusion.registry import network_class, network_names
+from fusion.weights import published_folder
+from fusion.weights.convert import convert
+from fusion.weights.manifest import SourceFile, read_manifest
+from fusion.weights.published import PublishedWeights
+
+
+def published_weights() -> dict[str, PublishedWeights]:
+    """Published weights by a network's name, or by its name with ``+rts`` for what others retrained it to."""
+    found = {}
+    for name in network_names():
+        network = network_class(name)
+        for key, weights in ((name, network.published), (f"{name}+rts", network.published_rts)):
+            if weights is not None:
+                found[key] = weights
+    return found
+
+
+def fetch_published(key: str, folder: Path | None = None, progress: bool = False) -> Path:
+    """Fetch published weights and convert them.
+
+    The checkpoint stays in the folder ``sources/KEY``. Where no checksum is known, that of the first download is
+    recorded in the manifest and expected from then on.
+
+    Args:
+        key: of `published_weights`.
+        folder: None is where ``NETWORK+published`` looks.
+        progress: show a progress bar.
+
+    Returns:
+        ``KEY.safetensors`` in the folder.
+
+    Raises:
+        FusionError: unknown key, nothing to fetch, no connection, wrong checksum, or a checkpoint that does not fit.
+    """
+    known = published_weights()
+    if key not in known:
+        raise FusionError(f"no published weights of {key!r} are known; there are {', '.join(known)}")
+    weights = known[key]
+    if not weights.files:
+        raise FusionError(f"weights of {key} cannot be fetched by a program: {weights.homepage}\n  {weights.manual}")
+    folder = published_folder() if folder is None else Path(folder)
+    target = folder / f"{key}.safetensors"
+    recorded = _recorded(target)
+    sources = [folder / "sources" / key / file.name for file in weights.files]
+    try:
+        for file, path in zip(weights.files, sources, strict=True):
+            fetch(file.url, path, file.sha256 or recorded.get(file.url), progress=progress)
+    except DownloadError as error:
+        raise FusionError(f"{error}\n  By hand: {weights.homepage}, then python -m fusion weights convert") from error
+    network = network_class(key.partition("+")[0])
+    convert(network, sources, target, weights.licence, {file.name: file.url for file in weights.files})
+    return target
+
+
+def _recorded(target: Path) -> dict[str, str]:
+    """Checksums of the sources of a file that was made before."""
+    if not target.is_file():
+        return {}
+    sources: tuple[SourceFile, ...] = read_manifest(target).source
+    return {source.path: source.sha256 for source in sources}
