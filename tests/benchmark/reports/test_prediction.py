@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from benchmark.prediction import predictions
-from benchmark.rank_agreement import _resampled, rank_agreement
 from scipy.stats import kendalltau
 
 from benchmark.cli import main
 from benchmark.people import PeopleBoard, PeopleEntry, write_people
+from benchmark.reports.prediction import predictions
+from benchmark.reports.rank_agreement import _resampled, rank_agreement
+from benchmark.run_directory import Run
 from benchmark.store import Row, Store
 
 
@@ -58,9 +59,9 @@ FOUND = {
 def test_metrics_predict_better_with_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Less Nabf is better: its order is that of SD. MOTA turns one couple of six round: (5 - 1) / 6."""
     run = a_run(tmp_path, METRICS, FOUND)
-    methods, found = predictions(run)
+    methods, found = predictions(Run(run))
     assert methods == ["a", "b", "c", "d"]
-    taus = {(one.metric.key, one.task.label): one.agreement.tau for one in found}
+    taus = {(one.metric.key, one.score.label): one.agreement.tau for one in found}
     for key in ("sd", "nabf"):
         assert [taus[key, task] for task in ("AP50", "mAP", "MOTA")] == pytest.approx([1, -1, 4 / 6])
     assert main(["predict", str(run)]) == 0
@@ -73,7 +74,7 @@ def test_a_method_without_a_score_is_left_out_of_that_comparison(tmp_path: Path)
     content = json.loads((run / "downstream.json").read_text())
     content["toy"]["scores"]["a"]["tracking"]["MOTA"] = None
     (run / "downstream.json").write_text(json.dumps(content))
-    agreements = {one.task.label: one.agreement for one in predictions(run)[1]}
+    agreements = {one.score.label: one.agreement for one in predictions(Run(run))[1]}
     assert (agreements["MOTA"].methods, agreements["MOTA"].tau) == (3, 1)
     assert agreements["AP50"].methods == 4
 

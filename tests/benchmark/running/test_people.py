@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import benchmark.runner
 import cv2
 import numpy as np
 import pytest
 import torch
 import yaml
-from benchmark.tables import leaderboards, render
 from torch import Tensor
 
 import benchmark.running.people
+import benchmark.running.runner
 from benchmark.cli import main
 from benchmark.config import ConfigError, RunConfig
 from benchmark.people import read_people
+from benchmark.reports.tables import render
+from benchmark.run_directory import Run
 from benchmark.running.people import Observer, observe, resolve_detection
 from benchmark.store import Store, StoreError
 from datasets.boxes import Boxes
@@ -111,7 +112,7 @@ def run(walk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
 def table(folder: Path) -> dict[str, dict[str, str]]:
     """Rows of the leaderboard by method."""
-    rows = csv.DictReader(io.StringIO(render(leaderboards(folder / "run"), "csv")))
+    rows = csv.DictReader(io.StringIO(render(Run(folder / "run").leaderboards(), "csv")))
     return {row["method"]: row for row in rows}
 
 
@@ -173,7 +174,7 @@ def test_every_format_has_the_columns(walk: Path, run: Callable[..., int], capsy
     run("--track", labels="gt.txt")
     printed = capsys.readouterr().out
     assert "detector: 24 pictures looked at now, 0 still valid from before" in printed and "% of the run's" in printed
-    board = leaderboards(walk / "run")
+    board = Run(walk / "run").leaderboards()
     head = next(line for line in render(board, "terminal").splitlines() if line.startswith("method"))
     columns = ["method", "EN ↑", "SD ↑", "rank", "AP50 ↑", "mAP ↑", "LAMR ↓", "HOTA ↑", "MOTA ↑", "IDF1 ↑", "failed"]
     assert [column.strip() for column in head.split("  ") if column.strip()] == [*columns, "flagged"]
@@ -312,7 +313,7 @@ def test_the_leaderboard_needs_the_scores_alone(walk: Path, run: Callable[..., i
     assert table(walk) == before
     (walk / "run" / "downstream.json").write_text("{")
     with pytest.raises(StoreError, match=r"downstream.json is damaged; give the same run again"):
-        leaderboards(walk / "run")
+        Run(walk / "run").leaderboards()
 
 
 def test_old_scores_are_gone_until_new_ones_are_there(walk: Path, run: Callable[..., int], monkeypatch) -> None:
@@ -323,7 +324,7 @@ def test_old_scores_are_gone_until_new_ones_are_there(walk: Path, run: Callable[
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(benchmark.runner, "do_pair", interrupted)
+        patch.setattr(benchmark.running.runner, "do_pair", interrupted)
         assert run("--detect") == 2
     assert table(walk)["maximum"]["ap50"] == ""
     assert run("--detect") == 0
@@ -409,7 +410,7 @@ def test_the_description_tells_who_looked(walk: Path, run: Callable[..., int]) -
     run("--track", labels="gt.txt")
     content = yaml.safe_load((walk / "run" / "run.yaml").read_text())
     config = RunConfig.from_dict(content["config"])
-    assert config.checked() == config and config.detect and config.track
+    assert vars(config.checked()) == vars(config) and config.detect and config.track
     assert (config.detector, config.labels) == (str(walk / "spots.pt"), walk / "gt.txt")
     told = content["downstream"]
     # SHA-256 of "first", by sha256sum
