@@ -80,7 +80,7 @@ OWN = """
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """``own("mine", text)`` writes ``mine.py`` into the folder that is made the current one; it is forgotten afterwards."""
+    """``own("mine", text)`` writes ``mine.py`` into the current folder, a new one; it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path])
     written = []
