@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fusion.method import FusionMethod
 
-Plane = NDArray[np.float64]
+GreyPlane = NDArray[np.float64]
 """Grey values ``[H, W]`` on the scale 0..255, on which the papers state their parameters; not rounded."""
 
 
@@ -19,7 +19,7 @@ class ClassicalMethod(FusionMethod):
     """A method given by `combine` on one infrared and one visible plane."""
 
     @abstractmethod
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         """Fuse two planes of one size to one; values outside 0..255 are clipped afterwards."""
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, map_coordinates
 
-from fusion.classical.base import Plane
+from fusion.classical.base import GreyPlane
 
 _PAD = 2
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
-def bilateral_filter(plane: Plane, space_sigma: float, range_sigma: float) -> Plane:
+def bilateral_filter(plane: GreyPlane, space_sigma: float, range_sigma: float) -> GreyPlane:
     """Mean of a pixel's neighbours, weighted with how near they are in place and in grey value.
 
     ``F(p) = sum_q g(|p - q| / space_sigma) g((I(p) - I(q)) / range_sigma) I(q) / sum_q g g`` with
@@ -33,7 +33,7 @@ def bilateral_filter(plane: Plane, space_sigma: float, range_sigma: float) -> Pl
     return map_coordinates(value, coordinates, order=1) / map_coordinates(weight, coordinates, order=1)
 
 
-def _grid_coordinates(plane: Plane, space_sigma: float, range_sigma: float) -> NDArray[np.float64]:
+def _grid_coordinates(plane: GreyPlane, space_sigma: float, range_sigma: float) -> NDArray[np.float64]:
     """Row, column and grey value of every pixel in grid cells, ``[3, H, W]``, with an empty frame of `_PAD` cells."""
     row, column = np.indices(plane.shape) / space_sigma
     return np.stack((row, column, (plane - plane.min()) / range_sigma)) + _PAD

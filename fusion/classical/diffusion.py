@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.registry import register
 
 
@@ -19,10 +19,10 @@ class _DiffusionFusion(ClassicalMethod):
     family = "diffusion"
 
     @abstractmethod
-    def smooth(self, source: Plane) -> Plane:
+    def smooth(self, source: GreyPlane) -> GreyPlane:
         """The base layer of a source."""
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         visible_base, infrared_base = self.smooth(visible), self.smooth(infrared)
         visible_detail, infrared_detail = visible - visible_base, infrared - infrared_base
         share = principal_share(visible_detail, infrared_detail)
@@ -43,7 +43,7 @@ class AnisotropicDiffusionFusion(_DiffusionFusion):
         "Karhunen-Loeve transform, IEEE Sensors Journal 2016"
     )
 
-    def smooth(self, source: Plane) -> Plane:
+    def smooth(self, source: GreyPlane) -> GreyPlane:
         return anisotropic_diffusion(source, steps=10, time_step=0.15, contrast=30.0)
 
 
@@ -61,11 +61,11 @@ class FourthOrderDiffusionFusion(_DiffusionFusion):
         "FUSION 2017"
     )
 
-    def smooth(self, source: Plane) -> Plane:
+    def smooth(self, source: GreyPlane) -> GreyPlane:
         return fourth_order_diffusion(source, steps=15, time_step=0.9, contrast=4.0)
 
 
-def principal_share(first: Plane, second: Plane) -> float:
+def principal_share(first: GreyPlane, second: GreyPlane) -> float:
     """The first plane's share ``v1 / (v1 + v2)`` of the principal eigenvector v of both planes' covariance, in 0..1.
 
     Planes of negative correlation give v1 and v2 opposite signs, and the quotient leaves 0..1, without any bound where
@@ -79,7 +79,7 @@ def principal_share(first: Plane, second: Plane) -> float:
     return float(major / (major + minor))
 
 
-def anisotropic_diffusion(source: Plane, steps: int, time_step: float, contrast: float) -> Plane:
+def anisotropic_diffusion(source: GreyPlane, steps: int, time_step: float, contrast: float) -> GreyPlane:
     """Smooth by heat that flows between the 8 neighbours of a pixel, less across strong edges.
 
     A step is ``I += time_step sum_n exp(-(d_n / contrast)^2) d_n / distance_n^2`` with ``d_n`` the neighbour minus the
@@ -109,7 +109,7 @@ _NEIGHBOURS = (
 """Every pair of neighbours once: where the pixel is, where its neighbour is, 1 / squared distance."""
 
 
-def fourth_order_diffusion(source: Plane, steps: int, time_step: float, contrast: float) -> Plane:
+def fourth_order_diffusion(source: GreyPlane, steps: int, time_step: float, contrast: float) -> GreyPlane:
     """Smooth curvature away: straight ramps stay as they are.
 
     A step is ``I -= time_step (d_xx(c I_xx) + d_yy(c I_yy))`` with ``c = 1 / (1 + (I_xx^2 + I_yy^2) / contrast^2)``.
@@ -130,5 +130,5 @@ def fourth_order_diffusion(source: Plane, steps: int, time_step: float, contrast
     return plane
 
 
-def _second_derivative(plane: Plane, axis: int) -> Plane:
+def _second_derivative(plane: GreyPlane, axis: int) -> GreyPlane:
     return np.gradient(np.gradient(plane, axis=axis), axis=axis)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from fusion.classical.base import Plane
+from fusion.classical.base import GreyPlane
 
 ANGLES = (15, 45, 75, 105, 135, 165)
 """Direction of the wave each subband answers to, in degrees from the x axis (columns) towards the y axis (rows)."""
@@ -62,12 +62,12 @@ class DualTree:
         shape: height and width of the image.
     """
 
-    low: Plane
+    low: GreyPlane
     details: tuple[NDArray[np.complex128], ...]
     shape: tuple[int, int]
 
 
-def analyse(image: Plane, levels: int) -> DualTree:
+def analyse(image: GreyPlane, levels: int) -> DualTree:
     """Transform an image of any size; it is extended symmetrically to the next multiple of ``2 ** levels``."""
     height, width = image.shape
     missing = [(0, -side % 2**levels) for side in image.shape]
@@ -81,7 +81,7 @@ def analyse(image: Plane, levels: int) -> DualTree:
     return DualTree(low, tuple(details), (height, width))
 
 
-def synthesise(tree: DualTree) -> Plane:
+def synthesise(tree: DualTree) -> GreyPlane:
     """The image of its coefficients; exact inverse of `analyse`."""
     low = tree.low
     for level in reversed(range(len(tree.details))):
@@ -92,18 +92,18 @@ def synthesise(tree: DualTree) -> Plane:
     return low[: tree.shape[0], : tree.shape[1]]
 
 
-def _split_first(signal: Plane) -> tuple[Plane, Plane]:
+def _split_first(signal: GreyPlane) -> tuple[GreyPlane, GreyPlane]:
     """Level 1 along the rows' axis: both filters, no decimation, as the trees take alternate samples."""
     low = correlate1d(signal, LOW_ANALYSIS, axis=0, mode="reflect")
     return low, correlate1d(signal, HIGH_ANALYSIS, axis=0, mode="reflect")
 
 
-def _join_first(low: Plane, high: Plane) -> Plane:
+def _join_first(low: GreyPlane, high: GreyPlane) -> GreyPlane:
     smooth = correlate1d(low, LOW_SYNTHESIS, axis=0, mode="reflect")
     return smooth + correlate1d(high, HIGH_SYNTHESIS, axis=0, mode="reflect")
 
 
-def _split(signal: Plane) -> tuple[Plane, Plane]:
+def _split(signal: GreyPlane) -> tuple[GreyPlane, GreyPlane]:
     """A level from 2 on along the rows' axis: each tree filtered and decimated by two."""
     extended = np.pad(signal, ((12, 12), (0, 0)), mode="symmetric")
     low, high = (np.empty((len(signal) // 2, signal.shape[1])) for _ in range(2))
@@ -113,18 +113,18 @@ def _split(signal: Plane) -> tuple[Plane, Plane]:
     return low, _turn_tree_b(high)
 
 
-def _turn_tree_b(band: Plane) -> Plane:
+def _turn_tree_b(band: GreyPlane) -> GreyPlane:
     """The sign with which tree b is the Hilbert partner of tree a; without it, b is a's mirror image."""
     return band * np.tile([[1.0], [-1.0]], (len(band) // 2, 1))
 
 
-def _decimate(extended: Plane, taps: Plane) -> Plane:
+def _decimate(extended: GreyPlane, taps: GreyPlane) -> GreyPlane:
     """``sum over k of taps[k] x[2m + k]``."""
     stop = len(extended) - len(taps) + 1
     return sum(tap * extended[k : k + stop : 2] for k, tap in enumerate(taps))
 
 
-def _join(low: Plane, high: Plane) -> Plane:
+def _join(low: GreyPlane, high: GreyPlane) -> GreyPlane:
     """Inverse of `_split`: its transpose, as each tree is orthonormal."""
     signal = np.zeros((2 * len(low), low.shape[1]))
     for part, taps in ((low, QUARTER_SHIFT), (_turn_tree_b(high), QUARTER_SHIFT_HIGH)):
@@ -135,30 +135,30 @@ def _join(low: Plane, high: Plane) -> Plane:
     return signal
 
 
-def _correlate(extended: Plane, taps: Plane) -> Plane:
+def _correlate(extended: GreyPlane, taps: GreyPlane) -> GreyPlane:
     """``sum over k of taps[k] x[m + k]``."""
     count = len(extended) - len(taps) + 1
     return sum(tap * extended[k : k + count] for k, tap in enumerate(taps))
 
 
-def _oriented(across: Plane, both: Plane, down: Plane) -> NDArray[np.complex128]:
+def _oriented(across: GreyPlane, both: GreyPlane, down: GreyPlane) -> NDArray[np.complex128]:
     """Six complex subbands of three interleaved real ones, named by the axis along which they are high-pass."""
     (first, sixth), (second, fifth), (third, fourth) = map(_to_complex, (across, both, down))
     return np.stack((first, second, third, fourth, fifth, sixth))
 
 
-def _separable(subbands: NDArray[np.complex128]) -> tuple[Plane, Plane, Plane]:
+def _separable(subbands: NDArray[np.complex128]) -> tuple[GreyPlane, GreyPlane, GreyPlane]:
     first, second, third, fourth, fifth, sixth = subbands
     return _to_real(first, sixth), _to_real(second, fifth), _to_real(third, fourth)
 
 
-def _to_complex(band: Plane) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+def _to_complex(band: GreyPlane) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """``(x_a + j x_b)(y_a + j y_b)`` and the same with ``y`` conjugated, over the root of two."""
     aa, ab, ba, bb = band[0::2, 0::2], band[0::2, 1::2], band[1::2, 0::2], band[1::2, 1::2]
     return ((aa - bb) + 1j * (ab + ba)) / np.sqrt(2), ((aa + bb) + 1j * (ab - ba)) / np.sqrt(2)
 
 
-def _to_real(same: NDArray[np.complex128], opposite: NDArray[np.complex128]) -> Plane:
+def _to_real(same: NDArray[np.complex128], opposite: NDArray[np.complex128]) -> GreyPlane:
     """Inverse of `_to_complex`."""
     band = np.empty((2 * same.shape[0], 2 * same.shape[1]))
     band[0::2, 0::2], band[1::2, 1::2] = (opposite + same).real, (opposite - same).real

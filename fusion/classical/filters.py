@@ -7,26 +7,28 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from fusion.classical.base import Plane
+from fusion.classical.base import GreyPlane
 
 Border = Literal["replicate", "symmetric"]
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
 
 
-def mean_filter(plane: Plane, radius: int, border: Border = "replicate") -> Plane:
+def mean_filter(plane: GreyPlane, radius: int, border: Border = "replicate") -> GreyPlane:
     """Mean over a square window of ``2 * radius + 1`` pixels; `border` continues the plane outside."""
     size = (2 * radius + 1, 2 * radius + 1)
     return np.asarray(cv2.blur(plane, size, borderType=_BORDERS[border]), np.float64)
 
 
-def gaussian_filter(plane: Plane, sigma: float, radius: int | None = None, border: Border = "symmetric") -> Plane:
+def gaussian_filter(
+    plane: GreyPlane, sigma: float, radius: int | None = None, border: Border = "symmetric"
+) -> GreyPlane:
     """Sampled Gaussian of standard deviation `sigma` pixels, cut off at `radius` (``floor(3 sigma)``), of sum 1."""
     size = 2 * (int(3 * sigma) if radius is None else radius) + 1
     kernel = cv2.getGaussianKernel(size, sigma, cv2.CV_64F)
     return np.asarray(cv2.sepFilter2D(plane, cv2.CV_64F, kernel, kernel, borderType=_BORDERS[border]), np.float64)
 
 
-def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Plane:
+def guided_filter(guide: GreyPlane, plane: GreyPlane, radius: int, epsilon: float) -> GreyPlane:
     """Guided filter: locally the linear function of the guide that comes closest to a plane.
 
     In every window of ``2 * radius + 1`` pixels, ``a, b`` minimise ``sum (a guide + b - plane)^2 + epsilon a^2``:
@@ -38,7 +40,7 @@ def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Pl
     """
     inside = _window_sum(np.ones_like(guide), radius)
 
-    def mean(values: Plane) -> Plane:
+    def mean(values: GreyPlane) -> GreyPlane:
         return _window_sum(values, radius) / inside
 
     guide_mean, plane_mean = mean(guide), mean(plane)
@@ -48,7 +50,7 @@ def guided_filter(guide: Plane, plane: Plane, radius: int, epsilon: float) -> Pl
     return mean(slope) * guide + mean(plane_mean - slope * guide_mean)
 
 
-def _window_sum(values: Plane, radius: int) -> Plane:
+def _window_sum(values: GreyPlane, radius: int) -> GreyPlane:
     size = (2 * radius + 1, 2 * radius + 1)
     total = cv2.boxFilter(values, cv2.CV_64F, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(total, np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
 from fusion.registry import register
 
@@ -28,7 +28,7 @@ class GuidedFilteringFusion(ClassicalMethod):
     family = "guided filter"
     paper = "Li, Kang, Hu, Image fusion with guided filtering, IEEE TIP 2013"
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         sources = visible / 255, infrared / 255
         first, second = (_detail_saliency(source) for source in sources)
         visible_wins = (first >= second).astype(np.float64)
@@ -42,14 +42,14 @@ class GuidedFilteringFusion(ClassicalMethod):
         return 255 * fused
 
 
-def _detail_saliency(source: Plane) -> Plane:
+def _detail_saliency(source: GreyPlane) -> GreyPlane:
     laplacian = cv2.Laplacian(source, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REPLICATE)
     return gaussian_filter(np.abs(laplacian), 5, radius=5, border="replicate")
 
 
 def _edge_following(
-    weights: tuple[Plane, Plane], guides: tuple[Plane, Plane], radius: int, epsilon: float
-) -> list[Plane]:
+    weights: tuple[GreyPlane, GreyPlane], guides: tuple[GreyPlane, GreyPlane], radius: int, epsilon: float
+) -> list[GreyPlane]:
     """Both weight maps, each filtered with its own source as guide; their sum is 1 at every pixel."""
     smooth = [
         np.clip(guided_filter(guide, weight, radius, epsilon), 0, 1)
@@ -80,7 +80,7 @@ class MultiScaleGuidedFiltering(ClassicalMethod):
         "Circuits, Systems, and Signal Processing 2019"
     )
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         left, right = visible, infrared
         fused = np.zeros_like(visible)
         for _ in range(4):
@@ -90,7 +90,7 @@ class MultiScaleGuidedFiltering(ClassicalMethod):
         return fused + (left + right) / 2
 
 
-def _by_magnitude(first: Plane, second: Plane) -> Plane:
+def _by_magnitude(first: GreyPlane, second: GreyPlane) -> GreyPlane:
     """Mean of two layers weighted with their own magnitudes; 0 where both are."""
     total = np.abs(first) + np.abs(second)
     weighted = np.abs(first) * first + np.abs(second) * second

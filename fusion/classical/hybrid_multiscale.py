@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.classical.bilateral import bilateral_filter
 from fusion.classical.filters import gaussian_filter
 from fusion.registry import register
@@ -20,9 +20,9 @@ _LAMBDA = 30.0
 class _Layers(NamedTuple):
     """A source taken apart, finest level first; ``sum(textures) + sum(edges) + base`` is the source."""
 
-    textures: list[Plane]
-    edges: list[Plane]
-    base: Plane
+    textures: list[GreyPlane]
+    edges: list[GreyPlane]
+    base: GreyPlane
 
 
 @register
@@ -47,7 +47,7 @@ class HybridMultiScaleDecomposition(ClassicalMethod):
         "decomposition with Gaussian and bilateral filters, Information Fusion 2016"
     )
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         left, right = _decompose(visible), _decompose(infrared)
         fused = _larger(left.textures[0], right.textures[0]) + _larger(left.edges[0], right.edges[0])
         for level in range(1, _LEVELS):
@@ -59,7 +59,7 @@ class HybridMultiScaleDecomposition(ClassicalMethod):
         return fused + _mix(coarse, right.base, left.base)
 
 
-def _decompose(source: Plane) -> _Layers:
+def _decompose(source: GreyPlane) -> _Layers:
     textures, edges = [], []
     gaussian, bilateral = source, source
     for level in range(_LEVELS):
@@ -71,17 +71,17 @@ def _decompose(source: Plane) -> _Layers:
     return _Layers(textures, edges, gaussian)
 
 
-def _infrared_weight(visible_edges: Plane, infrared_edges: Plane) -> Plane:
+def _infrared_weight(visible_edges: GreyPlane, infrared_edges: GreyPlane) -> GreyPlane:
     """``C`` in 0..1: 0 where visible edges are at least as strong, rising steeply where infrared edges stand out."""
     excess = np.maximum(np.abs(infrared_edges) - np.abs(visible_edges), 0)
     largest = excess.max()
     return np.arctan(_LAMBDA * excess / largest) / np.arctan(_LAMBDA) if largest > 0 else excess
 
 
-def _mix(weight: Plane, first: Plane, second: Plane) -> Plane:
+def _mix(weight: GreyPlane, first: GreyPlane, second: GreyPlane) -> GreyPlane:
     return weight * first + (1 - weight) * second
 
 
-def _larger(visible: Plane, infrared: Plane) -> Plane:
+def _larger(visible: GreyPlane, infrared: GreyPlane) -> GreyPlane:
     """At each pixel the value of larger magnitude, the visible one if they are equal."""
     return np.where(np.abs(visible) < np.abs(infrared), infrared, visible)

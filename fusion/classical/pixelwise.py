@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.registry import register
 
 
@@ -17,7 +17,7 @@ class Average(ClassicalMethod):
     family = "pixel-wise"
     paper = "baseline without a paper"
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         return (infrared + visible) / 2
 
 
@@ -30,5 +30,5 @@ class Maximum(ClassicalMethod):
     family = "pixel-wise"
     paper = "baseline without a paper"
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         return np.maximum(infrared, visible)

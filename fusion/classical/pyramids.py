@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.classical.multiscale import depth, stronger
 from fusion.registry import register
 
@@ -15,7 +15,7 @@ KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 """Burt and Adelson's generating kernel with a = 3/8, the binomial one."""
 
 
-def gaussian_pyramid(image: Plane, levels: int) -> list[Plane]:
+def gaussian_pyramid(image: GreyPlane, levels: int) -> list[GreyPlane]:
     """``G_0 = image, G_(i+1) = REDUCE(G_i)``, finest first, ``levels + 1`` planes.
 
     REDUCE filters rows and columns with `KERNEL`, mirrors at the border without repeating the edge pixel, and keeps
@@ -29,7 +29,7 @@ def gaussian_pyramid(image: Plane, levels: int) -> list[Plane]:
     return planes
 
 
-def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
+def expand_level(coarse: GreyPlane, shape: tuple[int, ...]) -> GreyPlane:
     """EXPAND: `coarse` at twice its resolution, interpolated with the kernel of REDUCE, in the `shape` it came from."""
     # Not cv2.pyrUp, which mirrors an odd-sized image at its far border differently from its near one.
     sparse = np.zeros(shape)
@@ -37,37 +37,37 @@ def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     return _filtered(sparse, 2 * KERNEL)
 
 
-def _filtered(image: Plane, kernel: Plane) -> Plane:
+def _filtered(image: GreyPlane, kernel: GreyPlane) -> GreyPlane:
     return np.asarray(cv2.sepFilter2D(image, cv2.CV_64F, kernel, kernel, borderType=cv2.BORDER_REFLECT_101), np.float64)
 
 
-def laplacian_pyramid(image: Plane, levels: int) -> list[Plane]:
+def laplacian_pyramid(image: GreyPlane, levels: int) -> list[GreyPlane]:
     """``L_i = G_i - EXPAND(G_(i+1))`` finest first, and the base ``G_levels`` last."""
     planes = gaussian_pyramid(image, levels)
-    details = [fine - expand(coarse, fine.shape) for fine, coarse in pairwise(planes)]
+    details = [fine - expand_level(coarse, fine.shape) for fine, coarse in pairwise(planes)]
     return [*details, planes[-1]]
 
 
-def from_laplacian(pyramid: list[Plane]) -> Plane:
+def from_laplacian(pyramid: list[GreyPlane]) -> GreyPlane:
     """The image of a Laplacian pyramid, ``G_i = L_i + EXPAND(G_(i+1))``; exact inverse of `laplacian_pyramid`."""
     image = pyramid[-1]
     for detail in reversed(pyramid[:-1]):
-        image = detail + expand(image, detail.shape)
+        image = detail + expand_level(image, detail.shape)
     return image
 
 
-def ratio_pyramid(image: Plane, levels: int) -> list[Plane]:
+def ratio_pyramid(image: GreyPlane, levels: int) -> list[GreyPlane]:
     """``R_i = G_i / EXPAND(G_(i+1))`` finest first, and the base ``G_levels`` last; `image` must be positive."""
     planes = gaussian_pyramid(image, levels)
-    ratios = [fine / expand(coarse, fine.shape) for fine, coarse in pairwise(planes)]
+    ratios = [fine / expand_level(coarse, fine.shape) for fine, coarse in pairwise(planes)]
     return [*ratios, planes[-1]]
 
 
-def from_ratio(pyramid: list[Plane]) -> Plane:
+def from_ratio(pyramid: list[GreyPlane]) -> GreyPlane:
     """The image of a ratio pyramid, ``G_i = R_i * EXPAND(G_(i+1))``; exact inverse of `ratio_pyramid`."""
     image = pyramid[-1]
     for ratio in reversed(pyramid[:-1]):
-        image = ratio * expand(image, ratio.shape)
+        image = ratio * expand_level(image, ratio.shape)
     return image
 
 
@@ -84,7 +84,7 @@ class Laplacian(ClassicalMethod):
     family = "pyramid"
     paper = "Burt, Kolczynski, Enhanced image capture through fusion, ICCV 1993; pyramid: Burt, Adelson, IEEE TCOM 1983"
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         levels = depth(infrared.shape)
         left, right = laplacian_pyramid(infrared, levels), laplacian_pyramid(visible, levels)
         details = [stronger(first, second) for first, second in zip(left[:-1], right[:-1], strict=True)]
@@ -108,7 +108,7 @@ class RatioOfLowPass(ClassicalMethod):
     paper = "Toet, Image fusion by a ratio of low-pass pyramid, Pattern Recognition Letters, 1989"
     offset = 1.0
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         levels = depth(infrared.shape)
         left, right = (ratio_pyramid(image + self.offset, levels) for image in (infrared, visible))
         ratios = [1 + stronger(first - 1, second - 1) for first, second in zip(left[:-1], right[:-1], strict=True)]

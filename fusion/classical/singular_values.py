@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.registry import register
 
 Matrix = NDArray[np.float64]
@@ -34,7 +34,7 @@ class MultiResolutionSingularValues(ClassicalMethod):
     )
     multiple = 2
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         visible_axes, infrared_axes = principal_axes(blocks(visible)), principal_axes(blocks(infrared))
         infrared_axes *= np.where((visible_axes * infrared_axes).sum(axis=0) < 0, -1, 1)
         left, right = visible_axes.T @ blocks(visible), infrared_axes.T @ blocks(infrared)
@@ -43,13 +43,13 @@ class MultiResolutionSingularValues(ClassicalMethod):
         return from_blocks((visible_axes + infrared_axes) / 2 @ fused, visible.shape)
 
 
-def blocks(plane: Plane) -> Matrix:
+def blocks(plane: GreyPlane) -> Matrix:
     """The 2 x 2 blocks of a plane of even height and width as columns, ``[4, H W / 4]``."""
     height, width = plane.shape
     return plane.reshape(height // 2, 2, width // 2, 2).transpose(1, 3, 0, 2).reshape(4, -1)
 
 
-def from_blocks(matrix: Matrix, shape: tuple[int, ...]) -> Plane:
+def from_blocks(matrix: Matrix, shape: tuple[int, ...]) -> GreyPlane:
     """Inverse of `blocks`."""
     height, width = shape
     return matrix.reshape(2, 2, height // 2, width // 2).transpose(2, 0, 3, 1).reshape(height, width)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.registry import register
 
 
@@ -29,7 +29,7 @@ class TwoScaleImageFusion(ClassicalMethod):
         "Infrared Physics & Technology 2016"
     )
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         bases = [uniform_filter(source, 35, mode="wrap") for source in (visible, infrared)]
         details = [source - base for source, base in zip((visible, infrared), bases, strict=True)]
         saliencies = [(base - _median(source)) ** 2 for source, base in zip((visible, infrared), bases, strict=True)]
@@ -38,6 +38,6 @@ class TwoScaleImageFusion(ClassicalMethod):
         return (bases[0] + bases[1]) / 2 + share * details[0] + (1 - share) * details[1]
 
 
-def _median(source: Plane) -> Plane:
+def _median(source: GreyPlane) -> GreyPlane:
     """3 x 3 median, outermost pixels repeated; in single precision, which holds 8-bit grey values exactly."""
     return cv2.medianBlur(source.astype(np.float32), 3).astype(np.float64)

@@ -7,7 +7,7 @@ import pywt
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, uniform_filter
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.classical.dual_tree import DualTree, analyse, synthesise
 from fusion.classical.multiscale import LEVELS, depth, stronger
 from fusion.registry import register
@@ -36,7 +36,7 @@ class DiscreteWavelet(ClassicalMethod):
     wavelet = "db2"
     window = 3
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         levels = min(LEVELS, pywt.dwtn_max_level(infrared.shape, self.wavelet))
         left, right = (pywt.wavedec2(image, self.wavelet, "symmetric", levels) for image in (infrared, visible))
         details = [
@@ -47,7 +47,7 @@ class DiscreteWavelet(ClassicalMethod):
         return fused[: infrared.shape[0], : infrared.shape[1]]
 
 
-def select_by_area(first: Plane, second: Plane, window: int) -> Plane:
+def select_by_area(first: GreyPlane, second: GreyPlane, window: int) -> GreyPlane:
     """Coefficients of the source with the larger activity, after consistency verification."""
     first_activity, second_activity = (maximum_filter(np.abs(band), window) for band in (first, second))
     return np.where(consistent(first_activity >= second_activity, window), first, second)
@@ -70,7 +70,7 @@ class DualTreeComplexWavelet(ClassicalMethod):
         "Information Fusion, 2007"
     )
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         levels = depth(infrared.shape)
         left, right = analyse(infrared, levels), analyse(visible, levels)
         details = tuple(stronger(first, second) for first, second in zip(left.details, right.details, strict=True))

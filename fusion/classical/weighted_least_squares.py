@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, Plane
+from fusion.classical.base import ClassicalMethod, GreyPlane
 from fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
 from fusion.registry import register
 
@@ -37,7 +37,7 @@ class SaliencyAndLeastSquares(ClassicalMethod):
         "weighted least square optimization, Infrared Physics & Technology 2017"
     )
 
-    def combine(self, infrared: Plane, visible: Plane) -> Plane:
+    def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         (*infrared_details, infrared_base), (*visible_details, visible_base) = map(_decompose, (infrared, visible))
         lead = (histogram_saliency(visible) - histogram_saliency(infrared)) / 2
         fused = (0.5 + lead) * visible_base + (0.5 - lead) * infrared_base
@@ -52,7 +52,7 @@ class SaliencyAndLeastSquares(ClassicalMethod):
         return 255 * fused
 
 
-def _decompose(source: Plane) -> list[Plane]:
+def _decompose(source: GreyPlane) -> list[GreyPlane]:
     """Three layers by rolling guidance, one by a Gaussian, and the base; their sum is the source over 255."""
     rest = source / 255
     layers = []
@@ -64,7 +64,7 @@ def _decompose(source: Plane) -> list[Plane]:
     return [*layers, rest - base, base]
 
 
-def rolling_guidance(plane: Plane, sigma: int, range_sigma: float, iterations: int = 4) -> Plane:
+def rolling_guidance(plane: GreyPlane, sigma: int, range_sigma: float, iterations: int = 4) -> GreyPlane:
     """Remove structures smaller than `sigma` pixels, keep the edges of larger ones.
 
     Starts from a Gaussian of `sigma`, then takes the result again and again as the guide that filters the plane. The
@@ -78,7 +78,7 @@ def rolling_guidance(plane: Plane, sigma: int, range_sigma: float, iterations: i
     return guide
 
 
-def histogram_saliency(source: Plane) -> Plane:
+def histogram_saliency(source: GreyPlane) -> GreyPlane:
     """How unusual a pixel's grey value is: the sum of its distances to all pixels, stretched to 0..1 over the image.
 
     The values 0..255 are rounded to 256 levels; an image of one level has saliency 0 everywhere.
@@ -91,7 +91,7 @@ def histogram_saliency(source: Plane) -> Plane:
     return (saliency - saliency.min()) / span if span > 0 else np.zeros_like(source)
 
 
-def weighted_least_squares(first: Plane, second: Plane, weight: Plane) -> Plane:
+def weighted_least_squares(first: GreyPlane, second: GreyPlane, weight: GreyPlane) -> GreyPlane:
     """The D that minimises ``sum (D - first)^2 + weight (D - second)^2``.
 
     No pixel is tied to another one, so its normal equations are diagonal: ``(1 + weight) D = first + weight second``.

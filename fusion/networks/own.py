@@ -12,17 +12,17 @@ from fusion.method import FusionError
 from fusion.networks.base import NetworkMethod
 from fusion.weights import read_weights
 
-DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
+_DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
 """Facts of a method (see `FusionMethod`) that a module may state as class attributes."""
 
-ROUNDING = 1e-4
+_ROUNDING = 1e-4
 """How far results may leave the range, as a share of it: what rounding may do, and far less than a grey level."""
 
 
 class ModuleMethod(NetworkMethod):
     """A module with ``forward(infrared, visible)``, which takes and gives luminance, ``float32 [B, 1, H, W]``.
 
-    Class attributes of the module say what differs from the usual, beside those in `DECLARED`:
+    Class attributes of the module say what differs from the usual, beside those in `_DECLARED`:
 
     * ``value_range = (low, high)``: of what it takes and gives, if not 0..1. Results outside are an error: clipping
       them without a word would hide a mistake of scale.
@@ -58,7 +58,7 @@ class ModuleMethod(NetworkMethod):
         """The method class of a module class."""
         place = {"__module__": module.__module__, "__qualname__": module.__qualname__, "__doc__": module.__doc__}
         facts = {"name": module.__name__.lower(), "title": module.__name__, "paper": "", "module": module}
-        facts |= {fact: getattr(module, fact) for fact in DECLARED if hasattr(module, fact)}
+        facts |= {fact: getattr(module, fact) for fact in _DECLARED if hasattr(module, fact)}
         return type(module.__name__, (cls,), {**place, **facts})
 
     def state(self) -> str:
@@ -78,7 +78,7 @@ class ModuleMethod(NetworkMethod):
         low, high = value_range(self.module)
         fused = require_image(self.title, self.network(*to_range(self.module, infrared, visible)), visible)
         darkest, brightest = float(fused.min()), float(fused.max())
-        slack = ROUNDING * (high - low)
+        slack = _ROUNDING * (high - low)
         if darkest < low - slack or brightest > high + slack:
             raise FusionError(
                 f"{self.title} gave values from {darkest:.4g} to {brightest:.4g}, expected {low:g} to {high:g}: let "
