@@ -41,14 +41,14 @@ def code_fingerprint(subject: object) -> str:
             dataclass instance (its class and fields); a plain value; or a collection of these. Of other objects the
             class counts alone, as their state has to be described in another way (see `FusionMethod.state`).
     """
-    forget_changed()
+    return sha256_bytes("\n".join(_Walk().visit(subject)).encode("utf-8", "surrogatepass"))
+
+
+def reached(subject: object) -> list[Definition]:
+    """The definitions behind the hash of a subject: its own first, then in the order in which they are met."""
     walk = _Walk()
-    with _no_collection():
-        lines = [walk.describe(subject)]
-        for definition in walk.reached:  # grows meanwhile
-            reading = read(definition)
-            lines.append(f"{reading.digest} {[walk.number(used) for used in reading.uses]}")
-    return sha256_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    walk.visit(subject)
+    return walk.reached
 
 
 @contextmanager
@@ -70,6 +70,16 @@ class _Walk:
         self.reached: list[Definition] = []
         self._numbers: dict[Definition, int] = {}
         self._open: list[int] = []
+
+    def visit(self, subject: object) -> list[str]:
+        """Go wherever a subject leads, and tell what is there."""
+        forget_changed()
+        with _no_collection():
+            lines = [self.describe(subject)]
+            for definition in self.reached:  # grows meanwhile
+                reading = read(definition)
+                lines.append(f"{reading.digest} {[self.number(used) for used in reading.uses]}")
+        return lines
 
     def number(self, definition: Definition) -> int:
         """Which definition it is; a new one will be visited."""

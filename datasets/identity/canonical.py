@@ -81,8 +81,8 @@ class _Writer:
         self.parts: list[str] = []
         self.uses: list[Definition] = []
         self.scopes: list[_Scope] = []
-        if self.owner and isinstance(self.owner.node, ast.ClassDef):
-            self.scopes = [_Scope(set(bound_names(same_scope(*self.owner.node.body))), is_class=True)]
+        if definition.home and isinstance(definition.home.node, ast.ClassDef):
+            self.scopes = [_Scope(set(bound_names(same_scope(*definition.home.node.body))), is_class=True)]
         self.object = _first_parameter(definition.node) if self.owner else ""
 
     def write(self, node: ast.AST) -> None:

@@ -61,7 +61,8 @@ class Definition:
     Attributes:
         module: where it stands.
         node: its syntax.
-        owner: the class.
+        owner: of a statement in a class: the class that uses it.
+        home: the class in which it stands, which is `owner` or one of its bases.
         reading: what it says, once somebody has asked.
         parts: members of a class, by name, likewise.
     """
@@ -69,6 +70,7 @@ class Definition:
     module: Module
     node: ast.stmt | ast.Module | ast.Lambda
     owner: Definition | None = None
+    home: Definition | None = None
     reading: Reading | None = None
     parts: dict[str, list[Definition]] = field(default_factory=dict)
 
@@ -112,18 +114,29 @@ class Module:
 
 
 def members(owner: Definition, name: str) -> list[Definition]:
-    """What defines an attribute in a class or in the first of its bases that has it; empty if nothing does."""
-    if not isinstance(owner.node, ast.ClassDef):
-        return []
+    """What defines an attribute in a class or in the first of its bases that has it; empty if nothing does.
+
+    An inherited one is read as the class that inherits it uses it, so that ``self.name`` in it is that class's.
+    """
     if name not in owner.parts:
-        own = [node for node in owner.node.body if name in bound_names(same_scope(node))]
-        owner.parts[name] = [Definition(owner.module, node, owner) for node in own]
-    if owner.parts[name]:
-        return owner.parts[name]
-    paths = filter(None, map(dotted, owner.node.bases))
-    bases = [found for path in paths for found in resolve(owner.module.lookup(path[0]), path[1:])]
-    inherited = (members(base.definition, name) for base in bases if base.definition and not base.rest)
-    return next(filter(None, inherited), [])
+        home, found = _inherited(owner, name)
+        owner.parts[name] = [Definition(home.module, node, owner, home) for node in found]
+    return owner.parts[name]
+
+
+def _inherited(owner: Definition, name: str) -> tuple[Definition, list[ast.stmt]]:
+    """The class in which an attribute is defined, and by what."""
+    if not isinstance(owner.node, ast.ClassDef):
+        return owner, []
+    own = [node for node in owner.node.body if name in bound_names(same_scope(node))]
+    if own:
+        return owner, own
+    for path in filter(None, map(dotted, owner.node.bases)):
+        for base, rest in resolve(owner.module.lookup(path[0]), path[1:]):
+            home, found = _inherited(base, name) if base and not rest else (owner, [])
+            if found:
+                return home, found
+    return owner, []
 
 
 def dotted(node: ast.expr) -> tuple[str, ...]:
