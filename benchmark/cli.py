@@ -14,6 +14,7 @@ from joblib import cpu_count
 from tabulate import tabulate
 
 from benchmark.config import ALL, ConfigError, RunConfig, read_config
+from benchmark.experiments.ablation import Study, ablate, ablation_text
 from benchmark.experiments.cost import cost_table, measure_costs
 from benchmark.experiments.originals import (
     STORED,
@@ -39,14 +40,15 @@ from benchmark.store import StoreError
 from datasets.catalog import ENTRIES
 from datasets.files import write_atomic
 from datasets.images import parse_range, write_png
-from datasets.options import SEVERAL, Several, chosen_pairs
+from datasets.options import SEVERAL, Several, add_pair_options, chosen_pairs
 from datasets.pairs import PairError
 from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from fusion import FusionError, load
 from fusion import names as method_names
+from fusion.loading import default_names, network_names
 from fusion.method import resolve_device
 from fusion.reference.cli import add_reference_options, reference_plan
-from fusion.registry import default_names, network_names
+from fusion.reference.pool import Pool
 from fusion.training.patches import training_split
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
@@ -177,6 +179,15 @@ def _stages(options: argparse.Namespace) -> int:
     return 0
 
 
+def _ablate(options: argparse.Namespace) -> int:
+    pool = Pool.of(options.pool or options.out / "pool", options.methods or default_names())
+    keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "held_out", "bfloat16")
+    study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
+    found = ablate(chosen_pairs(options)[: options.limit], study, options.jobs)
+    print(ablation_text(study, found))
+    return 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     of = Run(options.run)
     for board, found in comparisons(of, couples(of, options.methods)):
@@ -269,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     add_reference_options(stages)
     stages.add_argument("--all-pairs", action="store_true", help="not the held-out part of the data set alone")
     stages.set_defaults(command=_stages)
+    _add_ablate(commands.add_parser("ablate", help="what references, filter, enhancement and aggregation are worth"))
     versus = commands.add_parser("compare", help="methods against a baseline: paired tests, metric by metric")
     versus.add_argument("run", type=Path, help="run directory")
     named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
@@ -286,6 +298,25 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("metric", metavar="METRIC", help=f"one of {', '.join(metric_names())}")
     explain.set_defaults(command=_explain)
     return parser
+
+
+def _add_ablate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("network", nargs="?", default="sdnet", metavar="NETWORK", help="trained many times (default %(default)s)")
+    add_pair_options(parser, default="roadscene")
+    add("--limit", type=int, metavar="N", help="train on, and measure, only what is among the first N pairs")
+    add("--held-out", type=int, metavar="N", help="measure the first N held-out pairs")
+    add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
+    add("--pool", type=Path, metavar="DIR", help="candidates' results, as in references/pool (default: OUT/pool)")
+    add("--method", dest="methods", action=Several, metavar="NAME", help="candidate; default: all fast methods")
+    add("--steps", type=int, default=Study.steps, help="of every training (default %(default)s)")
+    add("--seeds", type=int, default=Study.seeds, metavar="N", help="trainings of each variant (default %(default)s)")
+    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: the recipe's")
+    add("--batch", type=int, metavar="N", help="patches a step; default: the recipe's")
+    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: the recipe's")
+    add("--bfloat16", action="store_true", help="forward passes in bfloat16")
+    add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
+    parser.set_defaults(command=_ablate)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

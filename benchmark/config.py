@@ -17,7 +17,7 @@ from datasets.options import tell_unmatched
 from datasets.pairs import PairDataset
 from downstream.labelled_images import CONTROLS
 from fusion import FusionError
-from fusion.registry import default_names, names
+from fusion.loading import default_names, names
 from fusion.results import FolderResults, MethodResults, parse
 
 ALL = "all"

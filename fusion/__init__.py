@@ -1,7 +1,8 @@
 """How pairs are fused: classical methods, networks, and the Reference-then-Supervision framework."""
 
+from fusion.loading import load, names
 from fusion.method import FusionError, FusionMethod
-from fusion.registry import load, names, register
+from fusion.registry import register
 from fusion.results import FolderResults, MethodResults, Results
 
 __all__ = [

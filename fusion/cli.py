@@ -11,12 +11,12 @@ import datasets
 from datasets.images import ImageError, parse_range, write_png
 from datasets.options import tell_unmatched
 from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
+from fusion.loading import load
 from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.reference.cli import add_references_parser
-from fusion.registry import load
 from fusion.results import FolderResults, fuse_images
-from fusion.training.cli import add_ablate_parser, add_train_parser
+from fusion.training.cli import add_train_parser
 from fusion.weights.cli import add_weights_parser
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
@@ -100,5 +100,4 @@ def _parser() -> argparse.ArgumentParser:
     add_weights_parser(commands)
     add_references_parser(commands)
     add_train_parser(commands)
-    add_ablate_parser(commands)
     return parser

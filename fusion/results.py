@@ -21,8 +21,8 @@ from torch import Tensor
 from datasets.files import sha256_bytes, sha256_file, write_atomic
 from datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair, PairImages
+from fusion.loading import load, network_names
 from fusion.method import FusionError, FusionMethod
-from fusion.registry import load, network_names
 from fusion.weights.convert import holds_checkpoint
 
 PAIR, KEY = "{pair}", "{key}"

@@ -19,8 +19,8 @@ from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
 from fusion import FusionMethod, load
+from fusion.loading import network_class, network_names
 from fusion.networks.base import NetworkMethod
-from fusion.registry import network_class, network_names
 
 LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""

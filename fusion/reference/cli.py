@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from datasets.options import Several, add_pair_options, chosen_pairs
+from fusion.loading import default_names
 from fusion.method import FusionError, resolve_device
 from fusion.reference.build import DONE, Plan, build_references, rejections
 from fusion.reference.enhance import KINDS
 from fusion.reference.filter import Rule
 from fusion.reference.pool import Pool
-from fusion.registry import default_names
 
 SHOWN = 10
 """Failures that are told in full."""

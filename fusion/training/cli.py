@@ -9,12 +9,9 @@ from typing import Any
 
 from datasets.options import add_pair_options, chosen_pairs
 from fusion.method import FusionError, resolve_device
-from fusion.reference.pool import Pool
 from fusion.reference.supervision import References
-from fusion.registry import default_names
-from fusion.training.ablation import Study, ablate, ablation_text
 from fusion.training.recipe import ByReferences, BySources, Recipe
-from fusion.training.registry import recipe_for
+from fusion.training.recipes import recipe_for
 from fusion.training.trainer import TrainingSettings, train, weights_name
 from fusion.weights import find_network_weights
 
@@ -32,7 +29,7 @@ def add_train_parser(commands: Any) -> None:
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
     add_pair_options(parser, default="roadscene")
-    add("--pairs", type=int, metavar="N", help="train on, and validate on, only what is among the first N pairs")
+    add("--limit", type=int, metavar="N", help="train on, and validate on, only what is among the first N pairs")
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: the recipe's")
@@ -44,37 +41,6 @@ def add_train_parser(commands: Any) -> None:
     add("--half", action="store_true", help="write the weights in half precision")
     add("--seed", type=int, default=0)
     parser.set_defaults(command=_train)
-
-
-def add_ablate_parser(commands: Any) -> None:
-    """Add ``ablate`` to the subparsers of ``python -m fusion``."""
-    parser = commands.add_parser("ablate", help="what references, filter, enhancement and aggregation are worth")
-    add = parser.add_argument
-    add("network", nargs="?", default="sdnet", metavar="NETWORK", help="as for train (default %(default)s)")
-    add_pair_options(parser, default="roadscene")
-    add("--out", type=Path, default=Path("ablation"), metavar="DIR", help="finished work there is kept")
-    add("--pool", type=Path, metavar="DIR", help="candidates' results, as in references/pool (default: OUT/pool)")
-    add("--pairs", type=int, metavar="N", help="train on, and measure, only what is among the first N pairs")
-    add("--method", dest="methods", action="append", metavar="NAME", help="candidate; default: all fast methods")
-    add("--steps", type=int, default=300, help="of every training (default %(default)s)")
-    add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default %(default)s)")
-    add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: the recipe's")
-    add("--batch", type=int, metavar="N", help="patches a step; default: the recipe's")
-    add("--learning-rate", type=float, metavar="RATE", help="at the start; default: the recipe's")
-    add("--bfloat16", action="store_true", help="forward passes in bfloat16")
-    add("--limit", type=int, metavar="N", help="measure the first N held-out pairs")
-    add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
-    parser.set_defaults(command=_ablate)
-
-
-def _ablate(options: argparse.Namespace) -> int:
-    pool = Pool.of(options.pool or options.out / "pool", options.methods or default_names())
-    keys = ("out", "network", "steps", "patch", "batch", "learning_rate", "seeds", "limit", "bfloat16")
-    study = Study(pool=pool, **{key: getattr(options, key) for key in keys})
-    pairs = chosen_pairs(options)[: options.pairs]
-    found = ablate(pairs, study, options.jobs)
-    print(ablation_text(study, found))
-    return 0
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -98,7 +64,7 @@ def _initial_weights(recipe: Recipe, options: argparse.Namespace) -> Path | None
 def _train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     recipe.customised(options.patch, options.batch, options.learning_rate)
-    pairs = chosen_pairs(options)[: options.pairs]
+    pairs = chosen_pairs(options)[: options.limit]
     references = References(options.references, options.k) if options.references else None
     if references and options.k and references.most(pairs) < options.k:
         raise FusionError(f"{options.references} has at most {references.most(pairs)} references a pair")

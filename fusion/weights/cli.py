@@ -8,8 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from fusion.loading import network_class
 from fusion.method import FusionError
-from fusion.registry import network_class
 from fusion.weights import SHIPPED_FOLDER, published_folder, read_weights
 from fusion.weights.convert import convert
 from fusion.weights.fetch import fetch_published, published_weights

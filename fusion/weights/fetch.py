@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from datasets.download import DownloadError, fetch
+from fusion.loading import network_class, network_names
 from fusion.method import FusionError
-from fusion.registry import network_class, network_names
 from fusion.weights import published_folder
 from fusion.weights.convert import convert
 from fusion.weights.manifest import SourceFile, read_manifest

@@ -187,7 +187,7 @@ def test_settings_left_empty_in_a_file_take_their_defaults(folders: Path) -> Non
 def test_slow_methods_are_brought_in_by_all(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("benchmark.cli.method_names", "benchmark.config.names", "fusion.registry.names"):
+    for module in ("benchmark.cli.method_names", "benchmark.config.names", "fusion.loading.names"):
         monkeypatch.setattr(module, lambda: ["average", "maximum"])
     monkeypatch.setattr(type(load("maximum")), "slow", True)
     sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]

@@ -648,7 +648,7 @@ def test_a_module_imported_anew_is_read_anew(tmp_path: Path, monkeypatch: pytest
 def in_another_process(folder: Path, subject: str, seed: int) -> str:
     """The hash of a class given as on the command line, in the current folder."""
     code = (
-        "import sys; from fusion.registry import _load_class; from datasets.identity import code_fingerprint; "
+        "import sys; from fusion.loading import _load_class; from datasets.identity import code_fingerprint; "
         f"print(code_fingerprint(_load_class({subject!r})))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(Path(__file__).parents[2])}

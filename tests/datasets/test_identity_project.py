@@ -25,9 +25,9 @@ from datasets.identity.definitions import PROJECT, Definition, find_module, reso
 from datasets.images import luminance, read_image, to_float, to_uint8, write_png
 from datasets.pairs import Pair, pair_folders
 from datasets.synthetic import suite
+from fusion.loading import default_names, load
 from fusion.reference.enhance import GUARDS, enhance
 from fusion.reference.filter import Rule, _code, _keys, choose
-from fusion.registry import default_names, load
 
 PYRAMIDS, INFORMATION, REGISTRY = (
     "fusion/classical/pyramids.py",

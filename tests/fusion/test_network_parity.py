@@ -13,11 +13,11 @@ import torch
 from tabulate import tabulate
 
 from datasets.images import luminance, read_image, to_float, to_uint8
+from fusion.loading import network_class
 from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
 from fusion.networks.pmgi import PMGIMethod
 from fusion.networks.sdnet import SDNetMethod
-from fusion.registry import network_class
 from fusion.training.recipes.fusiongan import fusiongan_content
 from fusion.training.recipes.pmgi import pmgi_loss
 from fusion.training.recipes.sdnet import sdnet_loss

@@ -9,6 +9,7 @@ from torch import nn
 import fusion
 from datasets.files import sha256_file
 from fusion import FusionError, registry
+from fusion.loading import load, network_class, network_names
 from fusion.networks import blocks
 from fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, init_truncated_normal, stretch_to_unit
 from fusion.networks.ddcgan import DDcGANDiscriminator
@@ -16,7 +17,6 @@ from fusion.networks.didfuse import DIDFuse
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
 from fusion.networks.mgt import MGT
 from fusion.networks.sdnet import SDNet
-from fusion.registry import load, network_class, network_names
 
 PARAMETERS = {
     "didfuse": 260_935,

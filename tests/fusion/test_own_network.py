@@ -18,7 +18,7 @@ from fusion import FusionError
 from fusion.cli import main
 from fusion.reference.supervision import Targets
 from fusion.training.recipe import BySources, Examples
-from fusion.training.registry import recipe_for
+from fusion.training.recipes import recipe_for
 
 OWN = """
     import torch

@@ -16,9 +16,9 @@ from torch.nn.functional import interpolate, pad
 from datasets.images import encode_png, write_png
 from datasets.pairs import PairDataset, pair_folders
 from fusion.cli import main
+from fusion.loading import network_names
 from fusion.method import FusionError
 from fusion.reference.supervision import References, Targets, aggregated, each
-from fusion.registry import network_names
 from fusion.training.losses import (
     laplacian,
     reference_intensity_gradient_structure,
@@ -30,10 +30,10 @@ from fusion.training.losses import (
 )
 from fusion.training.patches import Patches
 from fusion.training.recipe import ByReferences, Examples, Recipe, TrainingStep
+from fusion.training.recipes import recipe_for, recipe_names
 from fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
 from fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
 from fusion.training.recipes.rfn_nest import rfn_nest_reference_loss
-from fusion.training.registry import recipe_for, recipe_names
 from fusion.training.trainer import TrainingSettings, _descend, train
 
 WEIGHTS = torch.tensor([[0.75, 0.25], [1.0, 0.0]])
@@ -433,7 +433,7 @@ def test_references_of_the_first_pairs_train_on_these(data: PairDataset, tmp_pat
     own = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible"), "--patch", "32"]
     words = ["train", "sdnet", "--supervision", "rts", "--references", str(tmp_path / "refs"), "--budget", "1", *own]
     assert main([*words, "--out", str(tmp_path / "all")]) == 2
-    assert main([*words, "--out", str(tmp_path / "first"), "--pairs", str(len(data) - 1)]) == 0
+    assert main([*words, "--out", str(tmp_path / "first"), "--limit", str(len(data) - 1)]) == 0
 
 
 def test_references_go_with_their_recipes_alone(data: PairDataset, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from skimage.metrics import structural_similarity
 
 from fusion.training.losses import sobel_magnitude, ssim_map
 from fusion.training.recipe import Examples
+from fusion.training.recipes import recipe_for
 from fusion.training.recipes.didfuse import didfuse_loss, dissimilarity, sobel_derivatives
 from fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_autoencoder_loss, rfn_nest_fusion_loss
-from fusion.training.registry import recipe_for
 
 
 @pytest.fixture

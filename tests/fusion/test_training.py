@@ -20,10 +20,10 @@ from fusion.method import FusionError
 from fusion.networks.pmgi import PMGI
 from fusion.training.patches import Patches, training_split
 from fusion.training.recipe import BySources, Recipe, TrainingStep
+from fusion.training.recipes import recipe_for, recipe_names
 from fusion.training.recipes.ddcgan import DDcGANRecipe
 from fusion.training.recipes.fusiongan import FusionGANRecipe
 from fusion.training.recipes.rfn_nest import RFNNestRecipe
-from fusion.training.registry import recipe_for, recipe_names
 from fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, train
 from fusion.weights.manifest import problems
 
@@ -377,7 +377,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from datasets.pairs import pair_folders
-from fusion.training.registry import recipe_for
+from fusion.training.recipes import recipe_for
 from fusion.training.trainer import TrainingSettings, train
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 recipe = recipe_for("sdnet")

@@ -17,12 +17,12 @@ from safetensors.torch import load_file, save_file
 
 from datasets.files import sha256_file
 from fusion import FusionError
+from fusion.loading import load, network_class, network_names
 from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
 from fusion.networks.didfuse import DIDFuseMethod
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
 from fusion.networks.pmgi import PMGIMethod
 from fusion.networks.sdnet import SDNet, SDNetMethod
-from fusion.registry import load, network_class, network_names
 from fusion.weights import read_weights
 from fusion.weights.cli import add_weights_parser, weights_problems
 from fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout

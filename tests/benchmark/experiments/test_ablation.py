@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.experiments import ablation
+from benchmark.experiments.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Outcome, Study, ablate, ablation_text
 from benchmark.metrics import get
 from datasets.pairs import PairDataset
 from fusion.method import FusionError
 from fusion.reference.pool import Pool
-from fusion.training import ablation
-from fusion.training.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Outcome, Study, ablate, ablation_text
 from fusion.training.patches import training_split
 
 
@@ -99,7 +99,7 @@ def test_a_whole_study(pairs: PairDataset, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(ablation, "FACTORS", few)
     monkeypatch.setattr(ablation, "METRICS", KEYS)
     pool = Pool.of(tmp_path / "pool", ("average", "maximum", "laplacian", "gff"))
-    study = Study(tmp_path / "study", "sdnet", pool, steps=2, patch=48, batch=2, seeds=2, limit=1)
+    study = Study(tmp_path / "study", "sdnet", pool, steps=2, patch=48, batch=2, seeds=2, held_out=1)
     found = ablate(pairs, study, jobs=1)
     assert set(found) == {ORIGINAL, MAIN, FACTORS["K"]["1"]}
     scores = {variant: outcome.scores for variant, outcome in found.items()}

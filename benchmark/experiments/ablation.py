@@ -21,17 +21,18 @@ from tqdm import tqdm
 
 from benchmark.metrics import Picture, expand_keys, get
 from datasets.files import sha256_bytes, write_atomic
-from datasets.images import luminance, to_float, to_uint8
-from datasets.pairs import Pair, PairDataset
+from datasets.images import luminance
+from datasets.pairs import Pair, PairDataset, PairImages
+from fusion.loading import load
 from fusion.method import FusionError, FusionMethod
 from fusion.reference.build import DONE, Plan, build_references
 from fusion.reference.filter import UNSEEN, Rule, codes_of, value_of
 from fusion.reference.pool import Pool
 from fusion.reference.supervision import Aggregation, References
-from fusion.registry import load
+from fusion.results import fuse_images
 from fusion.training.patches import training_split
 from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe
-from fusion.training.registry import recipe_for
+from fusion.training.recipes import recipe_for
 from fusion.training.trainer import TrainingSettings, train, weights_name
 
 MOST_REFERENCES = 9
@@ -92,7 +93,7 @@ class Study:
         steps, patch, batch: of every training; None: the network's own patch and batch.
         learning_rate: None: the network's own.
         seeds: trainings of each variant.
-        limit: held-out pairs that are measured; None: all.
+        held_out: pairs that are measured, of those held out; None: all.
         bfloat16: forward passes in bfloat16.
     """
 
@@ -104,7 +105,7 @@ class Study:
     batch: int | None = None
     learning_rate: float | None = None
     seeds: int = 3
-    limit: int | None = None
+    held_out: int | None = None
     bfloat16: bool = False
 
 
@@ -192,7 +193,7 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
     )
     train(recipe, dataset, settings, str(study.steps))
     weights = out / f"{weights_name(recipe)}.safetensors"
-    held_out = training_split(dataset)[1][: study.limit]
+    held_out = training_split(dataset)[1][: study.held_out]
     method = load(recipe.method, weights)
     key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes_of(METRICS)}".encode())
     kept = out / "scores.json"
@@ -205,11 +206,10 @@ def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> l
 
 def _values(method: FusionMethod, pair: Pair) -> Iterator[float]:
     infrared, visible = pair.read()
-    planes = infrared, luminance(visible)
-    fused = to_uint8(method.fuse(*(to_float(plane)[None] for plane in planes)))
-    sources, picture = (Picture(planes[0][None]), Picture(planes[1][None])), Picture(fused)
+    images = PairImages(infrared, luminance(visible))
+    sources, fused = [Picture(image[None]) for image in images], Picture(fuse_images(method, images)[None])
     for key in METRICS:
-        yield value_of(key, *sources, picture)
+        yield value_of(key, sources[0], sources[1], fused)
 
 
 def ablation_text(study: Study, found: Mapping[Variant, Outcome]) -> str:

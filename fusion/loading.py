@@ -1,0 +1,143 @@
+"""Loading: which methods there are, and how a name on the command line becomes one.
+
+A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
+(retrained on references), ``sdnet+published`` (its authors' weights); or by a file, after what tables are to call it:
+``sdnet+mine=FILE``. A user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeGuard
+
+from torch import nn
+
+from fusion import classical, networks
+from fusion.method import FusionError, FusionMethod
+from fusion.networks.base import NetworkMethod
+from fusion.networks.own import ModuleMethod
+from fusion.own_code import import_own
+from fusion.registry import registered
+from fusion.weights import SHIPPED_FOLDER
+from fusion.weights.convert import as_safetensors
+
+FAMILIES = classical, networks
+"""Packages whose modules register their methods when they are imported."""
+
+
+def names() -> list[str]:
+    """Names of all bundled methods that can be used at once, in the order of their families.
+
+    A network counts when the weights that go with its plain name are shipped.
+    """
+    without = {name for name in network_names() if not (SHIPPED_FOLDER / f"{name}.safetensors").is_file()}
+    return [name for name in _bundled() if name not in without]
+
+
+def default_names() -> list[str]:
+    """What a run takes that names no method: `names` without the slow ones."""
+    return [name for name in names() if not _bundled()[name].slow]
+
+
+def network_names() -> list[str]:
+    """Names of all bundled networks, with or without weights."""
+    return [name for name, cls in _bundled().items() if _is_network(cls)]
+
+
+def network_class(name: str) -> type[NetworkMethod]:
+    """The method class of a network, bundled or a user's own; raises `FusionError` if there is none of that name."""
+    found = _own_class(name) if ":" in name else _bundled().get(name)
+    if found is None or not _is_network(found):
+        raise FusionError(f"no network {name!r}; there are {', '.join(network_names())}, or your own")
+    return found
+
+
+def load(name: str, weights: str | Path | None = None) -> FusionMethod:
+    """A method by bundled name, or a user's own as ``package.module:Class``.
+
+    The class must be callable without arguments and derive from `FusionMethod`, or from `torch.nn.Module` (see
+    `fusion.networks.own`); the current folder is searched too.
+
+    Args:
+        name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights, with
+            ``=FILE`` or ``+WORD=FILE`` those of the file.
+        weights: of a network: "original", "rts", "published", a safetensors file, or its authors' checkpoint
+            (converted, see `fusion.weights.convert`). None is what the name says.
+
+    Raises:
+        FusionError: unknown name, module or class; a class that is no method; weights that don't exist, don't fit,
+            are given to a method that has none, or are missing where a user's own module needs them.
+    """
+    own, equals, file = name.partition("=")
+    if equals:
+        if weights is not None or not file:
+            raise FusionError(f"{name!r}: expected NAME=FILE, and weights named once")
+        method = load(own.partition("+")[0], file)
+        method.name = own
+        return method
+    key, plus, variant = name.partition("+")
+    if ":" in name:
+        if plus:
+            raise FusionError(f"{name!r}: weights of your own network come from a file, as in {name}=FILE")
+        return _own_method(name, weights)
+    bundled = _bundled().get(key)
+    if bundled is None:
+        raise FusionError(f"no method {name!r}; there are {', '.join(names())}, or your own as package.module:Class")
+    if plus and (weights is not None or variant not in VARIANTS):
+        known = ", ".join(f"{key}+{known}" for known in VARIANTS)
+        raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
+    return _with_weights(bundled, weights or variant) if weights or variant else bundled()
+
+
+VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, published"}
+"""What may follow a network's name after a plus sign, and how titles show it."""
+
+
+def _bundled() -> dict[str, type[FusionMethod]]:
+    """Classical methods, then networks, whichever of the two was imported first; see `FAMILIES`."""
+    return dict(sorted(registered().items(), key=lambda item: _is_network(item[1])))
+
+
+def _is_network(cls: type[FusionMethod]) -> TypeGuard[type[NetworkMethod]]:
+    return issubclass(cls, NetworkMethod)
+
+
+def _with_weights(cls: type[FusionMethod], weights: str | Path) -> FusionMethod:
+    """A network with weights; its name and title say which, unless they are those of its plain name."""
+    if not _is_network(cls):
+        raise FusionError(f"{cls.name} is no network and has no weights")
+    if weights == "original":
+        return cls()
+    if weights in VARIANTS:
+        method, suffix = cls(weights), str(weights)
+    else:
+        method = cls(as_safetensors(cls, Path(weights).expanduser()))
+        suffix = Path(weights).stem.removeprefix(f"{cls.name}+")
+    method.name = f"{cls.name}+{suffix}"
+    method.title = f"{cls.title} ({VARIANTS.get(suffix, suffix)})"
+    return method
+
+
+def _own_method(path: str, weights: str | Path | None) -> FusionMethod:
+    own = _own_class(path)
+    try:
+        return own() if weights is None else _with_weights(own, weights)
+    except FusionError:
+        raise
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+        raise FusionError(f"{path} cannot be made without arguments ({found})") from error
+
+
+def _own_class(path: str) -> type[FusionMethod]:
+    found = import_own(path)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return ModuleMethod.of(found)
+    if not (isinstance(found, type) and issubclass(found, FusionMethod)):
+        raise FusionError(f"{path} does not derive from fusion.method.FusionMethod or torch.nn.Module")
+    if not hasattr(found, "name"):
+        found.name = found.__name__.lower()
+    for fact, default in (("title", found.__name__), ("family", "own"), ("paper", "")):
+        if not hasattr(found, fact):
+            setattr(found, fact, default)
+    return found
