@@ -21,7 +21,7 @@ from fusion.registry import registered
 from fusion.weights import SHIPPED_FOLDER
 from fusion.weights.convert import as_safetensors
 
-FAMILIES = classical, networks
+METHOD_PACKAGES = classical, networks
 """Packages whose modules register their methods when they are imported."""
 
 
@@ -94,7 +94,7 @@ VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, publi
 
 
 def _bundled() -> dict[str, type[FusionMethod]]:
-    """Classical methods, then networks, whichever of the two was imported first; see `FAMILIES`."""
+    """Classical methods, then networks, whichever of the two was imported first; see `METHOD_PACKAGES`."""
     return dict(sorted(registered().items(), key=lambda item: _is_network(item[1])))
 
 

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from importlinter.cli import lint_imports
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("datasets", "fusion", "downstream", "benchmark")
 
@@ -45,3 +47,8 @@ def test_no_public_name_is_defined_twice() -> None:
             places[name].add(str(path.relative_to(ROOT)))
     twice = {name: sorted(found) for name, found in places.items() if len(found) > 1 and name not in EACH_ITS_OWN}
     assert not twice, "\n".join(f"{name}: {', '.join(found)}" for name, found in sorted(twice.items()))
+
+
+def test_imports_run_from_the_commands_down_to_the_files() -> None:
+    """The floors are listed in pyproject.toml; the report on standard output names what runs against them."""
+    assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True) == 0
