@@ -89,7 +89,7 @@ class RunConfig:
             "methods": tuple(results.text for results in methods),
             "fused": (),
             "datasets": tuple(dict.fromkeys(wish.datasets)) or (() if wish.infrared else (DEFAULT_DATASET,)),
-            "detect": True if wish.track or wish.detector else wish.detect,
+            "detect": True if wish.detect is None and (wish.track or wish.detector) else wish.detect,
             "detector": _absolute_file(wish.detector),
             **{key: path.absolute() for key in _PATHS if (path := getattr(wish, key)) is not None},
         }
