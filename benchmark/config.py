@@ -54,7 +54,7 @@ class RunConfig:
             data sets are rendered, and the libraries that it takes are installed.
         track: whether they are followed through sequences; brings `detect` in; None: where `detect` is None too, and
             there are sequences.
-        detector: weights file or name, brings `detect` in; None: `downstream.detector.default_weights`.
+        detector: weights file or name, brings `detect` in; None: `downstream.detector.default_detector`.
         image_size: longer side in pixels that the detector sees; None: what it was trained for.
     """
 
