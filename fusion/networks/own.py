@@ -61,6 +61,10 @@ class ModuleMethod(NetworkMethod):
         facts |= {fact: getattr(module, fact) for fact in _DECLARED if hasattr(module, fact)}
         return type(module.__name__, (cls,), {**place, **facts})
 
+    def _settle(self) -> None:
+        """Make the module ready for inference, and change nothing: what its layers are called says nothing of them."""
+        self.network.eval()
+
     def state(self) -> str:
         """SHA-256 of the weights file, or of the parameters and buffers where there is none."""
         return super().state() or self._tensors

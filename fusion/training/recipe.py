@@ -24,6 +24,9 @@ Crop = Literal["anywhere", "grid", "centre", "resized"]
 """How patches come from images: anywhere at random; windows of a regular grid, in order; the middle of each image, in
 order; each whole image resized without interpolation, in order."""
 
+CUT_ANYWHERE = "patches are cut anywhere in shuffled images; fixed windows in fixed order give batches of near copies"
+"""A slip that several authors' codes have in common, as the corrected recipes mend it."""
+
 
 @dataclass(frozen=True)
 class BySources:

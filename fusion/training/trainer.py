@@ -337,7 +337,8 @@ def _export(state: State, published_steps: int, provenance: dict[str, str]) -> M
     }
     tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
     path = settings.out / f"{weights_name(recipe)}.safetensors"
-    return write_weights(path, tensors, recipe.method, "Apache-2.0", recipe=record)
+    licence = "as its author says" if ":" in recipe.method else "Apache-2.0"
+    return write_weights(path, tensors, recipe.method, licence, recipe=record)
 
 
 def weights_name(recipe: Recipe) -> str:

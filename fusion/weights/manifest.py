@@ -95,7 +95,8 @@ def write_weights(
     path = Path(path)
     if path.suffix != ".safetensors":
         raise FusionError(f"{path}: weights are written as safetensors; end the name in .safetensors")
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    # Copies: layers may share a tensor, which the format has no way to say.
+    content = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
     manifest = Manifest(
         network, licence, source, sha256_bytes(content), _facts(tensors, source_names or {}), left_out, recipe or {}
     )

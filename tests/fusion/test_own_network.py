@@ -1,6 +1,7 @@
 """A user's own network and recipe, from a file outside of this repository: trained, loaded, fused with, and refused."""
 
 import importlib
+import json
 import linecache
 import re
 import sys
@@ -23,6 +24,7 @@ from fusion.training.recipes import recipe_for
 OWN = """
     import torch
     from torch import nn
+    from fusion.networks.base import NetworkMethod
     from fusion.training.recipe import Recipe
 
     class Mean(nn.Module):
@@ -56,6 +58,31 @@ OWN = """
         def forward(self, infrared, visible):
             return visible[..., 1:]
 
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(1, 1, 3, padding=1)
+            self.second = nn.Conv2d(1, 1, 3, padding=1)
+            self.second.weight = self.first.weight
+        def forward(self, infrared, visible):
+            return (self.first(infrared) + self.second(visible)).sigmoid()
+
+    class Backwards(nn.Module):  # normalises before it convolves
+        loads_own_weights = True
+        def __init__(self):
+            super().__init__()
+            self.conv, self.bn = nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)
+            self.conv.weight.data.fill_(0.5)
+            self.conv.bias.data.fill_(0.25)
+            self.bn.running_mean.fill_(0.5)
+        def forward(self, infrared, visible):
+            return self.conv(self.bn(visible))
+
+    class Method(NetworkMethod):
+        module = Scaled
+        def fuse_planes(self, infrared, visible):
+            return 1 - self.network(infrared, visible)
+
     class Two(nn.Module):
         def forward(self, infrared, visible):
             return infrared, visible
@@ -69,6 +96,9 @@ OWN = """
 
     class ByReferencesAlone(Recipe):
         module = Pair
+
+    class TiedRecipe(Recipe):
+        module = Tied
 
     class CroppedRecipe(Recipe):
         module = Cropped
@@ -104,6 +134,10 @@ def mine(own):
     return own("own_networks", OWN)
 
 
+IN_PROCESS = ["--jobs", "1"]
+"""Workers that an earlier test started would not be in the current folder."""
+
+
 def sources(height=20, width=30, seed=0):
     return torch.rand(2, 1, 1, height, width, generator=torch.Generator().manual_seed(seed)).unbind()
 
@@ -116,7 +150,7 @@ def test_the_example_of_the_readme_trains_and_fuses(own, smooth_pairs, tmp_path,
     smooth_pairs(5, 64)
     pairs = ["--infrared", "infrared", "--visible", "visible"]
     methods = ["--method", "average", "--method", "laplacian", "--method", "gff"]
-    assert main(["references", *pairs, *methods, "--k", "2", "--out", "references"]) == 0
+    assert main(["references", *pairs, *methods, "--k", "2", "--out", "references", *IN_PROCESS]) == 0
     few = [*pairs, "--patch", "32", "--batch", "2", "--budget", "3"]
     assert main(["train", "mine:MyRecipe", *few]) == 0
     assert main(["train", "mine:MyRecipe", "--supervision", "rts", "--references", "references", *few]) == 0
@@ -193,6 +227,32 @@ def test_weights_are_asked_for_where_there_are_any(mine):
 def test_ones_own_weights_that_cannot_be_had(mine, name, weights, message):
     with pytest.raises(FusionError, match=message):
         fusion.load(f"{mine}:{name}", weights)
+
+
+def test_layers_stay_as_they_are(mine):
+    """0.5 (v - 0.5) + 0.25, but for the 1e-5 that keeps variances of 1 from 0; folding would give v / 2 + 0.125."""
+    infrared, visible = sources()
+    torch.testing.assert_close(fusion.load(f"{mine}:Backwards").fuse(infrared, visible), visible / 2, rtol=0, atol=1e-5)
+
+
+def test_ones_own_method_takes_weights_too(mine):
+    save_file({"factor": torch.tensor(0.25), "shift": torch.zeros(3, dtype=torch.int64)}, "own.safetensors")
+    infrared, visible = sources(16, 32)
+    method = fusion.load(f"{mine}:Method=own.safetensors")
+    torch.testing.assert_close(method.fuse(infrared, visible), 1 - visible / 4)
+    with pytest.raises(FusionError, match="no original weights of method"):
+        fusion.load(f"{mine}:Method")
+
+
+def test_layers_that_share_weights_are_written(mine, smooth_pairs):
+    smooth_pairs(2, 64)
+    words = ["train", f"{mine}:TiedRecipe", "--infrared", "infrared", "--visible", "visible", "--budget", "1"]
+    assert main(["references", *words[2:6], "--method", "average", "--out", "references", *IN_PROCESS]) == 0
+    assert main([*words, "--supervision", "rts", "--references", "references", "--batch", "1"]) == 0
+    method = fusion.load(f"{mine}:Tied", "training/tied+rts/tied+rts.safetensors")
+    assert method.network.first.weight is method.network.second.weight
+    manifest = json.loads(Path("training/tied+rts/tied+rts.json").read_text())
+    assert (manifest["network"], manifest["licence"]) == (f"{mine}:Tied", "as its author says")
 
 
 def test_identity_follows_weights_and_code(own):

@@ -11,7 +11,7 @@ from torch.nn.functional import conv2d, l1_loss, mse_loss, pad, tanh
 from fusion.networks.didfuse import DIDFuse, Features
 from fusion.reference.supervision import Targets
 from fusion.training.losses import sobel_kernels, ssim_map, weighted, weighted_map, weighted_squared_error
-from fusion.training.recipe import Examples, Recipe
+from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
 from fusion.training.registry import register_recipe
 
 
@@ -27,7 +27,7 @@ class DIDFuseRecipe(Recipe):
     trained_on = "180 pairs of FLIR, centre crops of 128, in order; 120 epochs of 8 steps"
     patch, batch, steps, learning_rate = 128, 24, 960, 1e-3
     crop = "centre"
-    slips = "patches are cut anywhere in shuffled images; fixed windows in fixed order give batches of near copies"
+    slips = CUT_ANYWHERE
 
     def rate(self, share: float, updates: float) -> float:
         """A tenth after epoch 40 of 120, a hundredth after 80."""

@@ -8,7 +8,7 @@ from torch.nn.functional import mse_loss
 from fusion.networks.pmgi import PMGI
 from fusion.reference.supervision import Targets
 from fusion.training.losses import laplacian, reference_intensity_laplacian
-from fusion.training.recipe import Examples, Recipe
+from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
 from fusion.training.registry import register_recipe
 
 
@@ -21,9 +21,8 @@ class PMGIRecipe(Recipe):
     patch, stride, batch, epochs, learning_rate = 120, 14, 32, 15, 1e-4
     crop = "grid"
     slips = (
-        "patches are cut anywhere in shuffled images; fixed windows in fixed order give batches of near copies; the "
-        "authors train scale and shift of every normalisation, but their test code leaves them out: here they stay at "
-        "1 and 0, so that the network that is tested is the one that was trained"
+        f"{CUT_ANYWHERE}; the authors train scale and shift of every normalisation, but their test code leaves them "
+        "out: here they stay at 1 and 0, so that the network that is tested is the one that was trained"
     )
     slips_with_references = (
         "the gradient weighs 5 times the intensity, between the 1 of the RtS authors' code and the 7 of PMGI's own "

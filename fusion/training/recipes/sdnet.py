@@ -17,7 +17,7 @@ from fusion.training.losses import (
     sole_target,
     weighted_squared_error,
 )
-from fusion.training.recipe import Examples, Recipe
+from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
 from fusion.training.registry import register_recipe
 
 _LOW_PASS = ((0.0947, 0.1183, 0.0947), (0.1183, 0.1478, 0.1183), (0.0947, 0.1183, 0.0947))
@@ -31,7 +31,7 @@ class SDNetRecipe(Recipe):
     trained_on = "windows of images like TNO's, in order; 15 epochs, of which the published checkpoint saw 11"
     patch, stride, batch, epochs, learning_rate = 120, 10, 32, 15, 1e-4
     crop = "grid"
-    slips = "patches are cut anywhere in shuffled images; fixed windows in fixed order give batches of near copies"
+    slips = CUT_ANYWHERE
     slips_with_references = "what is decomposed are the sources, not the references, of which one image has many"
 
     def forward(self, network: Any, examples: Examples) -> list[Tensor]:
