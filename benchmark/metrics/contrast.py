@@ -83,13 +83,7 @@ def spatial_frequency(infrared: Picture, visible: Picture, fused: Picture) -> Te
     return (across + down).sqrt()
 
 
-@variant(
-    "sf@vifb",
-    "{} by number of pixels",
-    formula="as sf, both sums divided by MN",
-    paper=VIFB,
-    agrees="VIFB",
-)
+@variant("sf@vifb", "{} by number of pixels", formula="as sf, both sums divided by MN", paper=VIFB, agrees="VIFB")
 def spatial_frequency_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Spatial frequency that divides by pixels rather than differences: lower by parts of a thousand."""
     across, down = (total(_differences(fused, axis).square()) for axis in (COLUMN_AXIS, ROW_AXIS))
@@ -170,12 +164,7 @@ def edge_intensity(infrared: Picture, visible: Picture, fused: Picture) -> Tenso
     return _edge_intensity(fused, "replicate")
 
 
-@variant(
-    "ei@zero",
-    "{} with zeros outside",
-    formula="as ei, zeros outside the image",
-    agrees="IVIF_ZOO",
-)
+@variant("ei@zero", "{} with zeros outside", formula="as ei, zeros outside the image", agrees="IVIF_ZOO")
 def edge_intensity_zero(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Edge intensity that counts the border of the image as an edge: brighter borders, higher value."""
     return _edge_intensity(fused, "constant")

@@ -42,14 +42,7 @@ def mean_squared_error(infrared: Picture, visible: Picture, fused: Picture) -> T
     return (mean_squared_difference(infrared, fused) + mean_squared_difference(visible, fused)) / 2
 
 
-@variant(
-    "mse@lft",
-    "{} in 0..1",
-    high=1,
-    unit="",
-    formula="MSE / 255^2",
-    agrees="IVIF_ZOO and LFT",
-)
+@variant("mse@lft", "{} in 0..1", high=1, unit="", formula="MSE / 255^2", agrees="IVIF_ZOO and LFT")
 def mean_squared_error_unit(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The mean squared error of images scaled to 0..1."""
     return mean_squared_error(infrared, visible, fused) / 255**2
@@ -118,13 +111,7 @@ def peak_signal_to_noise_ratio_lft(infrared: Picture, visible: Picture, fused: P
     return peak_signal_to_noise_ratio(infrared, visible, fused) + 20 * log10(255)
 
 
-@variant(
-    "psnr@vifb",
-    "{} of a root",
-    formula="10 log10(255^2 / (RMSE / sqrt(MN)))",
-    paper=VIFB,
-    agrees="VIFB",
-)
+@variant("psnr@vifb", "{} of a root", formula="10 log10(255^2 / (RMSE / sqrt(MN)))", paper=VIFB, agrees="VIFB")
 def peak_signal_to_noise_ratio_vifb(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """The root error over the root of the number of pixels in the place of the squared error: grows with the image."""
     error = root_mean_squared_error_vifb(infrared, visible, fused)

@@ -216,7 +216,8 @@ def variant(
 ) -> Callable[[Registered], Registered]:
     """Decorator: registers another definition of a metric and returns it unchanged.
 
-    What is not said is as in the default definition, whose key is the part of `key` before the @.
+    What is not said is as in the default definition. Its key is the part of `key` before the @, which is written whole
+    because that is what people type and search for.
 
     Args:
         key: see `Metric`.

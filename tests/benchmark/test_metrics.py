@@ -3,12 +3,13 @@
 import math
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, expand_keys, get, measure, metric_names
+from benchmark.metrics import Metric, MetricError, Picture, expand_keys, get, measure, metric_names, variant
 from benchmark.metrics import picture as module
 from benchmark.metrics.picture import Plane, is_constant, pair_term, term
 
@@ -152,6 +153,28 @@ def test_a_plane_has_the_size_and_keeps_the_terms_of_its_numbers() -> None:
     assert [largest(plane).item(), largest(plane).item()] == [0.5, 0.5]
     assert [difference(plane, other).item(), difference(plane, other).item()] == [0.5, 0.5]
     assert calls == [plane, other]
+
+
+def test_a_variant_has_the_facts_of_its_default_definition_but_for_those_that_it_says() -> None:
+    default, lft, brightest = (get(key) for key in ("psnr", "psnr@lft", "psnr@cddfuse"))
+    assert (lft.name, lft.label) == ("Peak signal-to-noise ratio across scales", "PSNR (LFT)")
+    own = {"key", "name", "label", "function", "formula", "agrees"}
+    differ = {fact.name for fact in fields(Metric) if getattr(default, fact.name) != getattr(lft, fact.name)}
+    assert differ == own
+    differ = {fact.name for fact in fields(Metric) if getattr(default, fact.name) != getattr(brightest, fact.name)}
+    assert differ == own | {"low", "rewards_noise"}
+    assert (get("rmse@vifb").name, get("rmse@vifb").better) == (
+        "Root of the summed squared error by number of pixels",
+        "lower",
+    )
+    assert get("qabf").conventions and not get("qabf@petrovic").conventions
+
+
+def test_a_variant_needs_a_default_definition_and_a_key_of_its_own() -> None:
+    with pytest.raises(MetricError, match="no metric 'nope'"):
+        variant("nope@vifb", "{}", formula="", agrees="")(get("en").function)
+    with pytest.raises(ValueError, match="two metrics are called 'mi@nats'"):
+        variant("mi@nats", "{}", formula="", agrees="")(get("mi").function)
 
 
 MEMORY = """
