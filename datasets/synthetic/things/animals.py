@@ -87,18 +87,15 @@ class Animal(Mover):
         return rods
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         axes = np.vstack((np.eye(3), -np.eye(3)))
         return [np.concatenate((a + axes * ra, b + axes * rb)) for a, b, ra, rb, _ in self._rods()]
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         half = BUILDS[self.kind].half
         wide, deep = half * abs(np.cos(self.heading)), half * abs(np.sin(self.heading))
         return [(self.x, self.z, max(0.2, wide), max(0.2, deep))]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         rods = self._rods()
         ends = np.concatenate([np.stack((a, b)) for a, b, *_ in rods])
         margin = 0.3 * camera.focal / max(self.z, 0.5)

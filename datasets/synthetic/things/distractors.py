@@ -35,11 +35,9 @@ class _Likeness(Thing):
 
     @property
     def depth(self) -> float:
-        """Distance from the camera."""
         return self.figure.z
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.figure.x, self.figure.z, 0.6)]
 
 
@@ -50,15 +48,12 @@ class Dummy(_Likeness):
     figure: Person
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         return self.figure.casts()
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return self.figure.contacts()
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         layer = self.figure.draw(camera, condition, noise)
         _make_lifeless(layer, condition.temperatures["metal"] + 0.8, 0.93)
         return layer
@@ -89,16 +84,13 @@ class Poster(_Likeness):
         )
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         half, _, high = self._size
         return upright(self.figure.x, self.figure.z, half, high)
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return [(self.figure.x, self.figure.z, 0.6, 0.25)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         outline = self._outline()
         layer = SurfaceLayer.blank(
             Window.around(camera.project(outline * (1, 0, 1)), 3 + 2.4 * camera.focal / self.depth).clip(camera.window)

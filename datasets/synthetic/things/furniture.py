@@ -40,19 +40,15 @@ class Lamp(Located):
         return np.array((self.x + self.arm, self.height - 0.08, self.z))
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, 0.05, self.height)
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return [(self.x, self.z, 0.16, 0.14)]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.x, self.z, 0.12)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         foot, top = np.array((self.x, 0.0, self.z)), np.array((self.x, self.height, self.z))
         points = np.stack((foot, top, self.head + point(0.5 * np.sign(self.arm), 0.3, 0)))
         layer = _blank_around(camera, points, 0.25 * camera.focal / self.z + 2)
@@ -82,19 +78,15 @@ class Sign(Located):
     text: str
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, 0.05, self.height)
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return [(self.x, self.z, 0.12, 0.1)]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.x, self.z, 0.12)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         foot, top = np.array((self.x, 0.0, self.z)), np.array((self.x, self.height, self.z))
         layer = _blank_around(camera, np.stack((foot, top)), 0.5 * camera.focal / self.z + 2)
         Capsule(foot, top, 0.035, 0.035).paint(layer, camera, Material(STEEL, condition.temperatures["metal"], 0.85))
@@ -147,19 +139,15 @@ class Post(Located):
     warmer: float = 1.2
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         return upright(self.x, self.z, self.radius, self.height)
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return [(self.x, self.z, self.radius * 1.6, self.radius * 1.3)]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.x, self.z, self.radius)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         rise = np.array([(self.x, 0.0, self.z), (self.x, self.height, self.z)])
         layer = _blank_around(camera, rise, self.radius * camera.focal / self.z + 2)
         body = Material(self.colour, condition.temperatures["metal"] + self.warmer, 0.93)
@@ -209,22 +197,18 @@ class Crate(Located):
         )
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         foot = self._corners()
         levels = np.linspace(0, self.height, max(2, round(3 * self.height)))
         return [np.concatenate((foot + point(0, a, 0), foot + point(0, b, 0))) for a, b in pairwise(levels)]
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         reach = 0.5 * max(self.width, self.length)
         return [(self.x, self.z, reach, reach)]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.x, self.z, 0.6 * max(self.width, self.length))]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         foot = self._corners()
         top = foot + point(0, self.height, 0)
         layer = _blank_around(camera, np.concatenate((foot, top)), 2)
@@ -256,7 +240,6 @@ class Fence(Thing):
 
     @property
     def depth(self) -> float:
-        """Distance from the camera."""
         return max(self.start[1], self.end[1])
 
     def _posts(self) -> Points:
@@ -267,7 +250,6 @@ class Fence(Thing):
         return np.stack((feet[:, 0], np.zeros(len(feet)), feet[:, 1]), axis=1)
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         feet = self._posts()
         tops = feet + point(0, self.height, 0)
         layer = _blank_around(camera, np.concatenate((feet, tops)), 4)

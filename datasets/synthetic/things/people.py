@@ -68,7 +68,6 @@ class Person(Mover):
         return walking(self.x, self.z, self.heading, self.phase, self.size, self.width, self.speed, self.seed)
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         pose, size = self.joints(), self.size
         groups = [
             _ball(pose.head, 0.12 * size),
@@ -81,11 +80,9 @@ class Person(Mover):
         return groups + (bicycle_casts(self.x, self.z, self.heading) if self.riding else [])
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         return [(self.x, self.z, 0.34, 0.26)]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         pose = self.joints()
         reach = 0.45 if self.riding else 0.3
         corners = np.concatenate([_ball(joint, reach) for joint in pose.everything()])

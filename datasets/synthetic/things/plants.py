@@ -63,7 +63,6 @@ class Tree(Located):
         return rows[np.argsort(rows[:, 1])]
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         axes = np.vstack(
             (np.eye(3), -np.eye(3), np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * 0.577)
         )
@@ -73,12 +72,10 @@ class Tree(Located):
         return groups
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         reach = self._reach()
         return [(self.x, self.z, reach, reach * 0.7)]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         return [(self.x, self.z, self._reach())]
 
     def _reach(self) -> float:
@@ -86,7 +83,6 @@ class Tree(Located):
         return 0.3 if self.trunk else self.spread
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         top = self.trunk + self.rise * 1.1
         corners = [(self.x + side * self.spread * 1.25, y, self.z) for side in (-1, 1) for y in (0.0, top)]
         layer = SurfaceLayer.blank(Window.around(camera.project(np.array(corners)), 2).clip(camera.window))
@@ -171,11 +167,9 @@ class Treeline(Thing):
 
     @property
     def depth(self) -> float:
-        """Distance from the camera."""
         return self.z
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         corners = np.array([(x, y, self.z) for x in (self.start, self.end) for y in (-0.5, self.height * 1.6)])
         layer = SurfaceLayer.blank(Window.around(camera.project(corners)).clip(camera.window))
         if layer.window.empty:

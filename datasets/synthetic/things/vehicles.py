@@ -143,7 +143,6 @@ class Vehicle(Mover):
         return self.place(np.array([(nose[0], nose[1] + 0.02, side * 0.62) for side in (-1, 1)]))
 
     def beams(self, condition: Condition) -> list[Light]:
-        """The light of its headlights, joined into one."""
         if not (self.lights and condition.headlights):
             return []
         nose = self.headlights().mean(0)
@@ -153,7 +152,6 @@ class Vehicle(Mover):
         return [Light(colour, position=nose, axis=forward, spread=(0.86, 0.985), reach=40.0)]
 
     def casts(self) -> list[Points]:
-        """Point groups whose hulls throw shadows."""
         model = SHAPES[self.shape]
         low = [(forward, 0.05, side * model.half) for forward, _ in model.body for side in (-1, 1)]
         body = [(forward, up, side * model.half) for forward, up in model.body for side in (-1, 1)]
@@ -161,17 +159,14 @@ class Vehicle(Mover):
         return [self.place(np.array([*low, *body])), self.place(np.array([*body[4:-4], *cabin]))]
 
     def contacts(self) -> list[Contact]:
-        """Spots of ground that it darkens."""
         middle = self.place(np.array([(reach, 0.0, 0.0) for reach in (-1.3, 0.0, 1.3)]))
         return [(float(x), float(z), 1.0, 1.0) for x, _, z in middle]
 
     def obstacles(self) -> list[Spot]:
-        """Where people cannot stand."""
         spots = self.place(np.array([(reach, 0.0, 0.0) for reach in (-1.6, 0.0, 1.6)]))
         return [(float(spot[0]), float(spot[2]), 1.1) for spot in spots]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
-        """Its layer."""
         everything = np.concatenate(self.casts())
         limit = Window(-camera.width, -camera.height, 2 * camera.width, 2 * camera.height)
         layer = SurfaceLayer.blank(Window.around(camera.project(everything), 3).clip(limit))
