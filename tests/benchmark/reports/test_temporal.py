@@ -78,7 +78,7 @@ def test_command_prints_sources_and_methods(
         )
         return [PairDataset("walk", tuple(pairs))]
 
-    for module in ("benchmark.running.runner", "benchmark.reports.temporal"):
+    for module in ("benchmark.running.runner", "benchmark.run_directory"):
         monkeypatch.setattr(f"{module}.load_datasets", frames)
     run = tmp_path / "run"
     sources = ["--infrared", str(folder / "infrared"), "--visible", str(folder / "visible")]
