@@ -34,6 +34,7 @@ from fusion.training.recipes import recipe_for, recipe_names
 from fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
 from fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
 from fusion.training.recipes.rfn_nest import rfn_nest_reference_loss
+from fusion.training.registry import register_recipe
 from fusion.training.trainer import TrainingSettings, _descend, train
 
 WEIGHTS = torch.tensor([[0.75, 0.25], [1.0, 0.0]])
@@ -98,6 +99,8 @@ def test_there_is_a_recipe_for_every_network() -> None:
     assert recipe_names() == network_names()
     with pytest.raises(FusionError, match="no recipe for 'nope'; there are didfuse, pmgi, "):
         recipe_for("nope", ByReferences())
+    with pytest.raises(FusionError, match="two recipes are of 'sdnet'"):
+        register_recipe(type(recipe_for("sdnet")))
 
 
 def small(network: str, batch: int = 3) -> Recipe:
