@@ -23,17 +23,17 @@ REFERENCE_COLUMNS = "reference", "enhanced", "mean of all"
 
 def run_sheet(
     run: Run,
-    pairs: Sequence[str] | None,
-    methods: Sequence[str] | None,
-    width: int,
+    pairs: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    width: int = 240,
     references: Path | None = None,
 ) -> Tensor:
     """Contact sheet of a run directory: a row a pair; columns infrared, visible, then the methods.
 
     Args:
         run: the run.
-        pairs: names of pairs; None: four, spread over the first data set.
-        methods: names of methods; None: all.
+        pairs: names of pairs; none: four, spread over the first data set.
+        methods: names of methods; none: all.
         width: of one picture in pixels.
         references: folder of ``python -m fusion references``; the best reference of each pair, what enhancement made of
             it, and the weighted mean of all follow the sources.
@@ -45,7 +45,7 @@ def run_sheet(
         ConfigError: unknown pair or method, a data set that is gone, or references of none of the pairs.
         FusionError: no folder of references, or a folder of fused images that is gone.
     """
-    run.check_methods(methods or ())
+    run.check_methods(methods)
     data = _with_pairs(run.datasets(), pairs)
     results = {name: run.results(name, data.name) for name in methods or run.methods}
     referenced = None if references is None else _references(references, data)
@@ -63,8 +63,8 @@ def run_sheet(
     return contact_sheet(rows, titles, [pair.name for pair in data], width)
 
 
-def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str] | None) -> PairDataset:
-    if pairs is None:
+def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str]) -> PairDataset:
+    if not pairs:
         step = max(1, len(sets[0]) // DEFAULT_ROWS)
         return sets[0][::step][:DEFAULT_ROWS]
     for data in sets:

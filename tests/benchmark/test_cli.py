@@ -114,6 +114,10 @@ def test_sheet_shows_sources_and_methods(folders: Path) -> None:
     assert main(["sheet", str(out), "--pair", "alley", "--pair", "bridge", "--width", "100"]) == 0
     sheet = read_image(out / "sheet.png")
     assert sheet.shape[2] > 4 * 100 and sheet.shape[1] > 2 * 75
+    assert main(["sheet", str(out), "--pair", "alley,bridge", "--width", "100", "--out", str(out / "same.png")]) == 0
+    assert torch.equal(read_image(out / "same.png"), sheet)
+    assert main(["sheet", str(out), "--width", "100"]) == 0, "all four pairs by default"
+    assert read_image(out / "sheet.png").shape[1] > 4 * 75
     assert main(["sheet", str(out), "--method", "nope"]) == 2
 
 
@@ -141,7 +145,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []
     monkeypatch.setattr("benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
-    run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], None, 100, tmp_path / "references")
+    run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], (), 100, tmp_path / "references")
     before, after, mean = drawn[0][2:5]
     record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
     best = next((tmp_path / "references" / "pool" / record["methods"][0]).glob("alley.*.png"))
@@ -152,7 +156,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     assert (mean - expected).abs().max() <= 0.51
     assert all(int(cell.min()) == 255 for cell in drawn[1][2:5])  # bridge has none
     best.unlink()
-    run_sheet(Run(folders.parent / "run"), ["alley"], None, 100, tmp_path / "references")
+    run_sheet(Run(folders.parent / "run"), ["alley"], (), 100, tmp_path / "references")
     assert int(drawn[2][2].min()) == 255 and torch.equal(drawn[2][3], after) and torch.equal(drawn[2][4], mean)
     assert f"left out: {best}" in capsys.readouterr().err
 
