@@ -229,7 +229,7 @@ def test_command_on_own_pairs_tells_what_is_missing(
     write_png(tmp_path / "infrared" / "lonely.png", scene(0))
     own = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible")]
     few = ["--method", "average", "--method", "gff", "--enhance", "none", "--out", str(tmp_path / "r"), "--jobs", "1"]
-    assert main(["references", *own, *few, "--candidates", f"mine={tmp_path / 'mine'}"]) == 0
+    assert main(["references", *own, *few, "--fused", f"mine={tmp_path / 'mine'}"]) == 0
     printed, told = capsys.readouterr()
     assert f"left out: {tmp_path / 'infrared' / 'lonely.png'}" in told
     assert "2 pairs made now" in printed and "mine was out of the question for 2 of 2 pairs" in printed
