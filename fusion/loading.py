@@ -18,7 +18,7 @@ from fusion.networks.base import NetworkMethod
 from fusion.networks.own import ModuleMethod
 from fusion.own_code import import_own
 from fusion.registry import registered
-from fusion.weights import SHIPPED_FOLDER
+from fusion.weights import is_shipped
 from fusion.weights.convert import as_safetensors
 
 METHOD_PACKAGES = classical, networks
@@ -30,7 +30,7 @@ def names() -> list[str]:
 
     A network counts when the weights that go with its plain name are shipped.
     """
-    without = {name for name in network_names() if not (SHIPPED_FOLDER / f"{name}.safetensors").is_file()}
+    without = {name for name in network_names() if not is_shipped(name)}
     return [name for name in _bundled() if name not in without]
 
 

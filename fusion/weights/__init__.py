@@ -15,6 +15,11 @@ SHIPPED_FOLDER = Path(__file__).parent
 """Where the weights trained by this project are: ``NAME.safetensors`` and ``NAME+VARIANT.safetensors``."""
 
 
+def is_shipped(name: str) -> bool:
+    """Whether the weights that go with a network's plain name come with this project."""
+    return (SHIPPED_FOLDER / f"{name}.safetensors").is_file()
+
+
 def published_folder() -> Path:
     """Where converted weights of the authors are kept."""
     return cache_root() / "weights"
