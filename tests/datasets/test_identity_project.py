@@ -7,21 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from benchmark.metrics import get
-from benchmark.metrics import names as metric_names
-from datasets.identity import reached
-from datasets.identity.definitions import PROJECT, Definition, find_module, resolve
+from benchmark.metrics import get, metric_names
+from datasets.identity import PROJECT, Definition, defined, reached
 from datasets.images import luminance, read_image, to_float, to_uint8, write_png
 from datasets.pairs import Pair, pair_folders
 from datasets.synthetic import suite
@@ -29,124 +26,56 @@ from fusion.loading import default_names, load
 from fusion.reference.enhance import GUARDS, enhance
 from fusion.reference.filter import Rule, _code, _keys, choose
 
-PYRAMIDS, INFORMATION, REGISTRY = (
-    "fusion/classical/pyramids.py",
-    "benchmark/metrics/information.py",
-    "fusion/registry.py",
-)
-METRICS, PICTURE, IMAGES = "benchmark/metrics/registry.py", "benchmark/metrics/picture.py", "datasets/images.py"
-Edit = tuple[str, str, str]
+PYRAMIDS, INFORMATION = "fusion/classical/pyramids.py", "benchmark/metrics/information.py"
+METRICS, METHOD, IMAGES = "benchmark/metrics/registry.py", "fusion/method.py", "datasets/images.py"
+REGISTRY, LOADING = "fusion/registry.py", "fusion/loading.py"
+WORDS = [
+    (PYRAMIDS, '"""EXPAND: ', '"""Make larger: '),
+    (PYRAMIDS, "# Not cv2.pyrUp", "# Never cv2.pyrUp"),
+    (PYRAMIDS, '"""Burt and Adelson\'s generating kernel', '"""The generating kernel'),
+    (INFORMATION, '"""Share of each pair', '"""The share of each pair'),
+    (INFORMATION, 'formula="MI = I(A;F) + I(B;F),', 'formula="MI = I(B;F) + I(A;F),'),
+    (METRICS, '"""Keys of all metrics', '"""The keys of all metrics'),
+    (METRICS, " pixels a side, the images are ", " pixels, the images are "),
+    (METRICS, '"core": ("en", "sd",', '"small": ("en",),\n    "core": ("en", "sd",'),
+    (METHOD, '"""Move what the method holds', '"""Carry what the method holds'),
+    (METHOD, "the sources differ in size: ", "sources of two sizes: "),
+    (REGISTRY, '"""Registry: ', '"""The registry: '),
+    (REGISTRY, "two methods are called", "two methods have the name"),
+    (REGISTRY, "_METHODS[cls.name] = cls\n", "_METHODS.setdefault(cls.name, cls)\n"),
+    (LOADING, '"""What a run takes', '"""What any run takes'),
+    (LOADING, "no network {name!r}; there are", "no network {name!r}, only"),
+    (LOADING, "def names(", "def other_names() -> int:\n    return 1\n\n\ndef names("),
+]
+"""Docstrings, comments, errors, facts of metrics, and code that no result depends on."""
 
-EDITS: dict[str, tuple[set[str], list[Edit]]] = {
-    "nothing": (set(), []),
-    "docstrings and comments": (
-        set(),
-        [
-            (PYRAMIDS, '"""EXPAND: ', '"""Make larger: '),
-            (PYRAMIDS, "# Not cv2.pyrUp", "# Never cv2.pyrUp"),
-            (PYRAMIDS, '"""Burt and Adelson\'s generating kernel', '"""The generating kernel'),
-            (INFORMATION, '"""Share of each pair', '"""The share of each pair'),
-            (REGISTRY, '"""Registry: ', '"""The registry: '),
-            (METRICS, '"""Keys of all metrics', '"""The keys of all metrics'),
-            ("fusion/method.py", '"""Move what the method holds', '"""Carry what the method holds'),
-        ],
-    ),
-    "code of another method": (
-        {"rolp"},
-        [
-            (PYRAMIDS, "image = ratio * expand(image, ratio.shape)", "image = expand(image, ratio.shape) * ratio"),
-            (PYRAMIDS, "offset = 1.0", "offset = 2.0"),
-            (REGISTRY, "_METHODS[cls.name] = cls\n", "_METHODS.setdefault(cls.name, cls)\n"),
-            (REGISTRY, "VARIANTS = {", 'MORE_VARIANTS = {"a": "b"}\nVARIANTS = {'),
-            (METRICS, '"core": ("en", "sd",', '"small": ("en",),\n    "core": ("en", "sd",'),
-            (METRICS, '"↑" if self.better', '"^" if self.better'),
-            (
-                "fusion/contact_sheet.py",
-                "def contact_sheet(",
-                "def other_sheet() -> int:\n    return 1\n\n\ndef contact_sheet(",
-            ),
-        ],
-    ),
-    "words of errors and facts of metrics": (
-        set(),
-        [
-            ("fusion/method.py", "the sources differ in size: ", "sources of two sizes: "),
-            ("fusion/method.py", "expected infrared [B, 1, H, W]", "wanted infrared [B, 1, H, W]"),
-            (PICTURE, "expected uint8 [B, 1, H, W]", "wanted uint8 [B, 1, H, W]"),
-            (METRICS, " pixels a side, the images are ", " pixels, the images are "),
-            (INFORMATION, 'formula="MI = I(A;F) + I(B;F),', 'formula="MI = I(B;F) + I(A;F),'),
-        ],
-    ),
-    "a constant of one method": (
-        {"laplacian", "rolp"},
-        [(PYRAMIDS, "np.array([1, 4, 6, 4, 1]) / 16", "np.array([1, 2, 1]) / 4")],
-    ),
-    "a helper of one method": (
-        {"laplacian"},
-        [(PYRAMIDS, "image = detail + expand(image, detail.shape)", "image = detail")],
-    ),
-    "a constant two modules away": (
-        {"laplacian", "rolp"},
-        [("fusion/classical/multiscale.py", "LEVELS = 4", "LEVELS = 5")],
-    ),
-    "the base class of all methods": (
-        {"average", "laplacian", "rolp", "sdnet"},
-        [("fusion/method.py", "return fused.clamp(0, 1)", "return fused.clamp(0, 0.5)")],
-    ),
-    "rounding": ({"average", "laplacian", "rolp", "sdnet"}, [(IMAGES, "* 255).round()", "* 255).floor()")]),
-    "a layer of a network": (
-        {"sdnet"},
-        [("fusion/networks/sdnet.py", "(torch.cat(maps, 1)), 0.2)", "(torch.cat(maps, 1)), 0.1)")],
-    ),
-    "a helper of metrics": (
-        {"mi", "mi@nats"},
-        [(INFORMATION, "(first.levels.int() * 256 + second.levels)", "(second.levels.int() * 256 + first.levels)")],
-    ),
-    "a helper of a helper": (
-        {"en", "mi", "mi@nats"},
-        [(INFORMATION, "return -torch.special.xlogy", "return torch.special.xlogy")],
-    ),
-    "a metric that another one calls": (
-        {"mi", "mi@nats"},
-        [
-            (
-                INFORMATION,
-                "(infrared, fused) + mutual_information_bits(visible",
-                "(infrared, fused) - mutual_information_bits(visible",
-            )
-        ],
-    ),
-    "when a value is a convention": (
-        {"mi", "mi@nats"},
-        [(INFORMATION, "return is_constant(infrared) | is_constant(visible)", "return is_constant(infrared)")],
-    ),
-    "conventions of all metrics": (
-        {"en", "mi", "mi@nats", "psnr"},
-        [(METRICS, "visible, fused: is_constant(fused)", "visible, fused: is_constant(visible)")],
-    ),
-    "how fused files are read": (
-        {"en", "mi", "mi@nats", "psnr"},
-        [(IMAGES, 'picture = picture.convert("RGB")', 'picture = picture.convert("L")')],
-    ),
-    "grey of colour": ({"en", "mi", "mi@nats", "psnr"}, [(IMAGES, "(299 * red", "(300 * red")]),
-}
+CODE = [
+    ("rolp", PYRAMIDS, "offset = 1.0", "offset = 2.0"),
+    ("laplacian rolp", PYRAMIDS, "np.array([1, 4, 6, 4, 1]) / 16", "np.array([1, 2, 1]) / 4"),
+    ("laplacian rolp", "fusion/classical/multiscale.py", "LEVELS = 4", "LEVELS = 5"),
+    ("laplacian", PYRAMIDS, "image = detail + expand_level(image, detail.shape)", "image = detail"),
+    ("average laplacian rolp sdnet", METHOD, "return fused.clamp(0, 1)", "return fused.clamp(0, 0.5)"),
+    ("average laplacian rolp sdnet", IMAGES, "* 255).round()", "* 255).floor()"),
+    ("sdnet", "fusion/networks/sdnet.py", "(torch.cat(maps, 1)), 0.2)", "(torch.cat(maps, 1)), 0.1)"),
+    ("mi mi@nats", INFORMATION, "(first.levels.int() * 256 + second", "(first.levels.int() * 255 + second"),
+    ("en mi mi@nats", INFORMATION, "return -torch.special.xlogy", "return torch.special.xlogy"),
+    ("mi mi@nats", INFORMATION, "return is_constant(infrared) | is_constant(visible)", "return is_constant(infrared)"),
+    ("en mi mi@nats psnr", METRICS, "visible, fused: is_constant(fused)", "visible, fused: is_constant(visible)"),
+    ("en mi mi@nats psnr", IMAGES, 'picture = picture.convert("RGB")', 'picture = picture.convert("L")'),
+]
+"""Whose results each edit decides."""
 
 IN_COPY = """
 import contextlib, importlib, io, json, sys
 from pathlib import Path
 
-root, edits, command = Path.cwd(), *json.load(sys.stdin)
+edits, command = json.load(sys.stdin)
 sys.dont_write_bytecode = True
 
-def fresh():
-    for name in [name for name in sys.modules if name.partition(".")[0] in PROJECT]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
-
 def hashes():
-    registry, runner = map(importlib.import_module, ("fusion.registry", "benchmark.runner"))
-    methods = {name: registry.load(name).fingerprint() for name in ("laplacian", "rolp", "average")}
-    methods["sdnet"] = registry.network_class("sdnet").untrained().fingerprint()
+    loading, runner = map(importlib.import_module, ("fusion.loading", "benchmark.running.runner"))
+    methods = {name: loading.load(name).fingerprint() for name in ("laplacian", "rolp", "average")}
+    methods["sdnet"] = loading.network_class("sdnet").untrained().fingerprint()
     return methods | {key: runner.metric_code(key) for key in ("en", "mi", "mi@nats", "psnr")}
 
 def run():
@@ -154,72 +83,55 @@ def run():
         importlib.import_module("benchmark.cli").main(command)
     return printed.getvalue()
 
-found = {}
-for name, changes in edits.items():
-    before = {file: (root / file).read_text() for file, _, _ in changes}
+found = []
+for changes in edits:
+    before = {file: Path(file).read_text() for file, _, _ in changes}
     for file, old, new in changes:
-        text = (root / file).read_text()
+        text = Path(file).read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
-        (root / file).write_text(text.replace(old, new))
-    fresh()
-    found[name] = run() if command else hashes()
+        Path(file).write_text(text.replace(old, new))
+    for module in [module for module in sys.modules if module.partition(".")[0] in PROJECT]:
+        del sys.modules[module]
+    importlib.invalidate_caches()
+    found.append(run() if command else hashes())
     for file, text in before.items():
-        (root / file).write_text(text)
+        Path(file).write_text(text)
 print(json.dumps(found))
 """.replace("PROJECT", repr(PROJECT))
 
 
-@pytest.fixture(scope="module")
-def in_copy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
-    """``in_copy(edits)``: hashes of methods and metrics by edit, in a copy of this project's code."""
-    root, copy = Path(__file__).parents[2], tmp_path_factory.mktemp("copy")
+def in_copy(folder: Path, edits: list[list[tuple[str, str, str]]], *command: str) -> list[Any]:
+    """What `IN_COPY` finds after each of some sets of edits, in a copy of this project's code."""
     for package in PROJECT:
-        for file in (root / package).rglob("*.py"):
-            target = copy / file.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-
-    def ask(edits: dict[str, list[Edit]], *command: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-c", IN_COPY],
-            input=json.dumps([edits, command]),
-            cwd=copy,
-            env={**os.environ, "PYTHONPATH": str(copy)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return ask
+        ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
+        shutil.copytree(Path(__file__).parents[2] / package, folder / package, ignore=ignored)
+    environment, given = {**os.environ, "PYTHONPATH": str(folder)}, json.dumps([edits, command])
+    found = subprocess.check_output(
+        [sys.executable, "-c", IN_COPY], input=given, cwd=folder, env=environment, text=True
+    )
+    return json.loads(found.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def hashes(in_copy: Callable[..., dict[str, Any]]) -> dict[str, dict[str, str]]:
-    return in_copy({name: edits for name, (_, edits) in EDITS.items()})
+def test_edits_of_the_project_change_the_hashes_that_they_concern(tmp_path: Path) -> None:
+    first, words, *others = in_copy(tmp_path, [[], WORDS, *([edit] for _, *edit in CODE)])
+    assert words == first
+    for (concerned, *edit), found in zip(CODE, others, strict=True):
+        assert {name for name, value in found.items() if value != first[name]} == set(concerned.split()), edit
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_edits_of_the_project_change_the_hashes_that_they_concern(hashes: dict[str, dict[str, str]], edit: str) -> None:
-    first, found = hashes["nothing"], hashes[edit]
-    assert {name for name, value in found.items() if value != first[name]} == EDITS[edit][0]
-
-
-def test_words_cost_no_run_and_a_constant_does(in_copy: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_words_cost_no_run_and_a_constant_does(tmp_path: Path) -> None:
     for number in range(2):
         for band in ("infrared", "visible"):
             write_png(tmp_path / band / f"{number}.png", to_uint8(picture(number, 1, 48))[0])
     command = ["run", "--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible"), "--jobs", "1"]
     command += ["--out", str(tmp_path / "run"), "--method", "laplacian", "--metrics", "en", "--metrics", "mi"]
-    wanted = ("nothing", "docstrings and comments", "code of another method", "words of errors and facts of metrics")
-    steps = {name: EDITS[name][1] for name in (*wanted, "a constant two modules away")}
-    done = {name: printed.splitlines()[-1] for name, printed in in_copy(steps, *command).items()}
-    assert done.pop("nothing").startswith("2 fused images done now, 0 still valid from before")
-    assert done.pop("a constant two modules away").startswith("2 fused images done now, 0 still valid from before")
-    assert len(done) == 3
-    for printed in done.values():
-        assert printed.startswith("0 fused images done now, 2 still valid from before")
+    _, *constant = CODE[2]
+    done = [printed.splitlines()[-1] for printed in in_copy(tmp_path / "copy", [[], WORDS, [constant]], *command)]
+    assert [line.partition(" from before")[0] for line in done] == [
+        "2 fused images done now, 0 still valid",
+        "0 fused images done now, 2 still valid",
+        "2 fused images done now, 0 still valid",
+    ]
 
 
 def picture(seed: int, channels: int, side: int) -> Tensor:
@@ -237,11 +149,9 @@ def test_whatever_a_method_runs_is_in_its_identity() -> None:
 
 def test_whatever_a_metric_runs_is_in_its_identity() -> None:
     pictures = [to_uint8(picture(seed, 1, 192)) for seed in range(3)]
-    black = torch.zeros_like(pictures[0])
     for key in metric_names():
-        metric = get(key)
-        for images in (pictures, [black] * 3):
-            assert_reached(metric.code, partial(metric, *images), key)
+        for images in (pictures, [torch.zeros_like(pictures[0])] * 3):
+            assert_reached(get(key).code, partial(get(key), *images), key)
 
 
 def test_whatever_makes_references_is_in_their_identity() -> None:
@@ -255,19 +165,13 @@ def test_whatever_makes_references_is_in_their_identity() -> None:
         assert_reached((enhance, *codes), partial(enhance, kind, infrared, visible, [*candidates.values()]), kind)
 
 
-def test_whatever_renders_is_in_the_identity_of_a_suite(tmp_path: Path) -> None:
-    subject = suite.pair_items, suite.sequence_items, suite.render_item, suite.write_pair
-
+def test_whatever_renders_or_reads_is_in_its_identity(tmp_path: Path) -> None:
     def render() -> None:
-        items = [*suite.pair_items(("day", "night", "rain"), 3, 0), *suite.sequence_items("dusk", 1, 0)]
-        for item in items:
-            suite.write_pair(tmp_path, item, suite.render_item(item, (80, 60)))
+        for item in (*suite.pair_items(("day", "night", "rain"), 3, 0), *suite.sequence_items("dusk", 1, 0)):
+            suite.write_pair(tmp_path / "suite", item, suite.render_item(item, (80, 60)))
 
     suite.forget()
-    assert_reached(subject, render, "suite")
-
-
-def test_whatever_reads_a_pair_is_in_its_identity(tmp_path: Path) -> None:
+    assert_reached((suite.pair_items, suite.sequence_items, suite.render_item, suite.write_pair), render, "suite")
     for band, channels in (("infrared", 1), ("visible", 3)):
         write_png(tmp_path / band / "a.png", to_uint8(picture(1, channels, 32))[0])
     (pair,) = pair_folders(tmp_path / "infrared", tmp_path / "visible")
@@ -290,18 +194,11 @@ def assert_reached(subject: object, act: Callable[[], object], name: str) -> Non
     finally:
         sys.setprofile(None)
     found = reached(subject)
-    places = {(part.module.name, id(node)) for part in found for node in (part.node, part.home and part.home.node)}
-    missing = {f"{module}.{code.co_qualname}" for module, code in ran if not is_among(places, found, module, code)}
+    missing = {f"{module}.{code.co_qualname}" for module, code in ran if not is_among(found, module, code)}
     assert ran and not missing, f"{name}: {sorted(missing)}"
 
 
-def is_among(places: set[tuple[str, int]], found: list[Definition], module_name: str, code: CodeType) -> bool:
-    module, root, line = find_module(module_name), code.co_qualname.partition(".")[0], code.co_firstlineno
-    assert module is not None
-    if root == "__create_fn__":  # what `dataclass` makes
+def is_among(found: Container[Definition], module: str, code: CodeType) -> bool:
+    if code.co_qualname.startswith(("<lambda>", "__create_fn__")):  # part of what names it; what `dataclass` makes
         return True
-    if root == "<lambda>":  # in a constant or a decorator
-        nodes = [part.node for part in found if part.module is module and hasattr(part.node, "lineno")]
-        return any(node.lineno <= line <= node.end_lineno for node in nodes)
-    definitions = [definition for definition, _ in resolve(module.lookup(root)) if definition]
-    return any((part.module.name, id(part.node)) in places for part in definitions)
+    return any(part in found for part in defined(module, code.co_qualname))
