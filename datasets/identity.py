@@ -120,6 +120,7 @@ class Module:
 
     def __init__(self, name: str, place: tuple[str, int, int]) -> None:
         self.place, file = place, place[0]
+        self.spec = getattr(sys.modules.get(name), "__spec__", None)  # kept, so that no other gets its id
         self.package = name if file.endswith("__init__.py") else name.rpartition(".")[0]
         self.names: dict[str, list[Definition | Import]] = defaultdict(list)
         for statement in ast.parse(Path(file).read_bytes() if file.endswith(".py") else "", file).body:
@@ -169,8 +170,12 @@ def _module(name: str) -> Module | None:
 
 
 def _locate(name: str) -> tuple[str, int, int] | None:
-    """File of a module of this project or of a user, when it was edited, and its size; of some packages the folder."""
-    root, file = name.partition(".")[0], getattr(sys.modules.get(name), "__file__", None) or ""
+    """File of a module of this project or of a user (of some packages the folder), and what tells its versions apart.
+
+    Of a module that has been imported, what runs counts, whatever becomes of the file: it changes when it is reloaded.
+    """
+    loaded, root = sys.modules.get(name), name.partition(".")[0]
+    file = getattr(loaded, "__file__", None) or ""
     try:
         if not file and (name == root or _locate(root)) and (spec := find_spec(name)):  # imports packages around it
             file = spec.origin or f"{next(iter(spec.submodule_search_locations or ['']))}{os.sep}"
@@ -178,7 +183,9 @@ def _locate(name: str) -> tuple[str, int, int] | None:
     except (ImportError, ValueError, OSError):
         return None
     own = file.endswith((".py", os.sep)) and (root in PROJECT or not any(part in file for part in _INSTALLED))
-    return (file, status.st_mtime_ns, status.st_size) if own else None
+    if not own:
+        return None
+    return (file, id(loaded.__spec__), 0) if loaded else (file, status.st_mtime_ns, status.st_size)
 
 
 def _follow(
