@@ -7,10 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -18,13 +17,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from benchmark.metrics import get, metric_names
-from datasets.identity import PROJECT, Definition, defined, reached
+from datasets.identity import PROJECT
 from datasets.images import luminance, read_image, to_float, to_uint8, write_png
 from datasets.pairs import Pair, pair_folders
-from datasets.synthetic import suite
 from fusion.loading import default_names, load
 from fusion.reference.enhance import GUARDS, enhance
 from fusion.reference.filter import Rule, _code, _keys, choose
+
+AssertReached = Callable[[object, Callable[[], object], str], None]
 
 PYRAMIDS, INFORMATION = "fusion/classical/pyramids.py", "benchmark/metrics/information.py"
 METRICS, METHOD, IMAGES = "benchmark/metrics/registry.py", "fusion/method.py", "datasets/images.py"
@@ -140,21 +140,21 @@ def picture(seed: int, channels: int, side: int) -> Tensor:
     return interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
 
 
-def test_whatever_a_method_runs_is_in_its_identity() -> None:
+def test_whatever_a_method_runs_is_in_its_identity(assert_reached: AssertReached) -> None:
     for name in default_names():
         method = load(name)
         infrared, visible = picture(1, 1, 64), picture(2, 3, 64)
         assert_reached((type(method), to_float, to_uint8), partial(method.fuse, infrared, visible), name)
 
 
-def test_whatever_a_metric_runs_is_in_its_identity() -> None:
+def test_whatever_a_metric_runs_is_in_its_identity(assert_reached: AssertReached) -> None:
     pictures = [to_uint8(picture(seed, 1, 192)) for seed in range(3)]
     for key in metric_names():
         for images in (pictures, [torch.zeros_like(pictures[0])] * 3):
             assert_reached(get(key).code, partial(get(key), *images), key)
 
 
-def test_whatever_makes_references_is_in_their_identity() -> None:
+def test_whatever_makes_references_is_in_their_identity(assert_reached: AssertReached) -> None:
     infrared, visible = (to_uint8(picture(seed, 1, 64))[0] for seed in (1, 2))
     candidates = {"mean": infrared // 2 + visible // 2, "maximum": torch.maximum(infrared, visible), "one": visible}
     codes = [_code(key) for key in _keys(["mse"])]
@@ -165,40 +165,9 @@ def test_whatever_makes_references_is_in_their_identity() -> None:
         assert_reached((enhance, *codes), partial(enhance, kind, infrared, visible, [*candidates.values()]), kind)
 
 
-def test_whatever_renders_or_reads_is_in_its_identity(tmp_path: Path) -> None:
-    def render() -> None:
-        for item in (*suite.pair_items(("day", "night", "rain"), 3, 0), *suite.sequence_items("dusk", 1, 0)):
-            suite.write_pair(tmp_path / "suite", item, suite.render_item(item, (80, 60)))
-
-    suite.forget()
-    assert_reached((suite.pair_items, suite.sequence_items, suite.render_item, suite.write_pair), render, "suite")
+def test_whatever_reads_is_in_its_identity(tmp_path: Path, assert_reached: AssertReached) -> None:
     for band, channels in (("infrared", 1), ("visible", 3)):
         write_png(tmp_path / band / "a.png", to_uint8(picture(1, channels, 32))[0])
     (pair,) = pair_folders(tmp_path / "infrared", tmp_path / "visible")
     assert_reached((Pair.read, type(pair.infrared)), pair.read, "pair")
     assert_reached((read_image, luminance), lambda: luminance(read_image(tmp_path / "visible" / "a.png")), "file")
-
-
-def assert_reached(subject: object, act: Callable[[], object], name: str) -> None:
-    """That every function of this project that runs belongs to a definition that the subject reaches."""
-    ran: set[tuple[str, CodeType]] = set()
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if event == "call" and module.partition(".")[0] in PROJECT:
-            ran.add((module, frame.f_code))
-
-    sys.setprofile(note)
-    try:
-        act()
-    finally:
-        sys.setprofile(None)
-    found = reached(subject)
-    missing = {f"{module}.{code.co_qualname}" for module, code in ran if not is_among(found, module, code)}
-    assert ran and not missing, f"{name}: {sorted(missing)}"
-
-
-def is_among(found: Container[Definition], module: str, code: CodeType) -> bool:
-    if code.co_qualname.startswith(("<lambda>", "__create_fn__")):  # part of what names it; what `dataclass` makes
-        return True
-    return any(part in found for part in defined(module, code.co_qualname))

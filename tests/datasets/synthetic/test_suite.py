@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -157,3 +158,12 @@ class TestSuite:
 def test_items_have_three_files(tmp_path: Path) -> None:
     (item,) = pair_items(("day",), 1, 0)
     assert {path.parent.name for path in item_files(tmp_path, item)} == {"infrared", "visible", "labels"}
+
+
+def test_whatever_renders_is_in_the_identity(tmp_path: Path, assert_reached: Callable[..., None]) -> None:
+    def render() -> None:
+        for item in (*suite.pair_items(("day", "night", "rain"), 3, 0), *suite.sequence_items("dusk", 1, 0)):
+            suite.write_pair(tmp_path / "suite", item, suite.render_item(item, (80, 60)))
+
+    suite.forget()
+    assert_reached((suite.pair_items, suite.sequence_items, suite.render_item, suite.write_pair), render, "suite")
