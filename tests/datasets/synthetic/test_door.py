@@ -10,7 +10,7 @@ import pytest
 
 from datasets import synthetic
 
-ROOT = Path(synthetic.__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 INSIDE = (ROOT / "datasets" / "synthetic", Path(__file__).parent)
 ORDER = ("climate", "conditions", "optics", "things", "places", "truth", "scene", "suite", "preview", "export")
 
