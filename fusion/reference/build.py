@@ -7,6 +7,7 @@ A folder of references holds ``pool/`` (see `fusion.reference.pool`) and for eve
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from datasets.pairs import Pair, PairDataset
 from fusion.contact_sheet import contact_sheet
 from fusion.reference.enhance import GUARDS, Enhanced, enhance
 from fusion.reference.filter import Choice, Rule, choose, codes_of
-from fusion.reference.pool import Candidate, Pool, usable
+from fusion.reference.pool import Candidate, Member, Pool, usable
+from fusion.reference.regret import taught
 
 REFERENCE_RECORD = "record.json"
 """Written last and deleted first: without it a pair has no references."""
@@ -42,6 +44,8 @@ class Plan:
         pool: where candidates come from.
         rule: which are chosen.
         enhancement: "none", "published" or "adaptive".
+        learner: the network that is to learn, by its own results: references are chosen and enhanced for what it
+            lacks, and it is no candidate; None: references for whoever wants them.
         preview: whether a contact sheet is made for every pair.
     """
 
@@ -49,6 +53,7 @@ class Plan:
     pool: Pool
     rule: Rule = field(default_factory=Rule)
     enhancement: str = "adaptive"
+    learner: Member | None = None
     preview: bool = False
 
 
@@ -62,6 +67,7 @@ class Made:
         choice: what the filter said.
         references: the chosen candidates, best first.
         enhanced: what became of them.
+        own: what the network that is to learn makes of the pair.
     """
 
     sources: tuple[Tensor, Tensor]
@@ -69,27 +75,33 @@ class Made:
     choice: Choice
     references: list[Tensor]
     enhanced: list[Enhanced]
+    own: Tensor | None = None
 
 
 def make(plan: Plan, pair: Pair) -> Made:
     """Make the references of one pair in memory.
 
     Raises:
-        FusionError: no candidate passed the gates.
+        FusionError: no candidate passed the gates, or there is no result of the network that is to learn.
         ImageError, PairError: the pair cannot be read.
     """
     infrared, visible = pair.read()
     sources = infrared, luminance(visible)
-    candidates = list(plan.pool.candidates(pair))
+    pool, own = plan.pool, None
+    if plan.learner is not None:
+        pool, own = pool.without(plan.learner.name), pool.made(plan.learner, pair)[0]
+    candidates = list(pool.candidates(pair))
     found = usable(candidates)
     device = plan.pool.device
     there = sources[0].to(device), sources[1].to(device)
     found_there = {name: image.to(device) for name, image in found.items()}
+    own_there = None if own is None else own.to(device)
     with torch.inference_mode():
-        choice = choose(plan.rule, pair.name, *there, found_there)
-        results = enhance(plan.enhancement, *there, [found_there[name] for name in choice.methods])
+        choice = choose(plan.rule, pair.name, *there, found_there, own_there)
+        chosen = [found_there[name] for name in choice.methods]
+        results = enhance(plan.enhancement, *there, chosen, choice.yardstick)
     enhanced = [replace(result, image=result.image.cpu()) for result in results]
-    return Made(sources, candidates, choice, [found[name] for name in choice.methods], enhanced)
+    return Made(sources, candidates, choice, [found[name] for name in choice.methods], enhanced, own)
 
 
 def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[str, str]:
@@ -151,7 +163,8 @@ def rejections(plan: Plan, pairs: PairDataset) -> dict[str, dict[str, str]]:
 
 
 def _key(plan: Plan, pair: Pair) -> str:
-    parts = plan.rule.fingerprint(pair.name), plan.enhancement, code_fingerprint(enhance), codes_of(GUARDS)
+    learner = plan.learner.fingerprint(pair) if plan.learner else ""
+    parts = plan.rule.fingerprint(pair.name), plan.enhancement, learner, code_fingerprint(enhance), codes_of(GUARDS)
     return sha256_bytes(f"{parts} {plan.pool.fingerprint(pair)} {pair.fingerprint()}".encode())
 
 
@@ -172,7 +185,7 @@ def _record(key: str, plan: Plan, made: Made) -> dict[str, Any]:
     }
     for facts in judged.values():
         del facts["method"]
-    files = {found.method: _within(plan.out, found.file) for found in made.candidates if found.file}
+    files = {found.method: _from(plan, found.file) for found in made.candidates if found.file}
     missing = {found.method: {"rejected": found.reason} for found in made.candidates if found.luminance is None}
     return {
         "methods": choice.methods,
@@ -180,23 +193,29 @@ def _record(key: str, plan: Plan, made: Made) -> dict[str, Any]:
         "files": [files[method] for method in choice.methods],
         "enhancement": [result.record for result in made.enhanced],
         "rule": asdict(plan.rule),
+        **({"learner": plan.learner.name, "own": choice.yardstick.own} if plan.learner and choice.yardstick else {}),
         "candidates": {**judged, **missing},
         "key": key,
     }
 
 
-def _within(out: Path, file: Path) -> str:
-    """A path that stays right when the folder `out`, which holds it, is moved; others are absolute."""
-    file, out = file.resolve(), out.resolve()
-    return str(file.relative_to(out) if file.is_relative_to(out) else file)
+def _from(plan: Plan, file: Path) -> str:
+    """A path that stays right when references and their pool are moved together; those elsewhere are absolute."""
+    file, pool = file.resolve(), plan.pool.folder.resolve()
+    return os.path.relpath(file, plan.out.resolve()) if file.is_relative_to(pool) else str(file)
 
 
 def _preview(name: str, made: Made) -> Tensor:
     choice, enhanced = made.choice, [result.image for result in made.enhanced]
+    gains = {found.method: found.gains for found in choice.judged}
     titles = [
-        "infrared",
-        *(f"{method} {weight:.2f}" for method, weight in zip(choice.methods, choice.weights, strict=True)),
+        f"{method} {weight:.2f}: {' '.join(taught(gains[method])) or 'nothing new'}"
+        if made.own is not None
+        else f"{method} {weight:.2f}"
+        for method, weight in zip(choice.methods, choice.weights, strict=True)
     ]
-    return contact_sheet(
-        [[made.sources[0], *made.references], [made.sources[1], *enhanced]], titles, [name, "visible; enhanced"], 240
-    )
+    rows, names = [[made.sources[0], *made.references], [made.sources[1], *enhanced]], [name, "visible; enhanced"]
+    if made.own is not None:
+        titles = ["its own", *titles]
+        rows = [[rows[0][0], made.own, *rows[0][1:]], [rows[1][0], made.own, *rows[1][1:]]]
+    return contact_sheet(rows, ["infrared", *titles], names, 240)

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from datasets.files import file_name
 from datasets.options import Several, add_pair_options, chosen_pairs
 from fusion.loading import default_names
 from fusion.method import FusionError, resolve_device
 from fusion.reference.build import DONE, Plan, build_references, rejections
 from fusion.reference.enhance import KINDS
-from fusion.reference.filter import Rule
-from fusion.reference.pool import Pool
+from fusion.reference.filter import NO_REGRET, Rule
+from fusion.reference.pool import Pool, member
 
 SHOWN = 10
 """Failures that are told in full."""
@@ -33,10 +34,14 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, default=Path("references"), metavar="DIR", help="finished work there is kept")
     add("--method", dest="methods", action=Several, metavar="NAME", help="candidate; default: all fast ones")
+    learner = (
+        "the network that is to learn, or NAME=DIR of its results: what it lacks is taught, see --filter no-regret"
+    )
+    add("--for", dest="learner", metavar="METHOD", help=f"{learner}; references in OUT/METHOD")
     add("--fused", action=Several, metavar="NAME=DIR", help="candidates made elsewhere")
     add("--k", type=int, default=Rule.count, metavar="K", help="references a pair (default %(default)s)")
-    rules = "auto, random, best, metric:KEY, or list:FILE with a line 'PAIR METHOD [METHOD ...]' for every pair"
-    add("--filter", default=Rule.name, metavar="RULE", help=rules)
+    rules = "auto, no-regret, random, best, metric:KEY, or list:FILE with a line 'PAIR METHOD [METHOD ...]' a pair"
+    add("--filter", metavar="RULE", help=f"{rules} (default: {Rule.name}; with --for, {NO_REGRET})")
     add("--temperature", type=float, default=Rule.temperature, help="of the weights; inf: all alike")
     add("--diversity", type=float, default=Rule.diversity, help="what near copies of a chosen one lose")
     add("--enhance", choices=KINDS, default=Plan.enhancement)
@@ -50,8 +55,11 @@ def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
     """How references are made, by the options of `add_reference_options`."""
     names = [*(options.methods or default_names()), *options.fused]
     pool = Pool.of(options.out / "pool", names, resolve_device(options.device))
-    rule = Rule(options.filter, options.k, options.temperature, options.diversity, options.seed)
-    return Plan(options.out, pool, rule, options.enhance, preview)
+    learner = member(options.learner, pool.device) if options.learner else None
+    out = options.out / file_name(learner.name) if learner else options.out
+    rule = options.filter or (NO_REGRET if learner else Rule.name)
+    chosen = Rule(rule, options.k, options.temperature, options.diversity, options.seed)
+    return Plan(out, pool, chosen, options.enhance, learner, preview)
 
 
 def _references(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from datasets.images import to_float, to_uint8
 from fusion.method import FusionError
 from fusion.reference.exposure import is_night
 from fusion.reference.filter import judge, value_of
+from fusion.reference.regret import Yardstick, no_regret, taught
 
 KINDS = ("none", "published", "adaptive")
 """Enhancements by name."""
@@ -59,6 +60,7 @@ ARTIFACTS_ALLOWED = 0.005
 class Strength:
     """How much of each step of the adaptive enhancement is applied, 0..1, in this order."""
 
+    tones: float = 0.0
     range: float = 0.0
     brightness: float = 0.0
     targets: float = 0.0
@@ -78,6 +80,19 @@ STRENGTHS = (
 )
 """What the adaptive enhancement chooses from; the first leaves the reference alone."""
 
+FOR_LEARNER = (
+    Strength(),
+    Strength(detail=1),
+    Strength(range=0.5, detail=1),
+    Strength(range=1, detail=1, targets=0.5),
+    Strength(tones=0.5),
+    Strength(tones=0.5, detail=1, targets=0.5),
+    Strength(tones=1),
+    Strength(tones=1, detail=1, targets=0.5),
+    Strength(tones=1, range=0.5, detail=1, targets=0.5),
+)
+"""What it chooses from where the network that is to learn is known, whose tones it can keep."""
+
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -92,13 +107,17 @@ class Enhanced:
     record: Mapping[str, object]
 
 
-def enhance(kind: str, infrared: Tensor, visible: Tensor, references: Sequence[Tensor]) -> list[Enhanced]:
+def enhance(
+    kind: str, infrared: Tensor, visible: Tensor, references: Sequence[Tensor], yardstick: Yardstick | None = None
+) -> list[Enhanced]:
     """Enhance the references of one pair.
 
     Args:
         kind: one of `KINDS`.
         infrared, visible: sources, ``uint8 [1, H, W]``.
         references: ``uint8 [1, H, W]`` each.
+        yardstick: of the network that is to learn. What its own result has, tones above all, the adaptive enhancement
+            then keeps, and what pays most against it is chosen.
 
     Raises:
         FusionError: unknown kind.
@@ -111,7 +130,7 @@ def enhance(kind: str, infrared: Tensor, visible: Tensor, references: Sequence[T
         images = to_uint8(published(to_float(torch.stack(list(references)))))
         return [Enhanced(image, {"kind": kind}) for image in images]
     scene = Scene(infrared, visible)
-    return [_best(scene, reference) for reference in references]
+    return [_best(scene, reference, yardstick) for reference in references]
 
 
 def published(reference: Tensor) -> Tensor:
@@ -207,31 +226,45 @@ class Scene:
         return box_mean(((self.standing_out - least) * 20).clamp(0, 1), 1)
 
 
-def _best(scene: Scene, reference: Tensor) -> Enhanced:
+def _best(scene: Scene, reference: Tensor, yardstick: Yardstick | None) -> Enhanced:
     """The adaptive enhancement at the strength that scores best and passes the guards."""
-    names = {str(number): strength for number, strength in enumerate(STRENGTHS)}
-    tried = {name: to_uint8(adapted(scene, to_float(reference)[None], strength))[0] for name, strength in names.items()}
-    judged = {found.method: found for found in judge(scene.pictures, tried)}
-    guard = Guard(scene, reference)
+    strengths = FOR_LEARNER if yardstick else STRENGTHS
+    own = yardstick.image if yardstick else None
+    tried = {
+        str(number): to_uint8(adapted(scene, to_float(reference)[None], strength, own))[0]
+        for number, strength in enumerate(strengths)
+    }
+    guard = Guard(scene, reference, yardstick.own["nabf"] if yardstick else 0.0)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
-    allowed = [name for name in tried if name not in refused and judged[name].score is not None]
-    best = max(allowed, key=lambda name: judged[name].score or 0.0, default="0")
+    judged = judge(scene.pictures, {name: image for name, image in tried.items() if name not in refused})
+    passed = {found.method: found for found in judged if not found.rejected}
+    gains = {name: yardstick.gains(found.metrics) for name, found in passed.items()} if yardstick else {}
+    scores = {name: no_regret(gains[name]) if gains else found.score or 0.0 for name, found in passed.items()}
+    best = max(scores, key=scores.__getitem__, default="0")
     record = {
         "kind": "adaptive",
         "scene": "night" if scene.night else "day",
-        "chosen": asdict(names[best]),
-        "scores": [judged[name].score for name in names],
+        "chosen": asdict(strengths[int(best)]),
+        "scores": [scores.get(name) for name in tried],
         "refused": refused,
+        **({"teaches": taught(gains[best])} if best in gains else {}),
     }
     return Enhanced(tried[best], record)
 
 
 class Guard:
-    """Tells whether an enhanced reference is still the reference, with no more artefacts and noise; see `_best`."""
+    """Tells whether an enhanced reference is still the reference, with no more artefacts and noise; see `_best`.
 
-    def __init__(self, scene: Scene, reference: Tensor) -> None:
+    Args:
+        scene: the sources.
+        reference: ``uint8 [1, H, W]``.
+        artifacts: Nabf that is allowed in any case: that of the network which is to learn.
+    """
+
+    def __init__(self, scene: Scene, reference: Tensor, artifacts: float = 0.0) -> None:
         self.scene, self.reference = scene, Picture(reference[None])
         self.artifacts, self.noise = self._artifacts(self.reference), self._noise(reference)
+        self.most_artifacts = max(self.artifacts + ARTIFACTS_ALLOWED, artifacts)
 
     def __call__(self, image: Tensor) -> str:
         """Why ``uint8 [1, H, W]`` may not be used; "" if it may."""
@@ -243,7 +276,7 @@ class Guard:
             if similarity < LEAST_SIMILARITY:
                 return f"structure: similarity {similarity:.2f}"
         artifacts, noise = self._artifacts(picture), self._noise(image)
-        if artifacts > self.artifacts + ARTIFACTS_ALLOWED:
+        if artifacts > self.most_artifacts:
             return f"artefacts: Nabf {self.artifacts:.3f} to {artifacts:.3f}"
         if noise > NOISE_ALLOWED * self.noise + 0.2 / 255:
             return f"noise: {255 * self.noise:.2f} to {255 * noise:.2f} grey levels in flat areas"
@@ -265,9 +298,19 @@ def tone_exponent(median: float, night: bool) -> float:
     return min(max(log(target) / log(median), 1 / LARGEST_EXPONENT), LARGEST_EXPONENT)
 
 
-def adapted(scene: Scene, reference: Tensor, strength: Strength) -> Tensor:
-    """Range, tone curve, hot targets, lost detail, each as strong as `strength` says; ``float32 [1, 1, H, W]``."""
-    image = widened(reference, strength.range)
+def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | None = None) -> Tensor:
+    """Tones, range, tone curve, hot targets, lost detail, each as strong as `strength` says; ``float32 [1, 1, H, W]``.
+
+    Args:
+        scene: the sources.
+        reference: ``float32 [1, 1, H, W]`` in 0..1, of 8 bits.
+        strength: how much of each.
+        own: whose tones are taken over, ``uint8 [1, H, W]``.
+    """
+    image = reference
+    if own is not None and strength.tones:
+        image = toned(image, own, strength.tones)
+    image = widened(image, strength.range)
     if strength.brightness:
         median = float(image.flatten().median())
         image = image ** (tone_exponent(median, scene.night) ** strength.brightness)
@@ -276,6 +319,26 @@ def adapted(scene: Scene, reference: Tensor, strength: Strength) -> Tensor:
     if strength.detail:
         image = image + strength.detail * lost_detail(scene, image)
     return image.clamp(0, 1)
+
+
+def toned(image: Tensor, like: Tensor, share: float) -> Tensor:
+    """The image with its grey levels moved towards the histogram of another picture, by a share of the way.
+
+    The curve is the one of histogram specification: the level below which a share of the image's pixels lies becomes
+    the level below which the same share of the other's lies. It never falls, so that structure stays.
+
+    Args:
+        image: ``float32 [1, 1, H, W]`` in 0..1, of 8 bits.
+        like: ``uint8 [1, H, W]``.
+        share: 0..1.
+    """
+    levels = to_uint8(image)
+    counts = torch.bincount(levels.flatten().long(), minlength=256).double()
+    below = (counts.cumsum(0) - counts / 2) / counts.sum()
+    sorted_levels = like.flatten().sort().values
+    places = (below * (len(sorted_levels) - 1)).round().long()
+    curve = sorted_levels[places].to(image.dtype) / 255
+    return image + share * (curve[levels.long()] - image)
 
 
 def widened(image: Tensor, share: float) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from datasets.files import sha256_bytes
 from datasets.identity import code_fingerprint
 from fusion.method import FusionError
 from fusion.reference.exposure import clipping, exposedness
+from fusion.reference.regret import KEYS, Yardstick, no_regret
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "information": ("en", "mi"),
@@ -31,6 +32,9 @@ does not."""
 
 UNSEEN = ("qcb", "fmi", "msssim", "qcv", "nabf")
 """Metrics by which nothing is chosen, to check choices with (of nabf, only what is far too much is refused)."""
+
+NO_REGRET = "no-regret"
+"""The rule that asks what the network which is to learn lacks."""
 
 SMALLEST_DEVIATION = 4.0
 """Standard deviation in grey levels below which a picture counts as constant."""
@@ -58,6 +62,7 @@ class Judged:
         score: consensus score in 0..1; None where it was rejected.
         metrics: values by key.
         ranks: place in the pool by key, 0 the worst and 1 the best.
+        gains: over the result of the network that is to learn, by key, see `Yardstick.gains`; {} without one.
         rejected: the reason; "" where it was not.
     """
 
@@ -65,6 +70,7 @@ class Judged:
     score: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     ranks: Mapping[str, float] = field(default_factory=dict)
+    gains: Mapping[str, float] = field(default_factory=dict)
     rejected: str = ""
 
 
@@ -76,11 +82,13 @@ class Choice:
         methods: whose results were chosen, best first.
         weights: one each; their sum is 1.
         judged: all candidates, in pool order.
+        yardstick: of the network that is to learn; None without one.
     """
 
     methods: tuple[str, ...]
     weights: tuple[float, ...]
     judged: tuple[Judged, ...]
+    yardstick: Yardstick | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,10 @@ class Rule:
     """How references are chosen.
 
     Attributes:
-        name: "auto": by consensus; "random"; "best": the first by consensus alone; "metric:KEY": by one metric;
-            "list:FILE": by a person, who wrote a line ``PAIR METHOD [METHOD ...]`` for each pair, best first, names
-            with spaces in quotes.
+        name: "auto": by consensus; "no-regret": by what each candidate gains over the result of the network that is
+            to learn; "random"; "best": the first by consensus alone; "metric:KEY": by one metric; "list:FILE": by a
+            person, who wrote a line ``PAIR METHOD [METHOD ...]`` for each pair, best first, names with spaces in
+            quotes.
         count: how many references a pair gets at most.
         temperature: of the soft-max that turns scores into weights; infinite for equal weights.
         diversity: what is taken off a candidate's score for being the same picture as one already chosen; correlation
@@ -106,8 +115,10 @@ class Rule:
 
     def __post_init__(self) -> None:
         kind, _, rest = self.name.partition(":")
-        if kind not in ("auto", "random", "best", "metric", "list") or bool(rest) != (kind in ("metric", "list")):
-            raise FusionError(f"filter {self.name!r}: expected auto, random, best, metric:KEY or list:FILE")
+        known = ("auto", NO_REGRET, "random", "best", "metric", "list")
+        if kind not in known or bool(rest) != (kind in ("metric", "list")):
+            rules = f"auto, {NO_REGRET}, random, best, metric:KEY or list:FILE"
+            raise FusionError(f"filter {self.name!r}: expected {rules}")
         if self.count < 1 or not self.temperature > 0 or not 0 <= self.diversity < float("inf"):
             raise FusionError(
                 "a filter chooses at least 1 reference, at a temperature above 0 and a diversity not below"
@@ -127,7 +138,14 @@ class Rule:
         return sha256_bytes(f"{self} {listed} {codes_of(_keys(_own_metric(self)))} {code_fingerprint(choose)}".encode())
 
 
-def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates: Mapping[str, Tensor]) -> Choice:
+def choose(
+    rule: Rule,
+    pair: str,
+    infrared: Tensor,
+    visible: Tensor,
+    candidates: Mapping[str, Tensor],
+    own: Tensor | None = None,
+) -> Choice:
     """Choose the references of one pair.
 
     Args:
@@ -135,22 +153,40 @@ def choose(rule: Rule, pair: str, infrared: Tensor, visible: Tensor, candidates:
         pair: its name; the random rule and lists go by it.
         infrared, visible: sources, ``uint8 [1, H, W]``, all pictures on one device.
         candidates: fused luminance ``uint8 [1, H, W]`` by method.
+        own: what the network that is to learn makes of the pair, if one is meant.
 
     Raises:
-        FusionError: no candidate passed the gates; or the list lacks the pair, names a method that is no candidate, or
-            none that passed the gates.
+        FusionError: no candidate passed the gates; the list lacks the pair, names a method that is no candidate, or
+            none that passed the gates; or the rule asks for the network's own result, and there is none.
     """
-    judged = judge((Picture(infrared[None]), Picture(visible[None])), candidates, _own_metric(rule))
+    if own is None and rule.name == NO_REGRET:
+        raise FusionError(f"filter {NO_REGRET} goes by what a network lacks: say for which one (--for NETWORK)")
+    sources = Picture(infrared[None]), Picture(visible[None])
+    judged = judge(sources, candidates, _own_metric(rule))
+    yardstick = None
+    if own is not None:
+        yardstick, judged = _against(sources, own, judged)
     passed = {found.method: found for found in judged if not found.rejected}
     if not passed:
         reasons = "; ".join(f"{found.method}: {found.rejected}" for found in judged)
         raise FusionError(f"{pair}: no candidate passed the filter's gates ({reasons or 'there is none'})")
     scores = _scores(rule, pair, judged)
     count = 1 if rule.name == "best" else rule.count
-    diversity = rule.diversity if rule.name == "auto" else 0.0
+    diversity = rule.diversity if rule.name in ("auto", NO_REGRET) else 0.0
     chosen = _spread(scores, {name: candidates[name] for name in scores}, count, diversity)
     weights = torch.softmax(torch.tensor([scores[name] for name in chosen], dtype=torch.float64) / rule.temperature, 0)
-    return Choice(tuple(chosen), tuple(weights.tolist()), tuple(judged))
+    return Choice(tuple(chosen), tuple(weights.tolist()), tuple(judged), yardstick)
+
+
+def _against(sources: tuple[Picture, Picture], own: Tensor, judged: Sequence[Judged]) -> tuple[Yardstick, list[Judged]]:
+    """What the network's own result asks of candidates, and these with what they gain over it."""
+    if reason := _unlike(sources[0], own):
+        raise FusionError(f"the result of the network that is to learn: {reason}")
+    values = _measure(sources, {"own": own}, KEYS)["own"]
+    yardstick = Yardstick.of(own, values, [found.metrics for found in judged if not found.rejected])
+    return yardstick, [
+        found if found.rejected else replace(found, gains=yardstick.gains(found.metrics)) for found in judged
+    ]
 
 
 def _own_metric(rule: Rule) -> tuple[str, ...]:
@@ -160,7 +196,7 @@ def _own_metric(rule: Rule) -> tuple[str, ...]:
 
 def _keys(more: Sequence[str]) -> list[str]:
     """Whatever is measured: for scores, gates, and `more` to rank by."""
-    return list(dict.fromkeys((*(key for family in FAMILIES.values() for key in family), "nabf", *more)))
+    return list(dict.fromkeys((*(key for family in FAMILIES.values() for key in family), *KEYS, *more)))
 
 
 def _scores(rule: Rule, pair: str, judged: Sequence[Judged]) -> dict[str, float]:
@@ -174,7 +210,15 @@ def _scores(rule: Rule, pair: str, judged: Sequence[Judged]) -> dict[str, float]
         return {found.method: found.ranks[rest] for found in passed}
     if kind == "list":
         return dict.fromkeys(_listed(rest, pair, {found.method: found.rejected for found in judged}), 1.0)
+    if kind == NO_REGRET:
+        return _unit({found.method: no_regret(found.gains) for found in passed})
     return {found.method: found.score or 0.0 for found in passed}
+
+
+def _unit(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores scaled to 0..1."""
+    low, high = min(scores.values()), max(scores.values())
+    return {name: (score - low) / (high - low) if high > low else 1.0 for name, score in scores.items()}
 
 
 def _listed(path: str, pair: str, rejected: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class Candidate:
     reason: str = ""
 
 
+Member = MethodResults | FolderResults
+"""Whose results can be candidates: a method's, fused when they are needed, or those in a folder."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Candidates of all pairs.
@@ -47,7 +51,7 @@ class Pool:
     """
 
     folder: Path
-    members: tuple[MethodResults | FolderResults, ...]
+    members: tuple[Member, ...]
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -58,14 +62,16 @@ class Pool:
 
     @classmethod
     def of(cls, folder: Path, texts: Sequence[str], device: str = "cpu") -> Pool:
-        """A pool of what `fusion.results.parse` makes of texts; methods fuse where candidates are judged.
+        """A pool of what `member` makes of texts; methods fuse where candidates are judged.
 
         Raises:
             FusionError: a method that cannot be loaded, no such folder, or two of one name.
         """
-        members = [parse(text, device, colour=False) for text in texts]
-        pinned = (member.pinned() if isinstance(member, MethodResults) else member for member in members)
-        return cls(folder, tuple(pinned), device)
+        return cls(folder, tuple(member(text, device) for text in texts), device)
+
+    def without(self, name: str) -> Pool:
+        """The same pool less one candidate, if it is there."""
+        return replace(self, members=tuple(member for member in self.members if member.name != name))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,18 +97,33 @@ class Pool:
     def candidates(self, pair: Pair) -> Iterator[Candidate]:
         """The candidates of one pair, in the order of `names`; methods fuse now what is not there yet."""
         for member in self.members:
-            yield _attempt(member.name, partial(self._made, member, pair))
+            yield _attempt(member.name, partial(self.made, member, pair))
 
     def fingerprint(self, pair: Pair) -> str:
         """A hash that changes when a candidate of this pair does."""
         sources = pair.fingerprint()
         return sha256_bytes("\n".join(_identity(member, pair, sources) for member in self.members).encode())
 
-    def _made(self, member: MethodResults | FolderResults, pair: Pair) -> tuple[Tensor, Path]:
+    def made(self, member: Member, pair: Pair) -> tuple[Tensor, Path]:
+        """A member's luminance of a pair, ``uint8 [1, H, W]``, kept in the pool's folder, and the file it is in.
+
+        Raises:
+            FusionError, ImageError, PairError: there is none, or it cannot be made.
+        """
         if isinstance(member, FolderResults):
             return luminance(member.image(pair)), member.file(pair)
         kept = StoredResults(member, str(self.folder / file_name(member.name) / f"{PAIR}.{KEY}.png"))
         return kept.make(pair), kept.file(pair)
+
+
+def member(text: str, device: str = "cpu") -> Member:
+    """What `fusion.results.parse` makes of a text, in luminance, a method as it is now.
+
+    Raises:
+        FusionError: a method that cannot be loaded, or no such folder.
+    """
+    found = parse(text, device, colour=False)
+    return found.pinned() if isinstance(found, MethodResults) else found
 
 
 def _attempt(name: str, make: Callable[[], tuple[Tensor, Path]]) -> Candidate:
@@ -114,7 +135,7 @@ def _attempt(name: str, make: Callable[[], tuple[Tensor, Path]]) -> Candidate:
         return Candidate(name, None, reason=reason(error))
 
 
-def _identity(results: MethodResults | FolderResults, pair: Pair, sources: str) -> str:
+def _identity(results: Member, pair: Pair, sources: str) -> str:
     try:
         return f"{results.name} {results.fingerprint(pair, sources)}"
     except (FusionError, OSError):

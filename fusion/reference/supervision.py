@@ -110,7 +110,8 @@ class References:
         folder = self._folder(pair)
         try:
             record = json.loads((folder / REFERENCE_RECORD).read_text())
-            return {key: record[key] for key in ("weights", "files", "rule", "enhancement")}
+            found = {key: record[key] for key in ("weights", "files", "rule", "enhancement")}
+            return {**found, "learner": record.get("learner")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
                 f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
@@ -119,7 +120,8 @@ class References:
 
 def _settings(record: dict[str, Any]) -> str:
     rule, steps = record["rule"], record["enhancement"]
-    return f"{rule['name']}, K {rule['count']}, enhancement {steps[0]['kind']}"
+    learner = f" for {record['learner']}" if record["learner"] else ""
+    return f"{rule['name']}{learner}, K {rule['count']}, enhancement {steps[0]['kind']}"
 
 
 def weighted_mean(images: Iterable[Tensor], weights: Sequence[float]) -> Tensor:

@@ -1,0 +1,119 @@
+"""References for one network: what candidates gain over its own result, and what is made of that."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from datasets.images import read_image, to_float
+from datasets.pairs import PairDataset
+from fusion.cli import main
+from fusion.method import FusionError
+from fusion.reference.build import Plan, build_references
+from fusion.reference.enhance import enhance, toned
+from fusion.reference.filter import NO_REGRET, Rule, choose
+from fusion.reference.pool import Pool, member
+from fusion.reference.regret import KEYS, Yardstick, no_regret, taught
+from fusion.reference.supervision import References
+from tests.fusion.reference.test_build import METHODS, data  # noqa: F401
+from tests.fusion.reference.test_filter import CANDIDATES, INFRARED, VISIBLE, mixed
+
+OWN = {"en": 7.0, "sd": 40.0, "mi": 2.0, "scd": 1.5, "vif": 0.6, "qabf": 0.5, "nabf": 0.05}
+UNIT = {"en": 0.1, "sd": 5.0, "mi": 0.5, "scd": 0.1, "vif": 0.1, "qabf": 0.02, "nabf": 0.01}
+STICK = Yardstick(mixed(0.5), OWN, UNIT)
+
+
+def test_gains_are_in_deviations_of_the_pool_and_artefacts_count_against() -> None:
+    gains = STICK.gains({**OWN, "sd": 45.0, "mi": 1.5, "qabf": 0.9, "nabf": 0.06})
+    assert gains == pytest.approx({"en": 0, "sd": 1, "mi": -1, "scd": 0, "vif": 0, "qabf": 2, "nabf": -1})
+
+
+def test_a_metric_that_is_not_known_gains_nothing() -> None:
+    assert STICK.gains({**OWN, "vif": float("nan")})["vif"] == 0
+
+
+def test_families_weigh_the_same_and_the_worst_metric_counts_again() -> None:
+    nothing = dict.fromkeys(KEYS, 0.0)
+    assert no_regret({**nothing, "mi": 1.0}) == pytest.approx(1 / 5)
+    assert no_regret({**nothing, "sd": 1.0}) == pytest.approx(1 / 10)
+    assert no_regret({**nothing, "scd": -1.0}) == pytest.approx(-1 / 5 - 1 / 2)
+
+
+def test_what_is_taught_is_told_largest_first() -> None:
+    assert taught({"en": 0.4, "mi": 0.6, "vif": 1.5, "nabf": -2.0}) == ["vif", "mi"]
+
+
+def test_spread_is_that_of_the_pool() -> None:
+    pool = [{**OWN, "sd": value} for value in (10.0, 20.0, 30.0)]
+    assert Yardstick.of(mixed(0.5), OWN, pool).spread["sd"] == pytest.approx((200 / 3) ** 0.5)
+
+
+def test_a_network_is_taught_what_it_lacks() -> None:
+    """To one whose result is pale another candidate is worth learning from than to one whose result is good."""
+    pale, rule = CANDIDATES["pale"], Rule(NO_REGRET, count=1)
+    choice = choose(rule, "pair", INFRARED, VISIBLE, CANDIDATES, pale)
+    gains = {found.method: found.gains for found in choice.judged}
+    assert choice.methods[0] != "pale" and gains[choice.methods[0]]["sd"] > 0
+    assert gains["pale"] == dict.fromkeys(KEYS, 0.0)
+    again = choose(rule, "pair", INFRARED, VISIBLE, {name: CANDIDATES[name] for name in ("pale", "even")}, mixed(0.5))
+    assert again.methods == ("even",)
+
+
+def test_whoever_is_to_learn_must_be_known_and_its_result_must_fit() -> None:
+    with pytest.raises(FusionError, match="--for NETWORK"):
+        choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES)
+    with pytest.raises(FusionError, match="size 40x64"):
+        choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES, mixed(0.5)[..., :40])
+
+
+def test_tones_of_another_picture_are_taken_over_and_structure_stays() -> None:
+    image, like = mixed(0.5), (mixed(0.3).float() * 1.2 - 20).clamp(0, 255).to(torch.uint8)
+    fully = toned(to_float(image)[None], like, 1.0)[0] * 255
+    assert float(fully.std()) == pytest.approx(float(like.float().std()), rel=0.02)
+    assert float(fully.mean()) == pytest.approx(float(like.float().mean()), abs=1)
+    order = image.flatten().argsort()
+    assert (fully.flatten()[order].diff()[image.flatten()[order].diff() > 0] >= 0).all()
+    half = toned(to_float(image)[None], like, 0.5)[0] * 255
+    assert torch.allclose(half, (fully + image) / 2, atol=0.01)
+
+
+def test_enhancement_lifts_a_pale_reference_towards_the_networks_own_contrast() -> None:
+    rich, pale = mixed(0.5), CANDIDATES["pale"]
+    choice = choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES, rich)
+    (alone,) = enhance("none", INFRARED, VISIBLE, [pale])
+    (found,) = enhance("adaptive", INFRARED, VISIBLE, [pale], choice.yardstick)
+    assert found.image.float().std() > alone.image.float().std()
+    assert found.record["chosen"]
+
+
+def test_references_are_per_network_and_their_pool_is_shared(data: PairDataset, tmp_path: Path) -> None:  # noqa: F811
+    pool = Pool.of(tmp_path / "pool", METHODS)
+    plan = Plan(tmp_path / "gff", pool, Rule(NO_REGRET, count=2), "none", member("gff"))
+    assert set(build_references(data, plan, jobs=1).values()) == {"made"}
+    assert set(build_references(data, plan, jobs=1).values()) == {"kept"}
+    record = json.loads((tmp_path / "gff" / "pairs" / "one" / "record.json").read_text())
+    assert record["learner"] == "gff" and set(record["own"]) == set(KEYS)
+    assert "gff" not in record["candidates"] and set(record["candidates"]) == set(METHODS) - {"gff"}
+    assert all(set(facts["gains"]) == set(KEYS) for facts in record["candidates"].values() if "rejected" not in facts)
+    assert "for gff" in References(tmp_path / "gff").settings("one")
+    assert torch.equal(References(tmp_path / "gff").candidate("one"), read_image(tmp_path / "gff" / record["files"][0]))
+    other = replace(plan, learner=member("dwt"))
+    assert set(build_references(data, other, jobs=1).values()) == {"made"}
+
+
+def test_a_folder_of_results_is_a_learner_too(data: PairDataset, tmp_path: Path, capsys) -> None:  # noqa: F811
+    own = tmp_path / "own"
+    sources = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible")]
+    assert main(["fuse", "--method", "average", *sources, "--out", str(own)]) == 0
+    out = tmp_path / "refs"
+    command = ["references", *sources, "--method", ",".join(METHODS), "--for", f"mine={own}", "--out", str(out)]
+    assert main([*command, "--enhance", "none", "--preview", "--jobs", "1"]) == 0
+    assert f"references in {out / 'mine'}/pairs" in capsys.readouterr().out
+    record = json.loads((out / "mine" / "pairs" / "one" / "record.json").read_text())
+    assert record["rule"]["name"] == NO_REGRET and record["learner"] == "mine"
+    assert (out / "mine" / "pairs" / "one" / "preview.png").is_file()
+    (own / "one.png").unlink()
+    assert main(command) == 1
+    assert "mine: no fused image one" in capsys.readouterr().err
