@@ -2,11 +2,13 @@
 
 A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
 (retrained on references), ``sdnet+published`` (its authors' weights); or by a file, after what tables are to call it:
-``sdnet+mine=FILE``. A user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
+``sdnet+mine=FILE``. Trainings with other seeds are set apart by ``.sN``: ``sdnet.s1=FILE``, ``sdnet.s1+rts=FILE``. A
+user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeGuard
 
@@ -52,6 +54,11 @@ def network_class(name: str) -> type[NetworkMethod]:
     return found
 
 
+def network_of(name: str) -> str:
+    """The network that a name begins with: ``sdnet`` of ``sdnet.s1+rts``."""
+    return re.sub(r"\.s\d+$", "", name.partition("+")[0])
+
+
 def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     """A method by bundled name, or a user's own as ``package.module:Class``.
 
@@ -72,7 +79,7 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     if equals:
         if weights is not None or not file:
             raise FusionError(f"{name!r}: expected NAME=FILE, and weights named once")
-        method = load(own.partition("+")[0], file)
+        method = load(network_of(own), file)
         method.name = own
         return method
     key, plus, variant = name.partition("+")

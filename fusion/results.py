@@ -21,7 +21,7 @@ from torch import Tensor
 from datasets.files import sha256_bytes, sha256_file, write_atomic
 from datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair, PairImages
-from fusion.loading import load, network_names
+from fusion.loading import load, network_names, network_of
 from fusion.method import FusionError, FusionMethod
 from fusion.weights.convert import holds_checkpoint
 
@@ -274,7 +274,7 @@ def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults 
 
 def _is_folder_of_images(name: str, place: Path) -> bool:
     """Whether ``NAME=PLACE`` means fused images: a folder, unless it holds a network's checkpoint."""
-    network = name.partition("+")[0]
+    network = network_of(name)
     if ":" not in network and network not in network_names():
         return True
     return place.is_dir() and not holds_checkpoint(place)
