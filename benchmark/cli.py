@@ -45,11 +45,13 @@ from datasets.pairs import PairError
 from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from fusion import FusionError, load
 from fusion import names as method_names
-from fusion.loading import default_names, network_names
-from fusion.method import resolve_device
+from fusion.loading import default_names, network_names, trained_share
+from fusion.method import FusionMethod, resolve_device
 from fusion.reference.cli import add_reference_options, reference_plan
 from fusion.reference.pool import Pool
 from fusion.training.patches import training_split
+from fusion.weights import published_folder
+from fusion.weights.manifest import share_text
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -131,7 +133,7 @@ def _complexity(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     tables = {
-        "methods": (["name", "title", "family", "input", "paper"], _method_rows),
+        "methods": (["name", "title", "family", "input", "trained", "paper"], _method_rows),
         "metrics": (["key", "name", "better", "range", "unit", "family"], _metric_rows),
         "datasets": (["name", "title", "licence"], _dataset_rows),
     }
@@ -141,8 +143,17 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _method_rows() -> list[list[str]]:
-    methods = (load(name) for name in method_names())
-    return [[method.name, method.title, method.family, method.input, method.paper] for method in methods]
+    fetched = [name for name in network_names() if (published_folder() / f"{name}.safetensors").is_file()]
+    methods = (load(name) for name in (*method_names(), *(f"{name}+published" for name in fetched)))
+    return [
+        [method.name, method.title, method.family, method.input, _trained(method), method.paper] for method in methods
+    ]
+
+
+def _trained(method: FusionMethod) -> str:
+    """The share of the published training that a method's weights had, or whose they are."""
+    share = trained_share(method)
+    return share_text(share) if share is not None else "authors'" if method.name.endswith("+published") else "-"
 
 
 def _metric_rows() -> list[list[str]]:

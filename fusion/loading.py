@@ -22,6 +22,7 @@ from fusion.own_code import import_own
 from fusion.registry import registered
 from fusion.weights import is_shipped
 from fusion.weights.convert import as_safetensors
+from fusion.weights.manifest import read_manifest
 
 METHOD_PACKAGES = classical, networks
 """Packages whose modules register their methods when they are imported."""
@@ -94,6 +95,23 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         known = ", ".join(f"{key}+{known}" for known in VARIANTS)
         raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
     return _with_weights(bundled, weights or variant) if weights or variant else bundled()
+
+
+def trained_share(method: FusionMethod) -> float | None:
+    """Share of the published training, in pixels seen, that a method's weights had where this project trained them.
+
+    No property of methods: it decides no result, and a class's code is part of its methods' fingerprints.
+
+    Returns:
+        As recorded beside the weights, 0..1 and above; None for authors' weights, files without such a record, and
+        methods without weights.
+    """
+    if not isinstance(method, NetworkMethod) or method.weights_file is None:
+        return None
+    try:
+        return read_manifest(method.weights_file).share
+    except FusionError:
+        return None
 
 
 VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, published"}

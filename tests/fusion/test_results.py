@@ -11,6 +11,7 @@ from fusion import FolderResults, FusionError, MethodResults
 from fusion.loading import network_of
 from fusion.results import StoredResults, parse
 from fusion.weights import SHIPPED_FOLDER
+from fusion.weights.manifest import read_manifest
 
 
 def touch(folder, *names):
@@ -206,3 +207,10 @@ def test_seeds_are_set_apart_in_names(tmp_path):
     assert isinstance(found, MethodResults) and found.name == found.method.name == "pmgi.s1+rts"
     with pytest.raises(FusionError, match="there is no folder"):
         parse(f"pmgi.x1+rts={SHIPPED_FOLDER / 'pmgi+rts.safetensors'}")
+
+
+def test_what_is_pinned_knows_how_long_it_was_trained():
+    """As the file beside the weights says; methods without weights have no share."""
+    recipe = read_manifest(SHIPPED_FOLDER / "pmgi.safetensors").recipe
+    assert parse("pmgi").pinned().trained_share == recipe["share_of_published_pixels"] < 1
+    assert parse("average").pinned().trained_share is None
