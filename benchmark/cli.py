@@ -27,6 +27,8 @@ from benchmark.experiments.originals import (
 from benchmark.experiments.stages import measure_stages, stages_text
 from benchmark.metrics import MetricError, get, metric_names, profiles
 from benchmark.reports.comparison import comparison_text, comparisons, couples
+from benchmark.reports.evidence import gathered
+from benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
 from benchmark.reports.prediction import predictions, predictions_table
 from benchmark.reports.sheet import run_sheet
 from benchmark.reports.tables import FORMATS, render
@@ -206,6 +208,14 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rts_evidence(options: argparse.Namespace) -> int:
+    text = render_evidence(gathered([Run(folder) for folder in options.runs]), options.format)
+    if options.out:
+        write_atomic(options.out, text.encode())
+    print(options.out or text, end="\n" if options.out else "")
+    return 0
+
+
 def _predict(options: argparse.Namespace) -> int:
     print(predictions_table(*predictions(Run(options.run))))
     return 0
@@ -297,6 +307,12 @@ def _parser() -> argparse.ArgumentParser:
     named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
     versus.add_argument("methods", nargs="*", metavar="METHOD", help=named)
     versus.set_defaults(command=_compare)
+    evidence = commands.add_parser("rts-evidence", help="networks against their +rts counterparts, in one or more runs")
+    further = "run directory of networks NAME and NAME+rts; of further seeds as NAME.s1 and NAME.s1+rts"
+    evidence.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=further)
+    evidence.add_argument("--format", choices=EVIDENCE_FORMATS, default="terminal")
+    evidence.add_argument("-o", "--out", "--output", type=Path, metavar="FILE", help="instead of the terminal")
+    evidence.set_defaults(command=_rts_evidence)
     predict = commands.add_parser("predict", help="which metric ranks methods as detection and tracking do")
     predict.add_argument("run", type=Path, help="run directory, made with --detect")
     predict.set_defaults(command=_predict)
