@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -150,15 +151,15 @@ class _Data:
     """The data sets of runs, loaded once; raises `ResamplingError` for those that are gone."""
 
     def __init__(self) -> None:
-        self.known: dict[str, list[PairDataset]] = {}
+        self.known: dict[Path, list[PairDataset]] = {}
 
     def parts(self, run: Run, dataset: str, method: str) -> Parts:
         try:
-            sets = self.known.setdefault(str(run.folder), []) or run.datasets()
+            if run.folder not in self.known:
+                self.known[run.folder] = run.datasets()
         except ConfigError as error:
             raise ResamplingError(f"{run.folder}: {error}") from error
-        self.known[str(run.folder)] = sets
-        return made_again(run, sets, dataset, method)
+        return made_again(run, self.known[run.folder], dataset, method)
 
 
 def _board(dataset: str, pairs: tuple[str, ...], members: Sequence[Couple], data: _Data) -> EvidenceBoard:
