@@ -27,6 +27,8 @@ from benchmark.experiments.originals import (
 from benchmark.experiments.stages import measure_stages, stages_text
 from benchmark.metrics import MetricError, get, metric_names, profiles
 from benchmark.reports.comparison import comparison_text, comparisons, couples
+from benchmark.reports.evidence import gathered
+from benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
 from benchmark.reports.prediction import predictions, predictions_table
 from benchmark.reports.sheet import run_sheet
 from benchmark.reports.tables import FORMATS, render
@@ -45,11 +47,13 @@ from datasets.pairs import PairError
 from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from fusion import FusionError, load
 from fusion import names as method_names
-from fusion.loading import default_names, network_names
-from fusion.method import resolve_device
+from fusion.loading import default_names, network_names, trained_share
+from fusion.method import FusionMethod, resolve_device
 from fusion.reference.cli import add_reference_options, reference_plan
 from fusion.reference.pool import Pool
 from fusion.training.patches import training_split
+from fusion.weights import published_folder
+from fusion.weights.manifest import share_text
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 
@@ -131,7 +135,7 @@ def _complexity(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     tables = {
-        "methods": (["name", "title", "family", "input", "paper"], _method_rows),
+        "methods": (["name", "title", "family", "input", "trained", "paper"], _method_rows),
         "metrics": (["key", "name", "better", "range", "unit", "family"], _metric_rows),
         "datasets": (["name", "title", "licence"], _dataset_rows),
     }
@@ -141,8 +145,17 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _method_rows() -> list[list[str]]:
-    methods = (load(name) for name in method_names())
-    return [[method.name, method.title, method.family, method.input, method.paper] for method in methods]
+    fetched = [name for name in network_names() if (published_folder() / f"{name}.safetensors").is_file()]
+    methods = (load(name) for name in (*method_names(), *(f"{name}+published" for name in fetched)))
+    return [
+        [method.name, method.title, method.family, method.input, _trained(method), method.paper] for method in methods
+    ]
+
+
+def _trained(method: FusionMethod) -> str:
+    """The share of the published training that a method's weights had, or whose they are."""
+    share = trained_share(method)
+    return share_text(share) if share is not None else "authors'" if method.name.endswith("+published") else "-"
 
 
 def _metric_rows() -> list[list[str]]:
@@ -192,6 +205,14 @@ def _compare(options: argparse.Namespace) -> int:
     of = Run(options.run)
     for board, found in comparisons(of, couples(of, options.methods)):
         print(comparison_text(board, found))
+    return 0
+
+
+def _rts_evidence(options: argparse.Namespace) -> int:
+    text = render_evidence(gathered([Run(folder) for folder in options.runs]), options.format)
+    if options.out:
+        write_atomic(options.out, text.encode())
+    print(options.out or text, end="\n" if options.out else "")
     return 0
 
 
@@ -286,6 +307,12 @@ def _parser() -> argparse.ArgumentParser:
     named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
     versus.add_argument("methods", nargs="*", metavar="METHOD", help=named)
     versus.set_defaults(command=_compare)
+    evidence = commands.add_parser("rts-evidence", help="networks against their +rts counterparts, in one or more runs")
+    further = "run directory of networks NAME and NAME+rts; of further seeds as NAME.s1 and NAME.s1+rts"
+    evidence.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=further)
+    evidence.add_argument("--format", choices=EVIDENCE_FORMATS, default="terminal")
+    evidence.add_argument("-o", "--out", "--output", type=Path, metavar="FILE", help="instead of the terminal")
+    evidence.set_defaults(command=_rts_evidence)
     predict = commands.add_parser("predict", help="which metric ranks methods as detection and tracking do")
     predict.add_argument("run", type=Path, help="run directory, made with --detect")
     predict.set_defaults(command=_predict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.metrics import Metric, get
@@ -33,6 +33,7 @@ class Line:
         failed: images without a value in at least one metric, or that the detector could not look at.
         flagged: images with a value by convention in at least one metric.
         people: one a score of people.
+        trained_share: share of the published training that its weights had; None where none is recorded.
     """
 
     method: str
@@ -41,6 +42,12 @@ class Line:
     failed: int
     flagged: int
     people: tuple[Cell, ...] = ()
+    trained_share: float | None = None
+
+    @property
+    def briefly_trained(self) -> bool:
+        """Whether its weights are known to have had less than the published training."""
+        return self.trained_share is not None and self.trained_share < 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def leaderboard(
     keys: Sequence[str],
     people: PeopleBoard | None = None,
     detector: str = "",
+    trained_shares: Mapping[str, float] | None = None,
 ) -> Leaderboard:
     """The leaderboard of one data set.
 
@@ -87,6 +95,7 @@ def leaderboard(
         keys: of the metrics, in the order of columns.
         people: how well people were found, if they were looked for here.
         detector: the name of what looked for them.
+        trained_shares: by method, see `Line`.
     """
     found = people or PeopleBoard(0, 0)
     scores = tuple(score for score in PEOPLE_SCORES if found.total(score))
@@ -109,6 +118,7 @@ def leaderboard(
                 len(set(pairs) - complete),
                 len({row.pair for row in own if row.status == "flagged"}),
                 _people_cells(result, scores),
+                (trained_shares or {}).get(method),
             )
         )
     lines.sort(key=lambda line: (line.rank is None, line.rank or 0, line.method))

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.store import StoreError
 from datasets.files import write_atomic
+from datasets.pairs import PairDataset
+from downstream.labelled_images import images_of_results
+from downstream.series import Series
+from fusion.results import Results
 
 PEOPLE_FILE = "downstream.json"
 
@@ -116,6 +120,31 @@ def read_people(run: Path) -> dict[str, PeopleBoard]:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(f"{path} is damaged; give the same run again to make it anew") from error
+
+
+def labelled_sets(sets: Iterable[PairDataset]) -> list[PairDataset]:
+    """The data sets without their pairs that have no labels, those with none left out."""
+    labelled = (replace(data, pairs=tuple(pair for pair in data if pair.boxes is not None)) for data in sets)
+    return [data for data in labelled if data]
+
+
+def identified_sequences(data: PairDataset) -> list[str]:
+    """Sequences whose labels tell who is who; those without anybody count too."""
+    identities: dict[str, list[int]] = {}
+    for pair in data:
+        if pair.sequence is not None and pair.boxes is not None:
+            identities.setdefault(pair.sequence, []).extend(pair.boxes.ids[~pair.boxes.ignore].tolist())
+    return [name for name, known in identities.items() if not known or max(known) >= 0]
+
+
+def series_of_results(data: PairDataset, results: Results) -> Series:
+    """What a method made of a data set, in the order in which it is scored."""
+    return in_parts(Series(data.name, results.name, images_of_results(data, results)))
+
+
+def in_parts(series: Series) -> Series:
+    """The same images part by part: among detections of the same score, the order of their images decides."""
+    return replace(series, images=[image for _, images in series.parts() for image in images])
 
 
 def json_numbers(scores: Mapping[str, float]) -> dict[str, float | None]:

@@ -23,6 +23,9 @@ from fusion.results import PAIR, FolderResults, MethodResults, ResultFiles, Stor
 
 DESCRIPTION = "run.yaml"
 
+TRAINED_SHARE = "share_of_published_training"
+"""What `DESCRIPTION` says of a method whose weights this project trained, see `fusion.loading.trained_share`."""
+
 
 class Run:
     """A run directory.
@@ -57,6 +60,12 @@ class Run:
         """Describe a run in its directory; what earlier ones into the same directory left stays where it is."""
         write_atomic(folder / DESCRIPTION, yaml.safe_dump(description, sort_keys=False, allow_unicode=True).encode())
         return cls(folder)
+
+    @property
+    def trained_shares(self) -> dict[str, float]:
+        """Share of the published training by method, where the run recorded one."""
+        recorded = self.description["methods"] or {}
+        return {name: facts[TRAINED_SHARE] for name, facts in recorded.items() if facts and TRAINED_SHARE in facts}
 
     def datasets(self) -> list[PairDataset]:
         """The pairs that were fused; raises `ConfigError` where they are not there any more."""
@@ -113,6 +122,7 @@ class Run:
                 self.config.metrics,
                 people.get(name),
                 detector,
+                self.trained_shares,
             )
             for name, pairs in self.pairs.items()
         ]

@@ -138,6 +138,25 @@ class DetectionScores:
         """The scores of some of the images, each as often as it is named: a bootstrap sample, say."""
         return DetectionScores(tuple(self.images[index] for index in indices), self.working_score)
 
+    def resampled(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """AP of bootstrap samples, as of what `select` gives, without sorting again; ties aside, the same.
+
+        Args:
+            counts: how often each of R samples holds each of the N images, ``[R, N]``.
+
+        Returns:
+            At each of `COCO_THRESHOLDS`, ``[R, T]``; NaN where a sample has no true box.
+        """
+        size = SIZES.index("all")
+        right, wrong, owners = _ranked(self.images, size, slice(None))
+        objects = counts @ np.array([image.objects[size] for image in self.images])
+        found = np.full((len(counts), len(COCO_THRESHOLDS)), np.nan)
+        for number in np.flatnonzero(objects):
+            times = counts[number, owners]
+            curve = (right * times).cumsum(axis=1), (wrong * times).cumsum(axis=1)
+            found[number] = _precisions(*curve, objects[number]).mean(axis=1)
+        return found
+
     def as_row(self) -> dict[str, float]:
         """Scores by the names tables use."""
         return {
@@ -158,12 +177,7 @@ class DetectionScores:
         objects = sum(image.objects[index] for image in self.images)
         if not objects:
             return float("nan")
-        hits, alarms = _curve(self.images, index, thresholds)
-        precision = hits / np.maximum(hits + alarms, 1)
-        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        best = np.concatenate((best, np.zeros((len(best), 1))), axis=1)  # recalls that are never reached
-        places = (np.searchsorted(recall, RECALLS, side="left") for recall in hits / objects)
-        return float(np.mean([row[place] for row, place in zip(best, places, strict=True)]))
+        return float(_precisions(*_curve(self.images, index, thresholds), objects).mean())
 
     def _working_point(self) -> tuple[int, int]:
         """Hits and false alarms."""
@@ -177,10 +191,28 @@ class DetectionScores:
 
 def _curve(images: Sequence[ImageMatches], size: int, thresholds: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hits and false alarms among the best 1, 2, 3 ... detections of all images, ``[T, D]`` each."""
+    right, wrong, _ = _ranked(images, size, thresholds)
+    return right.cumsum(axis=1), wrong.cumsum(axis=1)
+
+
+def _ranked(
+    images: Sequence[ImageMatches], size: int, thresholds: slice
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
+    """Which of all images' detections, best first, are right, which wrong, ``[T, D]``; and of which image, ``[D]``."""
     order = np.argsort(-np.concatenate([image.scores for image in images]), kind="stable")
     matched = np.concatenate([image.matched[size, thresholds] for image in images], axis=1)[:, order]
     counts = ~np.concatenate([image.ignored[size, thresholds] for image in images], axis=1)[:, order]
-    return (matched & counts).cumsum(axis=1), (~matched & counts).cumsum(axis=1)
+    owners = np.repeat(np.arange(len(images)), [len(image.scores) for image in images])[order]
+    return matched & counts, ~matched & counts, owners
+
+
+def _precisions(hits: NDArray[np.int64], alarms: NDArray[np.int64], objects: int) -> NDArray[np.float64]:
+    """Best precision at each of `RECALLS` or a higher one, ``[T, 101]``, of curves ``[T, D]`` of all true boxes."""
+    precision = hits / np.maximum(hits + alarms, 1)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    best = np.concatenate((best, np.zeros((len(best), 1))), axis=1)  # recalls that are never reached
+    places = (np.searchsorted(recall, RECALLS, side="left") for recall in hits / objects)
+    return np.array([row[place] for row, place in zip(best, places, strict=True)])
 
 
 def detection_scores(

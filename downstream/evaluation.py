@@ -24,7 +24,7 @@ from datasets.pairs import VideoFrame
 from downstream.detection import WORKING_SCORE, DetectionScores, detection_scores
 from downstream.detector import Detector
 from downstream.errors import DownstreamError
-from downstream.findings import BATCH, Findings, complete_sequence, find_in_images
+from downstream.findings import BATCH, Findings, complete_sequence, find_in_images, known_findings
 from downstream.labelled_images import LabelledImage
 from downstream.series import Series
 from downstream.sort import track
@@ -90,14 +90,48 @@ def evaluate(
         BoxesError: a file of detections is damaged.
         OSError: `out` cannot be written.
     """
+
+    def find(name: str, images: Sequence[LabelledImage]) -> Findings:
+        return find_in_images(detector, images, part_file(out, "detections", series, name), batch, progress)
+
+    return _evaluated(series, find, sort, label, scored, out)
+
+
+def evaluate_again(
+    series: Series, sort: Mapping[str, Any] | None, out: Path, label: str, scored: Collection[str] | None = None
+) -> Evaluation:
+    """What `evaluate` gives, from the detections that it left in `out`: nothing is looked at, nothing is written.
+
+    Args:
+        series, sort, out, label, scored: as they were then.
+
+    Raises:
+        BoxesError: a file of detections is damaged.
+    """
+
+    def find(name: str, images: Sequence[LabelledImage]) -> Findings:
+        return known_findings(images, part_file(out, "detections", series, name))
+
+    return _evaluated(series, find, sort, label, scored, None)
+
+
+def _evaluated(
+    series: Series,
+    find: Callable[[str, Sequence[LabelledImage]], Findings],
+    sort: Mapping[str, Any] | None,
+    label: str,
+    scored: Collection[str] | None,
+    out: Path | None,
+) -> Evaluation:
     result, truths = Evaluation(), dict[str, Boxes]()
     for name, images in series.parts():
-        found = find_in_images(detector, images, part_file(out, "detections", series, name), batch, progress)
+        found = find(name, images)
         shown = _readable(images, found, result.left_out)
         true = _truths(shown, found)
         if sort is not None and images[0].sequence is not None:
             compared = true if scored is None or name in scored else {}
-            _follow(result, name, shown, found, compared, sort, part_file(out, "tracks", series, name), label)
+            path = part_file(out, "tracks", series, name) if out else None
+            _follow(result, name, shown, found, compared, sort, path, label)
         result.found.add(found)
         truths |= true
     result.truths = {image.name: truths[image.name] for image in series.images if image.name in truths}
@@ -142,7 +176,7 @@ def _follow(
     found: Findings,
     truths: Mapping[str, Boxes],
     sort: Mapping[str, Any],
-    path: Path,
+    path: Path | None,
     label: str,
 ) -> None:
     """Tracks of one sequence, and their scores where there is a truth; without all frames it is lost."""
@@ -150,7 +184,8 @@ def _follow(
     try:
         tracks = follow(complete_sequence(found, images), sort, path)
     except DownstreamError as error:
-        path.unlink(missing_ok=True)  # tracks of earlier images must not pass for those of these
+        if path:
+            path.unlink(missing_ok=True)  # tracks of earlier images must not pass for those of these
         result.lost[name] = str(error)
         return
     result.tracks[name] = tracks
@@ -165,8 +200,9 @@ def _follow(
         result.scoring_seconds += perf_counter() - middle
 
 
-def follow(detections: Mapping[int, Boxes], sort: Mapping[str, Any], path: Path) -> dict[int, Boxes]:
-    """Tracks of one sequence, see `track`; they are written to `path`."""
+def follow(detections: Mapping[int, Boxes], sort: Mapping[str, Any], path: Path | None) -> dict[int, Boxes]:
+    """Tracks of one sequence, see `track`; they are written to `path`, if there is one."""
     tracks = track(detections, **sort)
-    write_atomic(path, write_mot(tracks).encode())
+    if path:
+        write_atomic(path, write_mot(tracks).encode())
     return tracks

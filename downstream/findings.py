@@ -10,7 +10,7 @@ three unused columns. Single images count as frames in the order in which they w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -125,6 +125,26 @@ def find_in_images(
     return found
 
 
+def known_findings(images: Sequence[LabelledImage], path: Path) -> Findings:
+    """What `find_in_images` left about these images in a file; those that it does not tell about are failures.
+
+    An image is known by its place and its name: whether the file is still of the same picture can't be told without
+    its source.
+
+    Raises:
+        BoxesError: the file cannot be read or is damaged.
+    """
+    known = {(looked.number, looked.name): looked for looked in _looked(path)} if path.is_file() else {}
+    found, numbers = Findings(), _numbers(images)
+    for image in images:
+        if looked := known.get((numbers[image.name], image.name)):
+            found.boxes[image.name], found.sizes[image.name] = looked.boxes, looked.size
+        else:
+            found.failures[image.name] = f"{path} has no detections of it"
+    found.reused = len(found.boxes)
+    return found
+
+
 def _look(detector: Detector, images: Sequence[LabelledImage], found: Findings) -> None:
     read: dict[str, Tensor] = {}
     start = perf_counter()
@@ -182,20 +202,22 @@ def _text(detector: Detector, images: Iterable[_Looked]) -> str:
 def _read(path: Path, detector: str) -> dict[str, _Looked]:
     """The images of a file by mark; none if it is another detector's."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        comments = [line for line in file if line.startswith("# ")]
-    if not comments or comments[0].split()[:3] != ["#", "detector", detector]:
+        first = file.readline()
+    if first.split()[:3] != ["#", "detector", detector]:
         return {}
+    return {looked.mark: looked for looked in _looked(path)}
+
+
+def _looked(path: Path) -> Iterator[_Looked]:
+    """The images of a file."""
     try:
         rows = read_detections(path)
     except BoxesError as error:
         raise BoxesError(f"{error}; delete the file, and its pictures are looked at again") from error
-    described = (re.match(r"# picture (\d+) (\S+) (\d+)x(\d+) (.*)", line) for line in comments[1:])
     nothing = Boxes(np.empty((0, 4)))
-    return {
-        m[2]: _Looked(int(m[1]) - 1, m[2], (int(m[3]), int(m[4])), m[5], rows.get(int(m[1]) - 1, nothing))
-        for m in described
-        if m
-    }
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if m := re.match(r"# picture (\d+) (\S+) (\d+)x(\d+) (.*)", line):
+            yield _Looked(int(m[1]) - 1, m[2], (int(m[3]), int(m[4])), m[5], rows.get(int(m[1]) - 1, nothing))
 
 
 def write_detections(frames: Mapping[int, Boxes]) -> str:

@@ -2,11 +2,13 @@
 
 A network's name may be followed by the weights it is to have: ``sdnet`` (its own published recipe), ``sdnet+rts``
 (retrained on references), ``sdnet+published`` (its authors' weights); or by a file, after what tables are to call it:
-``sdnet+mine=FILE``. A user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
+``sdnet+mine=FILE``. Trainings with other seeds are set apart by ``.sN``: ``sdnet.s1=FILE``, ``sdnet.s1+rts=FILE``. A
+user's own network gets its weights from a file alone: ``package.module:Class=FILE``.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeGuard
 
@@ -20,6 +22,7 @@ from fusion.own_code import import_own
 from fusion.registry import registered
 from fusion.weights import is_shipped
 from fusion.weights.convert import as_safetensors
+from fusion.weights.manifest import read_manifest
 
 METHOD_PACKAGES = classical, networks
 """Packages whose modules register their methods when they are imported."""
@@ -52,6 +55,11 @@ def network_class(name: str) -> type[NetworkMethod]:
     return found
 
 
+def network_of(name: str) -> str:
+    """The network that a name begins with: ``sdnet`` of ``sdnet.s1+rts``."""
+    return re.sub(r"\.s\d+$", "", name.partition("+")[0])
+
+
 def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     """A method by bundled name, or a user's own as ``package.module:Class``.
 
@@ -72,7 +80,7 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
     if equals:
         if weights is not None or not file:
             raise FusionError(f"{name!r}: expected NAME=FILE, and weights named once")
-        method = load(own.partition("+")[0], file)
+        method = load(network_of(own), file)
         method.name = own
         return method
     key, plus, variant = name.partition("+")
@@ -87,6 +95,23 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         known = ", ".join(f"{key}+{known}" for known in VARIANTS)
         raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
     return _with_weights(bundled, weights or variant) if weights or variant else bundled()
+
+
+def trained_share(method: FusionMethod) -> float | None:
+    """Share of the published training, in pixels seen, that a method's weights had where this project trained them.
+
+    No property of methods: it decides no result, and a class's code is part of its methods' fingerprints.
+
+    Returns:
+        As recorded beside the weights, 0..1 and above; None for authors' weights, files without such a record, and
+        methods without weights.
+    """
+    if not isinstance(method, NetworkMethod) or method.weights_file is None:
+        return None
+    try:
+        return read_manifest(method.weights_file).share
+    except FusionError:
+        return None
 
 
 VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, published"}

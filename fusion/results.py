@@ -21,7 +21,7 @@ from torch import Tensor
 from datasets.files import sha256_bytes, sha256_file, write_atomic
 from datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
 from datasets.pairs import Pair, PairImages
-from fusion.loading import load, network_names
+from fusion.loading import load, network_names, network_of, trained_share
 from fusion.method import FusionError, FusionMethod
 from fusion.weights.convert import holds_checkpoint
 
@@ -91,6 +91,7 @@ class MethodResults:
         device: where it fuses.
         colour: False for the luminance alone, in one channel.
         version: fingerprint of the method, see `pinned`.
+        trained_share: of its weights, see `fusion.loading.trained_share`; known once it is pinned.
     """
 
     name: str
@@ -98,6 +99,7 @@ class MethodResults:
     device: str = "cpu"
     colour: bool = True
     version: str = ""
+    trained_share: float | None = None
 
     @property
     def text(self) -> str:
@@ -110,7 +112,8 @@ class MethodResults:
         Raises:
             FusionError: the method cannot be loaded.
         """
-        return replace(self, version=load(self.origin).fingerprint())
+        method = load(self.origin)
+        return replace(self, version=method.fingerprint(), trained_share=trained_share(method))
 
     @property
     def method(self) -> FusionMethod:
@@ -274,7 +277,7 @@ def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults 
 
 def _is_folder_of_images(name: str, place: Path) -> bool:
     """Whether ``NAME=PLACE`` means fused images: a folder, unless it holds a network's checkpoint."""
-    network = name.partition("+")[0]
+    network = network_of(name)
     if ":" not in network and network not in network_names():
         return True
     return place.is_dir() and not holds_checkpoint(place)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from tabulate import tabulate
 
 from benchmark.config import ConfigError
 from benchmark.leaderboard import Leaderboard, Line
 from benchmark.metrics import Metric
-from benchmark.reports.statistics import Paired, corrected, paired, verdict
+from benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
 from benchmark.run_directory import Run
+from benchmark.store import Row
 
 RETRAINED = "+rts"
 """What follows the name of a network that was trained with references, before whose weights they are."""
@@ -71,16 +71,24 @@ def _retrained(name: str) -> str:
 
 def comparisons(run: Run, pairs: Sequence[tuple[str, str]]) -> list[tuple[Leaderboard, list[Compared]]]:
     """Methods against baselines on every data set of a run, see `couples`."""
-    values: dict[tuple[str, str, str], dict[str, float]] = {}
-    for row in run.rows():
-        if row.value is not None:
-            values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
+    values = values_by_pair(run.rows())
     return [(board, _on_one(board, values, pairs)) for board in run.leaderboards()]
 
 
-def _on_one(
-    board: Leaderboard, values: Mapping[tuple[str, str, str], Mapping[str, float]], pairs: Sequence[tuple[str, str]]
-) -> list[Compared]:
+ValuesByPair = Mapping[tuple[str, str, str], Mapping[str, float]]
+"""By data set, method and metric: values by pair."""
+
+
+def values_by_pair(rows: Iterable[Row]) -> ValuesByPair:
+    """The values of scores; those that failed are left out."""
+    values: dict[tuple[str, str, str], dict[str, float]] = {}
+    for row in rows:
+        if row.value is not None:
+            values.setdefault((row.dataset, row.method, row.metric), {})[row.pair] = row.value
+    return values
+
+
+def _on_one(board: Leaderboard, values: ValuesByPair, pairs: Sequence[tuple[str, str]]) -> list[Compared]:
     tests = [[_test(values, board.dataset, couple, metric) for metric in board.metrics] for couple in pairs]
     lines = {line.method: line for line in board.lines}
     return [
@@ -89,13 +97,9 @@ def _on_one(
     ]
 
 
-def _test(
-    values: Mapping[tuple[str, str, str], Mapping[str, float]], dataset: str, couple: tuple[str, str], metric: Metric
-) -> Paired:
-    sides = [values.get((dataset, name, metric.key), {}) for name in couple]
-    common = sorted(set(sides[0]) & set(sides[1]))
-    before, after = (np.array([side[pair] for pair in common], dtype=np.float64) for side in sides)
-    return paired(before, after, metric.better == "higher")
+def _test(values: ValuesByPair, dataset: str, couple: tuple[str, str], metric: Metric) -> Paired:
+    before, after = (values.get((dataset, name, metric.key), {}) for name in couple)
+    return paired_by_name(before, after, metric.better == "higher")
 
 
 def comparison_text(board: Leaderboard, found: Sequence[Compared]) -> str:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-RESAMPLES = 2000
-"""Bootstrap samples of the methods behind an interval."""
+from benchmark.reports.statistics import RESAMPLES, middle
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,7 @@ def rank_agreement(first: NDArray[np.float64], second: NDArray[np.float64], seed
         return RankAgreement(float("nan"), float("nan"), float("nan"), count)
     samples = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     taus = _resampled(first, second, samples)
-    taus = taus[np.isfinite(taus)]
-    low, high = np.quantile(taus, (0.025, 0.975)) if taus.size else (np.nan, np.nan)
-    return RankAgreement(float(kendalltau(first, second).statistic), float(low), float(high), count)
+    return RankAgreement(float(kendalltau(first, second).statistic), *middle(taus), count)
 
 
 def _resampled(

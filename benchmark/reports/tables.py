@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tabulate import tabulate
 
-from benchmark.leaderboard import Cell, Leaderboard
+from benchmark.leaderboard import Cell, Leaderboard, Line
 from benchmark.people import PEOPLE_SCORES
+from benchmark.run_directory import TRAINED_SHARE
+from fusion.weights.manifest import share_text
 
 Format = Literal["terminal", "md", "tex", "csv"]
 FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
+
+BRIEFLY_TRAINED = "†"
+"""Marks methods whose numbers are not those of the published network."""
 
 
 def render(boards: Sequence[Leaderboard], form: Format) -> str:
@@ -63,7 +68,7 @@ def _render_one(board: Leaderboard, form: Format) -> str:
     lines = (*board.lines, *board.controls)
     head = ["method", *(own.head for own in metrics), "rank", *(own.head for own in people), "failed", "flagged"]
     columns = [
-        [_escape(line.method, form) for line in lines],
+        [_name(line, form) for line in lines],
         *(own.texts(form) for own in metrics),
         ["" if line.rank is None else f"{line.rank:.2f}" for line in lines],
         *(own.texts(form) for own in people),
@@ -83,7 +88,35 @@ def _render_one(board: Leaderboard, form: Format) -> str:
     title = {"terminal": title, "md": f"### {title}\n", "tex": f"% {title}"}[form]
     note = {"terminal": "best *, second best '", "md": "\nBest in bold, second best in italics.", "tex": ""}[form]
     about = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form].format(_about_people(board)) if board.people else ""
-    return "\n".join(part for part in (title, table, note, about) if part) + "\n"
+    brief = _about_training(board, form)
+    return "\n".join(part for part in (title, table, note, brief, about) if part) + "\n"
+
+
+def _name(line: Line, form: Format) -> str:
+    return _escape(line.method, form) + (f" {_dagger(form)}" if line.briefly_trained else "")
+
+
+def _dagger(form: Format) -> str:
+    return r"$^\dagger$" if form == "tex" else BRIEFLY_TRAINED
+
+
+def _about_training(board: Leaderboard, form: Format) -> str:
+    shares = {line.method: line.trained_share for line in board.lines if line.briefly_trained}
+    if not shares:
+        return ""
+    note = _escape(about_training({name: share for name, share in shares.items() if share is not None}), form)
+    # In LaTeX no comment, unlike the other notes: a table in a paper is where the mark is needed.
+    frame = {"terminal": "{} {}", "md": "\n{} {}", "tex": r"\par\smallskip{{\footnotesize {} {}\par}}"}[form]
+    return frame.format(_dagger(form), note)
+
+
+def about_training(shares: Mapping[str, float]) -> str:
+    """Of methods whose weights had less than the published training: which share of it, in pixels seen."""
+    every = ", ".join(f"{name} {share_text(share)}" for name, share in sorted(shares.items()))
+    return (
+        f"weights trained with this project for a share of the published training (pixels seen): {every}; "
+        "NAME+published are the authors'."
+    )
 
 
 def _about_people(board: Leaderboard) -> str:
@@ -131,7 +164,7 @@ def _render_csv(boards: Sequence[Leaderboard]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     columns = [column for key in keys for column in (key, f"{key}_images")]
     more = [column for score in people for column in (score.key, f"{score.key}_{score.counted}")]
-    writer.writerow(["dataset", "method", *columns, "rank", *more, "failed", "flagged"])
+    writer.writerow(["dataset", "method", *columns, "rank", *more, "failed", "flagged", TRAINED_SHARE])
     for board in boards:
         for line in (*board.lines, *board.controls):
             own = dict(zip(board.people, line.people, strict=True))
@@ -139,5 +172,6 @@ def _render_csv(boards: Sequence[Leaderboard]) -> str:
             cells, further = (
                 [value for cell in part for value in (cell.mean, cell.count)] for part in (line.cells, judged)
             )
-            writer.writerow([board.dataset, line.method, *cells, line.rank, *further, line.failed, line.flagged])
+            ends = line.failed, line.flagged, line.trained_share
+            writer.writerow([board.dataset, line.method, *cells, line.rank, *further, *ends])
     return text.getvalue()

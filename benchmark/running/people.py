@@ -16,7 +16,16 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
-from benchmark.people import PeopleBoard, PeopleEntry, json_numbers, write_people
+from benchmark.people import (
+    PeopleBoard,
+    PeopleEntry,
+    identified_sequences,
+    in_parts,
+    json_numbers,
+    labelled_sets,
+    series_of_results,
+    write_people,
+)
 from datasets.catalog import is_rendered
 from datasets.files import sha256_file
 from datasets.pairs import PairDataset
@@ -25,7 +34,7 @@ from downstream.detector import Detector, DetectorSettings, YoloDetector, defaul
 from downstream.errors import DownstreamError, require
 from downstream.evaluation import Evaluation, evaluate
 from downstream.findings import Findings
-from downstream.labelled_images import CONTROLS, images_of_camera, images_of_results
+from downstream.labelled_images import CONTROLS, images_of_camera
 from downstream.series import Series
 from downstream.sort import Sort
 from downstream.tracking import combined
@@ -76,12 +85,12 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
     """
     if config.detect is not None:
         return replace(config, track=bool(config.track)), ""
-    labelled = _labelled_sets(sets)
+    labelled = labelled_sets(sets)
     if not labelled or not _all_rendered(config):
         return config, ""
     if reason := named_like_a_camera(results.name for results in config.results()):
         return config, reason
-    followed = any(_sequences(data) for data in labelled) and config.track is not False
+    followed = any(identified_sequences(data) for data in labelled) and config.track is not False
     try:
         for library in (*LOOKING, *(FOLLOWING if followed else ())):
             require(library)
@@ -101,11 +110,11 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
         ConfigError: no pair with labels, no person among them, no sequence to follow, a library that is not
             installed, or a file that is no detector.
     """
-    labelled = _labelled_sets(sets)
+    labelled = labelled_sets(sets)
     if not labelled:
         names = ", ".join(data.name for data in sets)
         raise ConfigError(f"no pair of {names} has labels to compare detections with; own pairs get them by --labels")
-    if config.track and not any(_sequences(data) for data in labelled):
+    if config.track and not any(identified_sequences(data) for data in labelled):
         names = ", ".join(data.name for data in labelled)
         raise ConfigError(f"no labels of {names} tell who is who in a sequence: leave --track out")
     settings = DetectorSettings(config.image_size)
@@ -142,26 +151,11 @@ def _tracker_parameters() -> dict[str, Any]:
     return {name: getattr(tracker, name) for name in ("max_age", "min_hits", "iou_threshold", "min_score")}
 
 
-def _labelled_sets(sets: Sequence[PairDataset]) -> list[PairDataset]:
-    """The data sets without their pairs that have no labels, those with none left out."""
-    labelled = (replace(data, pairs=tuple(pair for pair in data if pair.boxes is not None)) for data in sets)
-    return [data for data in labelled if data]
-
-
-def _sequences(data: PairDataset) -> list[str]:
-    """Sequences whose labels tell who is who; those without anybody count too."""
-    identities: dict[str, list[int]] = {}
-    for pair in data:
-        if pair.sequence is not None and pair.boxes is not None:
-            identities.setdefault(pair.sequence, []).extend(pair.boxes.ids[~pair.boxes.ignore].tolist())
-    return [name for name, known in identities.items() if not known or max(known) >= 0]
-
-
 def blank_boards(observer: Observer, sets: Sequence[PairDataset]) -> dict[str, PeopleBoard]:
     """What is to be scored on each data set with labels, and no scores yet."""
     return {
-        data.name: PeopleBoard(len(data), len(_sequences(data)) if observer.sort else 0)
-        for data in _labelled_sets(sets)
+        data.name: PeopleBoard(len(data), len(identified_sequences(data)) if observer.sort else 0)
+        for data in labelled_sets(sets)
     }
 
 
@@ -181,12 +175,12 @@ def observe(
         BoxesError: a file of detections is damaged.
         OSError: the disk cannot be written.
     """
-    boards, effort, labelled = blank_boards(observer, sets), Effort(), _labelled_sets(sets)
+    boards, effort, labelled = blank_boards(observer, sets), Effort(), labelled_sets(sets)
     total = sum(len(data) * (len(CONTROLS) + len(methods[data.name])) for data in labelled)
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
         for data in labelled:
-            scored, label = _sequences(data), DetectorSettings().label
+            scored, label = identified_sequences(data), DetectorSettings().label
             for series in _every_series(data, methods[data.name]):
                 done = evaluate(
                     series, observer.detector, observer.sort, out, label=label, scored=scored, progress=bar.update
@@ -200,14 +194,9 @@ def observe(
 def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Series]:
     """What each camera saw alone, and what each method made of both."""
     for camera in CONTROLS:
-        yield _in_parts(Series(data.name, camera, images_of_camera(data, camera)))
+        yield in_parts(Series(data.name, camera, images_of_camera(data, camera)))
     for results in methods:
-        yield _in_parts(Series(data.name, results.name, images_of_results(data, results)))
-
-
-def _in_parts(series: Series) -> Series:
-    """The same images part by part: among detections of the same score, the order of their images decides."""
-    return replace(series, images=[image for _, images in series.parts() for image in images])
+        yield series_of_results(data, results)
 
 
 def _entry(done: Evaluation, label: str) -> PeopleEntry:

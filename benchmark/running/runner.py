@@ -24,7 +24,7 @@ from tqdm import tqdm
 from benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
 from benchmark.metrics import get
 from benchmark.people import read_people, write_people
-from benchmark.run_directory import DESCRIPTION, Run
+from benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
 from benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
 from benchmark.running.provenance import made_by
 from benchmark.running.work import MethodTask, PairTask, do_pair
@@ -292,8 +292,11 @@ def _description(
     return content | ({"downstream": observer.facts} if observer else {})
 
 
-def _origin(results: MethodResults | FolderResults) -> dict[str, str]:
-    return {"folder": results.pattern} if isinstance(results, FolderResults) else {"sha256": results.version}
+def _origin(results: MethodResults | FolderResults) -> dict[str, str | float]:
+    if isinstance(results, FolderResults):
+        return {"folder": results.pattern}
+    share = results.trained_share
+    return {"sha256": results.version} | ({} if share is None else {TRAINED_SHARE: share})
 
 
 def _key(maker: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from fusion.method import FusionError
 from fusion.weights import SHIPPED_FOLDER, published_folder, read_weights
 from fusion.weights.convert import convert
 from fusion.weights.fetch import fetch_published, published_weights
-from fusion.weights.manifest import problems, read_manifest
+from fusion.weights.manifest import problems, read_manifest, share_text
 
 
 def add_weights_parser(commands: Any) -> None:
@@ -51,14 +51,18 @@ def files_here() -> list[Path]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    rows = [(_method(path), _origin(path), f"{path.stat().st_size / 1e6:.1f}", _terms(path)) for path in files_here()]
+    rows = [
+        (_method(path), _origin(path), _trained(path), f"{path.stat().st_size / 1e6:.1f}", _terms(path))
+        for path in files_here()
+    ]
     here = {path.stem for path in files_here() if path.parent == published_folder()}
     rows += [
-        (f"{key}+published", "can be fetched" if weights.files else "by hand", "", weights.licence)
+        (f"{key}+published", "can be fetched" if weights.files else "by hand", "-", "", weights.licence)
         for key, weights in published_weights().items()
         if key not in here
     ]
-    print(tabulate(rows, ["method", "state", "MB", "terms"], disable_numparse=True))
+    print(tabulate(rows, ["method", "state", "trained", "MB", "terms"], disable_numparse=True))
+    print("trained: share of the published training, in pixels seen, where this project trained them")
     return 0
 
 
@@ -69,6 +73,14 @@ def _method(path: Path) -> str:
 
 def _origin(path: Path) -> str:
     return "shipped" if path.parent == SHIPPED_FOLDER else "published, here"
+
+
+def _trained(path: Path) -> str:
+    try:
+        share = read_manifest(path).share
+    except FusionError:
+        return "-"
+    return "-" if share is None else share_text(share)
 
 
 def _terms(path: Path) -> str:

@@ -61,6 +61,16 @@ class Manifest:
     left_out: tuple[str, ...] = ()
     recipe: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def share(self) -> float | None:
+        """Share of the published training's pixels that these weights were trained on; None where none is recorded."""
+        return self.recipe.get("share_of_published_pixels")
+
+
+def share_text(share: float) -> str:
+    """A share of the published training as tables show it: ``0.5 %``."""
+    return f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "below 0.1 %"
+
 
 def manifest_path(weights: Path) -> Path:
     """The manifest of a weights file."""

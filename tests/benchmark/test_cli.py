@@ -1,6 +1,7 @@
 """The command line as a user meets it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,34 @@ def test_slow_methods_are_brought_in_by_all(
     assert "left out" not in capsys.readouterr().out
     for run, methods in (("quick", ["average"]), ("all", ["average", "maximum", "laplacian"])):
         assert yaml.safe_load((folders / run / "run.yaml").read_text())["config"]["methods"] == methods
+
+
+def test_a_run_records_how_long_weights_were_trained(
+    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed later comes from the run directory alone; weights without a manifest have no share."""
+    mine, bare = (folders.parent / f"{name}.safetensors" for name in ("mine", "bare"))
+    for copy in (mine, bare):
+        shutil.copy(SHIPPED_FOLDER / "pmgi.safetensors", copy)
+    manifest = json.loads((SHIPPED_FOLDER / "pmgi.json").read_text())
+    manifest["recipe"]["share_of_published_pixels"] = 0.25
+    mine.with_suffix(".json").write_text(json.dumps(manifest))
+    methods = ["average", "pmgi", f"pmgi.s1={mine}", f"pmgi+bare={bare}"]
+    words = [word for name in methods for word in ("--method", name)]
+    assert main(arguments(folders, *words, "--metrics", "en", "--limit", "1")) == 0
+    mine.with_suffix(".json").unlink()
+    capsys.readouterr()
+    assert main(["leaderboard", str(folders.parent / "run")]) == 0
+    assert "(pixels seen): pmgi 2.3 %, pmgi.s1 25.0 %; NAME" in capsys.readouterr().out
+
+
+def test_methods_are_listed_with_their_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    shutil.copy(SHIPPED_FOLDER / "pmgi.safetensors", tmp_path / "weights")
+    assert main(["list", "methods"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert " trained " in rows["name"] and " 0.5 % " in rows["swinfusion"] and " - " in rows["average"]
+    assert " authors' " in rows["pmgi+published"]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,6 +172,21 @@ def test_bootstrap_of_a_hit_and_a_miss():
     assert score.select([0, 1]).recall == 0.5
     assert bootstrap_interval(score, "recall", draws=200) == (0, 1)
     assert bootstrap_interval(score, "recall", draws=200, level=0.2) == (0.5, 0.5)
+
+
+def test_resampled_scores_are_those_of_the_samples():
+    random = np.random.default_rng(0)
+    truths = {f"{n}": squares(*(100 * random.permutation(5)[: n % 4])) for n in range(6)}
+    found = {name: squares(*random.choice(500, 6), *boxes.xyxy[:, 0] + 3) for name, boxes in truths.items()}
+    found = {name: replace(boxes, scores=random.random(len(boxes))) for name, boxes in found.items()}
+    score = detection_scores(found, truths)
+    counts = random.multinomial(6, np.full(6, 1 / 6), size=50)
+    counts[0] = [6, 0, 0, 0, 0, 0]  # nobody is in the first
+    resampled = score.resampled(counts)
+    samples = [score.select(np.repeat(np.arange(6), row)) for row in counts]
+    np.testing.assert_allclose(resampled[:, 0], [sample.ap50 for sample in samples], atol=1e-12)
+    np.testing.assert_allclose(resampled.mean(axis=1), [sample.ap for sample in samples], atol=1e-12)
+    assert np.isnan(resampled[0]).all() and np.isfinite(resampled[1:]).any() and len(set(resampled[1:, 0])) > 5
 
 
 def test_bootstrap_where_there_is_nothing_to_draw():

@@ -8,7 +8,7 @@ from datasets.images import read_image, write_png
 from datasets.labels import read_sequence_labels
 from datasets.pairs import ImageFile, Pair
 from downstream import DownstreamError
-from downstream.evaluation import evaluate
+from downstream.evaluation import evaluate, evaluate_again
 from downstream.labelled_images import LabelledImage, images_of_camera, images_of_results
 from downstream.series import Series
 from fusion.results import FolderResults, MethodResults, StoredResults, parse
@@ -38,6 +38,20 @@ def test_every_part_has_its_files(walk, images, spots):
     assert list(done.truths) == [image.name for image in images]
     assert (done.detection().ap50, done.tracking["walk"].mota, done.lost, done.found.failures) == (1, 1, {}, {})
     assert list(done.tracks["walk"]) == list(range(6))
+
+
+def test_what_was_found_is_scored_again_without_the_images(walk, images, spots):
+    """Neither detector nor pictures are needed, and nothing is written; what was never looked at is a failure."""
+    first = evaluate(series(images), spots, SORT, walk / "out")
+    for path in (*walk.glob("images/*"), *walk.glob("out/tracks/**/*.txt")):
+        path.unlink()
+    again = evaluate_again(series(images), SORT, walk / "out", "person")
+    assert again.detection().as_row() == pytest.approx(first.detection().as_row(), nan_ok=True)
+    assert again.tracking["walk"].as_row() == first.tracking["walk"].as_row()
+    assert not list((walk / "out" / "tracks").rglob("*.txt")) and spots.seen == 8
+    other = LabelledImage("other", images[1].source, images[1].boxes)
+    again = evaluate_again(series([*images, other]), SORT, walk / "out", "person")
+    assert "has no detections of it" in again.found.failures["other"] and len(again.truths) == 8
 
 
 def test_nobody_is_followed_without_a_tracker(walk, images, spots):

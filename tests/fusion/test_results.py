@@ -8,7 +8,10 @@ import torch
 from datasets.images import read_image, write_png
 from datasets.pairs import ImageFile, Pair
 from fusion import FolderResults, FusionError, MethodResults
+from fusion.loading import network_of
 from fusion.results import StoredResults, parse
+from fusion.weights import SHIPPED_FOLDER
+from fusion.weights.manifest import read_manifest
 
 
 def touch(folder, *names):
@@ -193,3 +196,21 @@ def test_pinned_methods_know_their_code_and_weights():
     assert results.pinned().version == results.method.fingerprint()
     with pytest.raises(FusionError, match="no method 'nothing'"):
         parse("nothing").pinned()
+
+
+def test_seeds_are_set_apart_in_names(tmp_path):
+    """``.sN`` after the network is no part of its name, and ``.s1`` alone no network."""
+    assert [network_of(name) for name in ("pmgi.s1+rts", "pmgi.s12", "pmgi+rts", "mine.s1:Net.s2")] == [
+        *("pmgi", "pmgi", "pmgi", "mine.s1:Net")
+    ]
+    found = parse(f"pmgi.s1+rts={SHIPPED_FOLDER / 'pmgi+rts.safetensors'}")
+    assert isinstance(found, MethodResults) and found.name == found.method.name == "pmgi.s1+rts"
+    with pytest.raises(FusionError, match="there is no folder"):
+        parse(f"pmgi.x1+rts={SHIPPED_FOLDER / 'pmgi+rts.safetensors'}")
+
+
+def test_what_is_pinned_knows_how_long_it_was_trained():
+    """As the file beside the weights says; methods without weights have no share."""
+    recipe = read_manifest(SHIPPED_FOLDER / "pmgi.safetensors").recipe
+    assert parse("pmgi").pinned().trained_share == recipe["share_of_published_pixels"] < 1
+    assert parse("average").pinned().trained_share is None

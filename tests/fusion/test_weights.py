@@ -575,7 +575,8 @@ def command(monkeypatch, tmp_path):
 
 def test_command_line(command, tmp_path, offered, capsys):
     assert command("list") == 0
-    assert "can be fetched" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "can be fetched" in printed and "12.5 %" in printed
     index = write_bundle(tmp_path / "IRVIS.model-10", sdnet_variables())
     assert command("convert", "sdnet", index) == 0
     assert "sdnet.safetensors: 32 tensors" in capsys.readouterr().out

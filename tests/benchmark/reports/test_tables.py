@@ -102,3 +102,28 @@ def test_damaged_scores_say_what_to_delete(run: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(StoreError, match=r"alpha.parquet is damaged; delete it"):
         Run(run).leaderboards()
+
+
+def test_briefly_trained_methods_are_marked_in_every_format(run: Path) -> None:
+    """A share below 1 makes the mark; a whole one, and none, as in runs of before, do not."""
+    description = yaml.safe_load((run / "run.yaml").read_text())
+    description["methods"]["beta_2"] = {"sha256": "0", "share_of_published_training": 0.005083}
+    description["methods"]["gamma"] = {"sha256": "0", "share_of_published_training": 1.0}
+    (run / "run.yaml").write_text(yaml.safe_dump(description))
+    boards = Run(run).leaderboards()
+    terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
+    note = "weights trained with this project for a share of the published training (pixels seen): beta_2 0.5 %; "
+    for text in (terminal, markdown):
+        assert "beta_2 † " in text and f"† {note}NAME+published are the authors'." in text
+        assert text.count("†") == 2
+    assert r"beta\_2 $^\dagger$ &" in latex and r"seen): beta\_2 0.5 \%; NAME" in latex
+    assert latex.index(r"\end{tabular}") < latex.index(r"\par\smallskip{\footnotesize $^\dagger$ weights")
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(render(boards, "csv")))}
+    shares = {name: row["share_of_published_training"] for name, row in rows.items()}
+    assert shares == {"alpha": "", "beta_2": "0.005083", "gamma": "1.0"}
+
+
+def test_runs_that_recorded_no_share_have_no_mark(run: Path) -> None:
+    boards = Run(run).leaderboards()
+    texts = [render(boards, form) for form in ("terminal", "md", "tex")]
+    assert not any(mark in text for text in texts for mark in ("dagger", "†"))
