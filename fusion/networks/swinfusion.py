@@ -16,6 +16,9 @@ from fusion.weights.published import github
 
 _CHANNELS, _HEADS, _WINDOW, _HIDDEN = 60, 6, 8, 120
 _TOKENS = _WINDOW * _WINDOW
+_WINDOWS_IN_CACHE = 16
+"""Windows that training attends in at a time, whose logits stay in the cache from one operation to the next."""
+
 _DROP_PATH = 0.1
 """Share of residual branches left out in training in the deepest block; it rises linearly from 0 with depth."""
 
@@ -238,8 +241,9 @@ class WindowAttention(nn.Module):
         bias = bias[None].to(query.dtype)
         if bias.requires_grad and query.device.type == "cpu":
             # The fused kernel gives no gradient of the bias; spelt out this is faster than what it falls back to.
-            logits = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3) + bias
-            attended = logits.softmax(3) @ value
+            query = query * query.shape[3] ** -0.5
+            parts = zip(*(part.split(_WINDOWS_IN_CACHE) for part in (query, key, value)), strict=True)
+            attended = torch.cat([(q @ k.transpose(2, 3) + bias).softmax(3) @ v for q, k, v in parts])
         else:
             attended = scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return attended.transpose(1, 2).flatten(2)

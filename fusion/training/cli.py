@@ -33,6 +33,8 @@ def add_train_parser(commands: Any) -> None:
     add("--out", type=Path, metavar="DIR", help="checkpoint, log and weights (default training/NAME); resumes there")
     add("--budget", metavar="AMOUNT", help="steps in all (500), or time of this call (90s, 40m, 2h); default: all")
     add("--schedule", type=int, metavar="STEPS", help="length of the learning-rate schedule; default: the recipe's")
+    add("--rate", choices=("recipe", "one-cycle"), default="recipe", help="one-cycle: warm up, then a cosine down")
+    add("--average", type=float, metavar="DECAY", help="ship a running average of the weights (0.99, say)")
     add("--patch", type=int, metavar="PIXELS", help="side of the patches; default: the recipe's")
     add("--batch", type=int, metavar="N", help="patches a step; default: the recipe's")
     add("--learning-rate", type=float, metavar="RATE", help="at the start; default: the recipe's")
@@ -75,6 +77,8 @@ def _train(options: argparse.Namespace) -> int:
         options.bfloat16,
         half=options.half,
         schedule=options.schedule,
+        rate=options.rate,
+        average=options.average,
         seed=options.seed,
         initial=_initial_weights(recipe, options),
         references=references,

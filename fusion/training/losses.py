@@ -40,25 +40,35 @@ def sobel_magnitude(image: Tensor) -> Tensor:
     return conv2d(image, sobel_kernels(image), padding=1).abs().sum(1, keepdim=True)
 
 
-def _gaussian_window(image: Tensor, side: int) -> Tensor:
-    """Normalised Gaussian of standard deviation 1.5, ``[1, 1, side, side]``."""
+def _blurred(image: Tensor, side: int, padding: int) -> Tensor:
+    """``[..., H, W]`` under a normalised Gaussian of `side` pixels and standard deviation 1.5, zeros around the image.
+
+    Along either axis it is a product with a banded matrix, which for patches takes a fraction of a convolution's time.
+    """
+    down, across = (_gaussian_band(image, length, side, padding) for length in image.shape[-2:])
+    return down @ image @ across.T
+
+
+def _gaussian_band(image: Tensor, length: int, side: int, padding: int) -> Tensor:
+    """The Gaussian along an axis, ``[length + 2 padding - side + 1, length]``, of the type and device of an image."""
     offset = torch.arange(side, dtype=image.dtype, device=image.device) - side // 2
     line = torch.exp(-(offset**2) / (2 * 1.5**2))
-    line = line / line.sum()
-    return (line[:, None] * line[None, :])[None, None]
+    band = image.new_zeros(length + 2 * padding - side + 1, length + 2 * padding)
+    band.as_strided((len(band), side), (band.shape[1] + 1, 1)).copy_(line / line.sum())
+    return band[:, padding : padding + length]
 
 
 def ssim_terms(first: Tensor, second: Tensor, side: int, padding: int, extent: float) -> tuple[Tensor, Tensor]:
     """Maps of luminance and of contrast-structure similarity, whose product is SSIM.
 
     ``(2 m1 m2 + C1) / (m1^2 + m2^2 + C1)`` and ``(2 s12 + C2) / (s1^2 + s2^2 + C2)`` with local means m, variances s^2
-    and covariance s12 under a Gaussian, C1 = (0.01 L)^2, C2 = (0.03 L)^2, L the extent of the values.
+    and covariance s12 under a Gaussian, C1 = (0.01 L)^2, C2 = (0.03 L)^2, L the extent of the values. Images are
+    ``[B, K, H, W]``; of K = 1 an image is compared with all of the other's.
     """
-    window = _gaussian_window(first, side)
-    mean_1, mean_2 = conv2d(first, window, padding=padding), conv2d(second, window, padding=padding)
-    variance_1 = conv2d(first * first, window, padding=padding) - mean_1**2
-    variance_2 = conv2d(second * second, window, padding=padding) - mean_2**2
-    covariance = conv2d(first * second, window, padding=padding) - mean_1 * mean_2
+    mean_1, mean_2 = _blurred(first, side, padding), _blurred(second, side, padding)
+    variance_1 = _blurred(first * first, side, padding) - mean_1**2
+    variance_2 = _blurred(second * second, side, padding) - mean_2**2
+    covariance = _blurred(first * second, side, padding) - mean_1 * mean_2
     c1, c2 = (0.01 * extent) ** 2, (0.03 * extent) ** 2
     luminance = (2 * mean_1 * mean_2 + c1) / (mean_1**2 + mean_2**2 + c1)
     return luminance, (2 * covariance + c2) / (variance_1 + variance_2 + c2)
@@ -116,10 +126,8 @@ def weighted_absolute_error(fused: Tensor, references: Tensor, weights: Tensor) 
 def weighted_map(
     measure: Callable[[Tensor, Tensor], Tensor], fused: Tensor, references: Tensor, weights: Tensor
 ) -> Tensor:
-    """``sum_k w_k mean m(R_k, F)`` of a measure m that gives a map for two batches of single images."""
-    again = fused.expand_as(references).flatten(0, 1).unsqueeze(1)
-    maps = measure(references.flatten(0, 1).unsqueeze(1), again)
-    return weighted(maps.unflatten(0, references.shape[:2]), weights)
+    """``sum_k w_k mean m(R_k, F)`` of a measure m that gives maps ``[B, K, H, W]`` of such and ``[B, 1, H, W]``."""
+    return weighted(measure(references, fused), weights)
 
 
 def reference_intensity_laplacian(fused: Tensor, targets: Targets, gradient: float) -> Tensor:

@@ -124,6 +124,9 @@ class Recipe:
         steps: length of the schedule.
         epochs: length of the schedule over the patches of the data set at hand; where given, `steps` do not count.
         learning_rate: at the start.
+        average: decay of the running average of weights that is validated and shipped; None: the weights themselves.
+        channels_last: whether training is faster in that memory layout on CPUs. Few networks are: convolutions take
+            the gradients of their weights at half the speed in it.
         slips: what the corrected recipe does otherwise than the authors' code, and why.
         slips_with_references: what is otherwise, beside these, on references.
 
@@ -143,6 +146,8 @@ class Recipe:
     steps: ClassVar[int] = 10_000
     epochs: ClassVar[int | None] = None
     learning_rate: float = 1e-4
+    average: ClassVar[float | None] = None
+    channels_last: ClassVar[bool] = False
     slips: ClassVar[str] = ""
     slips_with_references: ClassVar[str] = ""
 
@@ -274,6 +279,14 @@ class Recipe:
     def exported(self, networks: nn.ModuleDict) -> dict[str, Tensor]:
         """The state dict that is shipped."""
         return dict(networks["generator"].state_dict())
+
+    def averaging(self, decay: float, number: int) -> float:
+        """Decay of the running average of weights at a step, from 0.
+
+        ``min(decay, (1 + n) / (10 + n))`` follows faster at first, so that a short training does not ship its initial
+        weights.
+        """
+        return min(decay, (1 + number) / (10 + number))
 
     def not_trained(self, share: float) -> str:
         """What of the network has not been trained at all when this share of the schedule is over, in words."""

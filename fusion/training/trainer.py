@@ -6,8 +6,10 @@ patches and random numbers are functions of the step's number, not of what came 
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
+import math
 import os
 import re
 import sys
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as distributed
@@ -33,6 +35,9 @@ from fusion.training.recipe import ByReferences, Recipe, TrainingStep
 from fusion.weights.manifest import Manifest, write_weights
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+
+AVERAGE = "average"
+"""Key of the running average of weights among the networks."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,20 @@ class TrainingBudget:
         return cls(published_steps, float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
 
 
+Rate = Literal["recipe", "one-cycle"]
+
+
+def one_cycle(share: float) -> float:
+    """Factor on the learning rate: linear to 1 over the first tenth of the schedule, then a cosine down to 0.01.
+
+    Args:
+        share: of the schedule that is over at the end of the step, above 0; it stays at 0.01 beyond 1.
+    """
+    if share < 0.1:
+        return share / 0.1
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * (min(share, 1) - 0.1) / 0.9)) / 2
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """How to train, beyond the recipe.
@@ -63,9 +82,14 @@ class TrainingSettings:
         out: folder of checkpoint, log and weights.
         device: "cpu" or "cuda".
         bfloat16: forward passes in bfloat16; weights, losses and updates stay in float32.
-        channels_last: memory layout that suits convolutions.
+        channels_last: memory layout of images and weights of convolutions; None: what is faster, which on CPUs the
+            recipe knows.
         half: weights are shipped in half precision, which halves their size.
         schedule: steps that the recipe's schedule is stretched or squeezed to; None: the published number.
+        rate: course of the learning rate over the schedule: "recipe", as its authors have it, or "one-cycle", which
+            suits few steps; see `one_cycle`.
+        average: decay of the running average of the fusing network's weights, which is validated and shipped in place
+            of these, below 1; 0: none; None: the recipe's, which may have none.
         seed: of initial weights, patches and everything else random.
         initial: weights that the fusing network starts from; None: its authors' random ones.
         references: what recipes of references train on.
@@ -79,9 +103,11 @@ class TrainingSettings:
     out: Path
     device: str = "cpu"
     bfloat16: bool = False
-    channels_last: bool = True
+    channels_last: bool | None = None
     half: bool = False
     schedule: int | None = None
+    rate: Rate = "recipe"
+    average: float | None = None
     seed: int = 0
     initial: Path | None = None
     references: References | None = None
@@ -138,9 +164,14 @@ def _train(
     if settings.initial is not None:
         recipe.initialise(networks, settings.initial)
     networks = networks.to(settings.device)
-    if settings.channels_last:
+    if _channels_last(recipe, settings):
         networks = networks.to(memory_format=torch.channels_last)
     optimizers = recipe.optimizers(networks)
+    decay = recipe.average if settings.average is None else settings.average
+    if not 0 <= (decay or 0) < 1:
+        raise FusionError(f"average {decay}: expected a decay of 0 or more, below 1")
+    if decay:
+        networks[AVERAGE] = copy.deepcopy(networks["generator"]).requires_grad_(False)
     state = State(recipe, settings, networks, optimizers, _data(seen, given), schedule)
     state.restore()
 
@@ -158,9 +189,11 @@ def _train(
     )
     while state.step < limit.steps and _agreed(time.monotonic() - start < limit.seconds, world):
         began, share = time.monotonic(), min(1, state.step / schedule)
+        authors = settings.rate == "recipe"
+        factor = recipe.rate(share, state.updates / schedule) if authors else one_cycle((state.step + 1) / schedule)
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * recipe.rate(share, state.updates / schedule)
+                group["lr"] = recipe.learning_rate * factor
         own_seed = (settings.seed << 32) + state.step * world + rank
         torch.manual_seed(own_seed)
         generator = torch.Generator().manual_seed(own_seed)
@@ -168,6 +201,8 @@ def _train(
         networks.train()
         batch = patches.batch(state.step, recipe.batch, rank, world)
         losses = recipe.step(step, *(image.to(settings.device) for image in batch))
+        if decay:
+            _follow(networks[AVERAGE], networks["generator"], recipe.averaging(decay, state.step))
         state.advance(time.monotonic() - began, losses)
         if state.step % settings.validate_every == 0:
             state.log[-1]["validation"] = _validate(recipe, networks, validation)
@@ -183,6 +218,28 @@ def _train(
         state.log[-1].setdefault("validation", _validate(recipe, networks, validation))
     state.save()
     return _export(state, published_steps, _provenance(seen, given))
+
+
+def _channels_last(recipe: Recipe, settings: TrainingSettings) -> bool:
+    if settings.channels_last is not None:
+        return settings.channels_last
+    return recipe.channels_last or not settings.device.startswith("cpu")
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move a running average of parameters by one step; buffers are copied."""
+    for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value, 1 - decay)
+    for mine, new in zip(average.buffers(), network.buffers(), strict=True):
+        mine.copy_(new)
+
+
+def _shipped_networks(networks: nn.ModuleDict) -> nn.ModuleDict:
+    """The networks, with the running average as the one that fuses where there is one."""
+    if AVERAGE not in networks:
+        return networks
+    return nn.ModuleDict({**dict(networks.items()), "generator": networks[AVERAGE]})
 
 
 def _published_steps(recipe: Recipe, patches: Patches) -> int:
@@ -239,6 +296,7 @@ def _descend(network: nn.Module, optimizer: Optimizer, loss: Tensor, world: int)
 def _validate(recipe: Recipe, networks: nn.ModuleDict, validation: tuple[Tensor, ...]) -> float:
     """Mean of the loss over held-out patches, one at a time."""
     networks.eval()
+    networks = _shipped_networks(networks)
     losses = [
         recipe.loss(networks, *pair).item() for pair in zip(*(images.split(1) for images in validation), strict=True)
     ]
@@ -265,6 +323,8 @@ class State:
             **({"initial": sha256_file(settings.initial)} if settings.initial else {}),
             "seed": settings.seed,
             "schedule": schedule,
+            **({"rate": settings.rate} if settings.rate != "recipe" else {}),
+            **({} if settings.average is None else {"average": settings.average}),
         }
         self.step = self.updates = 0
         self.seconds = 0.0
@@ -335,7 +395,8 @@ def _export(state: State, published_steps: int, provenance: dict[str, str]) -> M
         **({"not_trained": missing} if missing else {}),
         "last_losses": {name: sum(values) / len(values) for name, values in curves.items()},
     }
-    tensors = {name: _shipped(tensor, settings.half) for name, tensor in recipe.exported(state.networks).items()}
+    exported = recipe.exported(_shipped_networks(state.networks))
+    tensors = {name: _shipped(tensor, settings.half) for name, tensor in exported.items()}
     path = settings.out / f"{weights_name(recipe)}.safetensors"
     licence = "as its author says" if ":" in recipe.method else "Apache-2.0"
     return write_weights(path, tensors, recipe.method, licence, recipe=record)

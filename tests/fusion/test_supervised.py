@@ -33,7 +33,7 @@ from fusion.training.recipe import ByReferences, Examples, Recipe, TrainingStep
 from fusion.training.recipes import recipe_for, recipe_names
 from fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
 from fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
-from fusion.training.recipes.rfn_nest import rfn_nest_reference_loss
+from fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_reference_loss
 from fusion.training.registry import register_recipe
 from fusion.training.trainer import TrainingSettings, _descend, train
 
@@ -158,9 +158,7 @@ class Given(nn.Module):
 
 def giving(fused: Tensor, score: float = 0.5) -> nn.ModuleDict:
     """Networks that fuse to `fused` and judge everything alike."""
-    return nn.ModuleDict(
-        {"generator": Given(fused), "average": Given(fused), "discriminator": Given(torch.tensor([[score]]))}
-    )
+    return nn.ModuleDict({"generator": Given(fused), "discriminator": Given(torch.tensor([[score]]))})
 
 
 @pytest.mark.parametrize("network", sorted({*recipe_names()} - {"rfn_nest"}))
@@ -213,6 +211,17 @@ def test_deeper_maps_count_more_for_rfn_nest(level: int, count: float) -> None:
     maps = [bright if number == level else 0 * bright for number in range(4)]
     found = rfn_nest_reference_loss(3 + 2 * stairs, targets, [0 * bright[:, 0]] * 4, maps)
     assert found.item() == pytest.approx(count * (0.75 * 10 + 0.25 * 50) ** 2, rel=1e-4)
+
+
+def test_structure_of_several_references_is_that_of_each_alone() -> None:
+    torch.manual_seed(0)
+    fused, references = 255 * torch.rand(2, 1, 40, 32), 255 * torch.rand(2, 3, 40, 32)
+    found, single = ms_ssim(fused, references, axes=(2, 3)), ssim_map(references / 255, fused / 255)
+    for pair in range(2):
+        for number in range(3):
+            image, other = fused[pair, None], references[pair, None, number, None]
+            assert found[pair, number].item() == pytest.approx(ms_ssim(image, other).item(), rel=1e-5)
+            torch.testing.assert_close(single[pair, number], ssim_map(other / 255, image / 255)[0, 0])
 
 
 def test_structure_of_rfn_nest_by_hand() -> None:

@@ -8,6 +8,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from fusion.training.recipes import recipe_for, recipe_names
 from fusion.training.recipes.ddcgan import DDcGANRecipe
 from fusion.training.recipes.fusiongan import FusionGANRecipe
 from fusion.training.recipes.rfn_nest import RFNNestRecipe
-from fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, train
+from fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, _follow, one_cycle, train
 from fusion.weights.manifest import problems
 
 
@@ -161,24 +162,56 @@ def test_fusiongan_ships_the_weights_it_trained_with() -> None:
 @pytest.mark.parametrize(
     ("published", "number", "decay"), [(True, 0, 0.999), (False, 0, 0.1), (False, 90, 0.91), (False, 10**6, 0.999)]
 )
-def test_swinfusion_ships_a_running_average(published: bool, number: int, decay: float) -> None:
+def test_running_averages_follow_faster_at_first(published: bool, number: int, decay: float) -> None:
     recipe = recipe_for("swinfusion", BySources(published))
-    recipe.learning_rate = 1e-3
-    networks = recipe.build()
-    start = networks["average"].conv_first1_A.weight.clone()
-    optimizers = recipe.optimizers(networks)
-    assert set(optimizers) == {"generator"}
-    step = TrainingStep(
-        networks,
-        lambda name, loss: _descend(networks[name], optimizers[name], loss, world=1),
-        nullcontext,
-        torch.Generator(),
-        number,
+    assert recipe.average is not None
+    assert recipe.averaging(recipe.average, number) == pytest.approx(decay)
+
+
+def test_a_running_average_has_the_latest_buffers() -> None:
+    average, network = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    with torch.no_grad():
+        network.weight.fill_(3)
+    network.running_var.fill_(7)
+    _follow(average, network, decay=0.75)
+    assert average.weight.tolist() == pytest.approx([1.5] * 3) and average.running_var.tolist() == [7] * 3
+
+
+@pytest.mark.parametrize(
+    ("network", "given", "kept"), [("swinfusion", None, 0.999), ("swinfusion", 0, 0), ("sdnet", 0.9, 0.9)]
+)
+def test_the_running_average_is_shipped(
+    network: str, given: float | None, kept: float, pairs: PairDataset, tmp_path: Path
+) -> None:
+    """After the first step, from the same start: a tenth of the way if it is averaged."""
+    recipe = small(network, batch=2)
+    torch.manual_seed(0)
+    start = recipe.build()["generator"].state_dict()
+    manifest = train(recipe, pairs, TrainingSettings(tmp_path / "out", average=given), "1")
+    assert manifest.recipe.get("average") == given
+    end = torch.load(tmp_path / "out" / "checkpoint.pt")["networks"]
+    for name, shipped in weights(tmp_path / "out", network).items():
+        moved = end[f"generator.{name}"]
+        expected = start[name] + 0.9 * (moved - start[name]) if kept and moved.is_floating_point() else moved
+        torch.testing.assert_close(shipped, expected)
+
+
+def test_averages_that_never_move_are_refused(pairs: PairDataset, tmp_path: Path) -> None:
+    with pytest.raises(FusionError, match=r"average 1\.0: expected a decay of 0 or more, below 1"):
+        train(small("sdnet"), pairs, TrainingSettings(tmp_path / "out", average=1.0), "1")
+
+
+def test_one_cycle_warms_up_and_goes_down_to_a_hundredth(pairs: PairDataset, tmp_path: Path) -> None:
+    assert [one_cycle(share) for share in (0.01, 0.05, 0.1, 0.55, 1, 2)] == pytest.approx(
+        [0.1, 0.5, 1, 0.505, 0.01, 0.01]
     )
-    recipe.step(step, *torch.rand(2, 2, 1, 16, 16).unbind())
-    moved = networks["generator"].conv_first1_A.weight
-    shipped = recipe.exported(networks)["conv_first1_A.weight"]
-    torch.testing.assert_close(shipped, start + (1 - decay) * (moved - start))
+    settings = TrainingSettings(tmp_path / "out", schedule=4, rate="one-cycle")
+    manifest = train(small("sdnet"), pairs, settings, "4")
+    assert manifest.recipe["rate"] == "one-cycle"
+    (group,) = torch.load(tmp_path / "out" / "checkpoint.pt")["optimizers"]["generator"]["param_groups"]
+    assert group["lr"] == pytest.approx(0.01 * 1e-4)
+    with pytest.raises(FusionError, match=r"another training \(rate 'one-cycle', now None\)"):
+        train(small("sdnet"), pairs, replace(settings, rate="recipe"), "4")
 
 
 def test_learning_rates() -> None:
@@ -193,7 +226,9 @@ def test_learning_rates() -> None:
 
 @pytest.mark.parametrize("network", ["sdnet", "pmgi", "didfuse", "swinfusion", "rfn_nest"])
 def test_interrupted_training_ends_with_the_same_bits(network: str, pairs: PairDataset, tmp_path: Path) -> None:
-    few = {"validate_every": 2, "validation_patches": 2, "schedule": 5}
+    few: dict[str, Any] = {"validate_every": 2, "validation_patches": 2, "schedule": 5}
+    if network == "didfuse":
+        few |= {"rate": "one-cycle", "average": 0.9}
     whole, parts = TrainingSettings(tmp_path / "whole", **few), TrainingSettings(tmp_path / "parts", **few)
     train(small(network, batch=2), pairs, whole, "5")
     for budget in ("2", "3", "5"):

@@ -20,6 +20,7 @@ class PMGIRecipe(Recipe):
     trained_on = "windows of images like TNO's, in order; 15 epochs, of which the published checkpoint saw 2"
     patch, stride, batch, epochs, learning_rate = 120, 14, 32, 15, 1e-4
     crop = "grid"
+    channels_last = True
     slips = (
         f"{CUT_ANYWHERE}; the authors train scale and shift of every normalisation, but their test code leaves them "
         "out: here they stay at 1 and 0, so that the network that is tested is the one that was trained"

@@ -109,7 +109,7 @@ def _maps_of_each(network: Any, images: Tensor) -> list[Tensor]:
     return [level.unflatten(0, images.shape[:2]) for level in network.encode(images.flatten(0, 1).unsqueeze(1))]
 
 
-def ms_ssim(first: Tensor, second: Tensor, published: bool = False) -> Tensor:
+def ms_ssim(first: Tensor, second: Tensor, published: bool = False, axes: tuple[int, ...] = (0, 1, 2, 3)) -> Tensor:
     """Multi-scale SSIM of images in 0..255: five scales, each half of the last, Gaussian 11x11 without padding.
 
     With the mean similarity s and contrast-structure c of each scale mapped by ``(x + 1) / 2``, which keeps powers of
@@ -118,22 +118,23 @@ def ms_ssim(first: Tensor, second: Tensor, published: bool = False) -> Tensor:
 
     Args:
         first: ``[B, 1, H, W]``, at least 16x16.
-        second: the same.
+        second: ``[B, K, H, W]``.
         published: as in the library that RFN-Nest was trained with: s_5^w_5 enters each of the four factors, hence
             four times, and values that don't exceed 128 anywhere count as images in 0..1 (L = 1).
+        axes: which means are taken over; (2, 3) gives a value for each couple of images, ``[B, K]``.
 
     Paper:
         Wang, Simoncelli, Bovik, Multiscale structural similarity for image quality assessment, Asilomar 2003.
     """
-    product = first.new_ones(())
+    product: Tensor | float = 1.0
     for scale, weight in enumerate(_SCALE_WEIGHTS):
         if scale:
             first, second = avg_pool2d(first, 2), avg_pool2d(second, 2)
         extent = 1.0 if published and float(first.detach().max()) <= 128 else 255.0
         luminance, structure = ssim_terms(first, second, min(11, *first.shape[2:]), 0, extent)
         if scale < len(_SCALE_WEIGHTS) - 1:
-            product = product * ((structure.mean() + 1) / 2) ** weight
-    coarsest = (((luminance * structure).mean() + 1) / 2) ** _SCALE_WEIGHTS[-1]
+            product = product * ((structure.mean(axes) + 1) / 2) ** weight
+    coarsest = (((luminance * structure).mean(axes) + 1) / 2) ** _SCALE_WEIGHTS[-1]
     return product * coarsest ** (len(_SCALE_WEIGHTS) - 1 if published else 1)
 
 
@@ -187,12 +188,7 @@ def rfn_nest_reference_loss(
         fused_maps: what the fusion networks gave, level by level, ``[B, C, h, w]``.
         reference_maps: what the encoder gives for the references, ``[B, K, C, h, w]``.
     """
-    alike = torch.stack(
-        [
-            torch.stack([ms_ssim(image[None], other[None, None]) for other in others])
-            for image, others in zip(_stretched(fused, (1, 2, 3)), targets.images, strict=True)
-        ]
-    )
+    alike = ms_ssim(_stretched(fused, (1, 2, 3)), targets.images, axes=(2, 3))
     weights = targets.weights
     structure = ((1 - alike) * weights).sum(1).mean()
     levels = zip((0.001, 0.01, 0.1, 1.0), fused_maps, reference_maps, strict=True)
