@@ -16,7 +16,7 @@ from fusion.method import FusionError, FusionMethod, resolve_device
 from fusion.parity import parity, parity_table
 from fusion.reference.cli import add_references_parser
 from fusion.results import FolderResults, fuse_images
-from fusion.training.cli import add_train_parser
+from fusion.training.cli import add_train_all_parser, add_train_parser
 from fusion.weights.cli import add_weights_parser
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
@@ -100,4 +100,5 @@ def _parser() -> argparse.ArgumentParser:
     add_weights_parser(commands)
     add_references_parser(commands)
     add_train_parser(commands)
+    add_train_all_parser(commands)
     return parser

@@ -26,8 +26,8 @@ from datasets.pairs import Pair, PairDataset, PairImages
 from fusion.loading import load
 from fusion.method import FusionError, FusionMethod
 from fusion.reference.build import DONE, Plan, build_references
-from fusion.reference.filter import UNSEEN, Rule, codes_of, value_of
-from fusion.reference.pool import Pool
+from fusion.reference.filter import NO_REGRET, UNSEEN, Rule, codes_of, value_of
+from fusion.reference.pool import Pool, member
 from fusion.reference.supervision import Aggregation, References
 from fusion.results import fuse_images
 from fusion.training.patches import training_split
@@ -71,7 +71,12 @@ MAIN, ORIGINAL = Variant(), Variant(count=0)
 FACTORS: Mapping[str, Mapping[str, Variant]] = {
     "supervision": {"original": ORIGINAL, "references": MAIN},
     "K": {str(count): replace(MAIN, count=count) for count in (1, 3, 5, 7, 9)},
-    "filter": {"auto": MAIN, "random": replace(MAIN, rule="random"), "best": replace(MAIN, count=1)},
+    "filter": {
+        "auto": MAIN,
+        NO_REGRET: replace(MAIN, rule=NO_REGRET),
+        "random": replace(MAIN, rule="random"),
+        "best": replace(MAIN, count=1),
+    },
     "enhancement": {kind: replace(MAIN, enhancement=kind) for kind in ("none", "published", "adaptive")},
     "aggregation": {
         "weighted": MAIN,
@@ -140,6 +145,7 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
     variants = list(dict.fromkeys(variant for levels in FACTORS.values() for variant in levels.values()))
     _recipe(study, ORIGINAL)  # what cannot be trained is told before any work starts
     seen, _ = training_split(dataset)
+    _train(dataset, study, ORIGINAL, seed=0)  # what it lacks is what no-regret references are to teach
     plans = {(plan := _plan(study, v, seed)).out: plan for seed in range(study.seeds) for v in variants if v.count}
     for plan in plans.values():
         failed = {name: why for name, why in build_references(dataset, plan, jobs).items() if why not in DONE}
@@ -163,7 +169,8 @@ def _plan(study: Study, variant: Variant, seed: int) -> Plan:
     chance = variant.rule == "random"
     folder = study.out / "references" / f"{variant.rule}{seed if chance else ''}-{variant.enhancement}"
     rule = Rule(variant.rule, MOST_REFERENCES, seed=seed if chance else 0)
-    return Plan(folder, study.pool, rule, variant.enhancement)
+    own = f"{study.network}={_weights(study, ORIGINAL, seed=0)}" if variant.rule == NO_REGRET else None
+    return Plan(folder, study.pool, rule, variant.enhancement, member(own) if own else None)
 
 
 def _recipe(study: Study, variant: Variant) -> Recipe:
@@ -175,28 +182,38 @@ def _references(study: Study, variant: Variant, seed: int) -> References | None:
     return References(_plan(study, variant, seed).out, variant.count) if variant.count else None
 
 
-def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
-    """Train one network and measure it, or read what an earlier call found."""
-    torch.set_num_threads(1)
+def _folder(study: Study, variant: Variant, seed: int) -> Path:
     recipe = _recipe(study, variant)
-    references = _references(study, variant, seed)
     setting = f"{recipe.network}-{study.steps}x{recipe.batch}x{recipe.patch}px-{recipe.learning_rate:g}"
-    out = study.out / "trainings" / setting / variant.folder / f"seed{seed}"
+    return study.out / "trainings" / setting / variant.folder / f"seed{seed}"
+
+
+def _weights(study: Study, variant: Variant, seed: int) -> Path:
+    return _folder(study, variant, seed) / f"{weights_name(_recipe(study, variant))}.safetensors"
+
+
+def _train(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> None:
     settings = TrainingSettings(
-        out,
+        _folder(study, variant, seed),
         bfloat16=study.bfloat16,
         schedule=study.steps,
         seed=seed,
-        references=references,
+        references=_references(study, variant, seed),
         validate_every=study.steps,
         quiet=True,
     )
-    train(recipe, dataset, settings, str(study.steps))
-    weights = out / f"{weights_name(recipe)}.safetensors"
+    train(_recipe(study, variant), dataset, settings, str(study.steps))
+
+
+def _score(dataset: PairDataset, study: Study, variant: Variant, seed: int) -> list[float]:
+    """Train one network and measure it, or read what an earlier call found."""
+    torch.set_num_threads(1)
+    _train(dataset, study, variant, seed)
+    weights = _weights(study, variant, seed)
     held_out = training_split(dataset)[1][: study.held_out]
-    method = load(recipe.method, weights)
+    method = load(_recipe(study, variant).method, weights)
     key = sha256_bytes(f"{method.fingerprint()} {held_out.fingerprint()} {METRICS} {codes_of(METRICS)}".encode())
-    kept = out / "scores.json"
+    kept = weights.with_name("scores.json")
     if kept.is_file() and (record := json.loads(kept.read_text()))["key"] == key:
         return record["scores"]
     scores = np.nanmean([list(_values(method, pair)) for pair in held_out], axis=0).tolist()

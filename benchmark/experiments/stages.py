@@ -33,7 +33,8 @@ CONSENSUS = "consensus"
 COLUMNS = (CONSENSUS, *expand_keys(("core",)), *UNSEEN)
 """What is measured: all core metrics take part in the filter's choice, the last ones in none."""
 
-FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (
+OWN, FIRST, APART, MEAN, WEIGHTED, ENHANCED_APART, ENHANCED = (
+    "what the network makes itself",
     "filter's first",
     "K references, apart",
     "mean of K",
@@ -66,10 +67,15 @@ class Stages:
 
     @property
     def steps(self) -> tuple[StageStep, ...]:
-        """Which stage is compared with which; the best single method is the first stage."""
+        """Which stage is compared with which; the best single method is the first stage.
+
+        References for one network are also compared with what it makes itself.
+        """
         best = next(iter(self.values))
-        chain = ((FIRST, best), (APART, best), (MEAN, APART), (WEIGHTED, MEAN), (ENHANCED_APART, APART))
-        return tuple(StageStep(*names) for names in (*chain, (ENHANCED, WEIGHTED)))
+        chain = [(FIRST, best), (APART, best), (MEAN, APART), (WEIGHTED, MEAN), (ENHANCED_APART, APART)]
+        chain += [(ENHANCED, WEIGHTED)]
+        chain += [(ENHANCED_APART, OWN), (ENHANCED, OWN)] if OWN in self.values else []
+        return tuple(StageStep(*names) for names in chain)
 
     def tests(self) -> dict[StageStep, list[Paired]]:
         """For every step, one test a column."""
@@ -148,6 +154,7 @@ def _measure(plan: Plan, pair: Pair) -> _Measured | str:
     even = [1 / len(references)] * len(references)
     apart, enhanced_apart = ([measure(image) for image in images] for images in (references, enhanced))
     stages = {
+        **({} if made.own is None else {OWN: measure(made.own)}),
         FIRST: apart[0],
         APART: _mean(apart, choice.weights),
         MEAN: measure(weighted_mean(references, even)),

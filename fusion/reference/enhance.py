@@ -30,6 +30,9 @@ WELL_EXPOSED = {"day": (0.36, 0.56), "night": (0.26, 0.50)}
 FULL_RANGE = 0.03, 0.97
 """What 1 % of the pixels should be below, and above, of a reference that uses its range."""
 
+LARGEST_CONTRAST = 2.5
+"""By what factor illumination is stretched at most."""
+
 LARGEST_EXPONENT = 1.6
 """Of the tone curve, either way."""
 
@@ -46,6 +49,9 @@ FLAT = 3 / 255
 GUARDS = ("ssim", "nabf")
 """Metrics by which an enhanced reference is refused."""
 
+UNSEEN_ARTIFACTS = 0.03
+"""Nabf below which artefacts aren't seen; the mean of several references has far less than each of them."""
+
 LEAST_SIMILARITY = 0.75
 """Structural similarity with the reference that an enhanced one must keep."""
 
@@ -58,9 +64,12 @@ ARTIFACTS_ALLOWED = 0.005
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of each step of the adaptive enhancement is applied, 0..1, in this order."""
+    """How much of each step of the adaptive enhancement is applied, in this order.
 
-    tones: float = 0.0
+    Contrast in standard deviations of the result of the network that is to learn, 0 for none; the others 0..1.
+    """
+
+    contrast: float = 0.0
     range: float = 0.0
     brightness: float = 0.0
     targets: float = 0.0
@@ -83,15 +92,14 @@ STRENGTHS = (
 FOR_LEARNER = (
     Strength(),
     Strength(detail=1),
-    Strength(range=0.5, detail=1),
-    Strength(range=1, detail=1, targets=0.5),
-    Strength(tones=0.5),
-    Strength(tones=0.5, detail=1, targets=0.5),
-    Strength(tones=1),
-    Strength(tones=1, detail=1, targets=0.5),
-    Strength(tones=1, range=0.5, detail=1, targets=0.5),
+    Strength(range=0.5, detail=1, targets=0.5),
+    Strength(contrast=1),
+    Strength(contrast=1, detail=1, targets=0.5),
+    Strength(contrast=1.15),
+    Strength(contrast=1.15, detail=1, targets=0.5),
+    Strength(contrast=1.3, detail=1, targets=0.5),
 )
-"""What it chooses from where the network that is to learn is known, whose tones it can keep."""
+"""What it chooses from where the network that is to learn is known, whose contrast it can keep."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,8 @@ def enhance(
         kind: one of `KINDS`.
         infrared, visible: sources, ``uint8 [1, H, W]``.
         references: ``uint8 [1, H, W]`` each.
-        yardstick: of the network that is to learn. What its own result has, tones above all, the adaptive enhancement
-            then keeps, and what pays most against it is chosen.
+        yardstick: of the network that is to learn. What its own result has, contrast above all, the adaptive
+            enhancement then keeps, and what pays most against it is chosen.
 
     Raises:
         FusionError: unknown kind.
@@ -234,7 +242,7 @@ def _best(scene: Scene, reference: Tensor, yardstick: Yardstick | None) -> Enhan
         str(number): to_uint8(adapted(scene, to_float(reference)[None], strength, own))[0]
         for number, strength in enumerate(strengths)
     }
-    guard = Guard(scene, reference, yardstick.own["nabf"] if yardstick else 0.0)
+    guard = Guard(scene, reference, max(yardstick.own["nabf"], UNSEEN_ARTIFACTS) if yardstick else 0.0)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
     judged = judge(scene.pictures, {name: image for name, image in tried.items() if name not in refused})
     passed = {found.method: found for found in judged if not found.rejected}
@@ -299,17 +307,17 @@ def tone_exponent(median: float, night: bool) -> float:
 
 
 def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | None = None) -> Tensor:
-    """Tones, range, tone curve, hot targets, lost detail, each as strong as `strength` says; ``float32 [1, 1, H, W]``.
+    """Contrast, range, tone curve, hot targets, lost detail, as strong as `strength` says; ``float32 [1, 1, H, W]``.
 
     Args:
         scene: the sources.
-        reference: ``float32 [1, 1, H, W]`` in 0..1, of 8 bits.
+        reference: ``float32 [1, 1, H, W]`` in 0..1.
         strength: how much of each.
-        own: whose tones are taken over, ``uint8 [1, H, W]``.
+        own: what the network that is to learn makes, ``uint8 [1, H, W]``; the contrast of `strength` is relative to it.
     """
     image = reference
-    if own is not None and strength.tones:
-        image = toned(image, own, strength.tones)
+    if own is not None and strength.contrast:
+        image = contrasted(image, strength.contrast * float(to_float(own).std()))
     image = widened(image, strength.range)
     if strength.brightness:
         median = float(image.flatten().median())
@@ -321,24 +329,24 @@ def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | N
     return image.clamp(0, 1)
 
 
-def toned(image: Tensor, like: Tensor, share: float) -> Tensor:
-    """The image with its grey levels moved towards the histogram of another picture, by a share of the way.
+def contrasted(image: Tensor, deviation: float) -> Tensor:
+    """The image with the contrast of its illumination raised until the whole has a standard deviation; never lowered.
 
-    The curve is the one of histogram specification: the level below which a share of the image's pixels lies becomes
-    the level below which the same share of the other's lies. It never falls, so that structure stays.
+    Illumination is what a coarse guided filter keeps, and is stretched about its mean. The detail on it stays as it is,
+    so that neither noise nor edges grow above those of the sources.
 
     Args:
-        image: ``float32 [1, 1, H, W]`` in 0..1, of 8 bits.
-        like: ``uint8 [1, H, W]``.
-        share: 0..1.
+        image: ``float32 [1, 1, H, W]`` in 0..1.
+        deviation: on the scale of the image.
     """
-    levels = to_uint8(image)
-    counts = torch.bincount(levels.flatten().long(), minlength=256).double()
-    below = (counts.cumsum(0) - counts / 2) / counts.sum()
-    sorted_levels = like.flatten().sort().values
-    places = (below * (len(sorted_levels) - 1)).round().long()
-    curve = sorted_levels[places].to(image.dtype) / 255
-    return image + share * (curve[levels.long()] - image)
+    detail = _above_base(image, *ILLUMINATION)
+    base = image - detail
+    base, middle = base - base.mean(), base.mean()
+    for gain in torch.linspace(1, LARGEST_CONTRAST, 31).tolist():
+        found = (middle + gain * base + detail).clamp(0, 1)
+        if float(found.std()) >= deviation:
+            break
+    return found
 
 
 def widened(image: Tensor, share: float) -> Tensor:

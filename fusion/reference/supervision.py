@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +17,13 @@ from datasets.pairs import Pair
 from fusion.method import FusionError
 from fusion.reference.build import REFERENCE_RECORD
 
-Aggregation = Literal["weighted", "mean", "max"]
-"""How K references make one loss: each with its weight; each alike; their pixel-wise maximum alone."""
+Aggregation = Literal["nearest", "weighted", "mean", "max"]
+"""How K references make one loss: those most that the fused image is near to already; each with its weight; each alike;
+their pixel-wise maximum alone."""
+
+NEAR = 0.25
+"""By how much of the mean distance a reference may be farther than the nearest one until it counts 1/e of its weight.
+"""
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -171,13 +176,32 @@ def aggregated(references: Tensor, weights: Tensor, how: Aggregation) -> Targets
     Args:
         references: ``[B, K, H, W]``.
         weights: ``[B, K]``, rows sum to 1; references of weight 0 don't exist.
-        how: "weighted" leaves both as they are; "mean" gives all that exist the same weight; "max" makes them one
-            reference, of their largest intensity and their strongest details at each pixel.
+        how: "weighted" and "nearest" leave both as they are (see `nearest`); "mean" gives all that exist the same
+            weight; "max" makes them one reference, of their largest intensity and their strongest details at each
+            pixel.
     """
     exists = weights > 0
-    if how == "weighted":
+    if how in ("weighted", "nearest"):
         return Targets(references, weights)
     if how == "mean":
         return Targets(references, exists / exists.sum(1, keepdim=True))
     candidates = torch.where(exists[..., None, None], references, references[:, :1])
     return Targets(candidates.amax(1, keepdim=True), torch.ones_like(weights[:, :1]), candidates)
+
+
+def nearest(targets: Targets, fused: Tensor) -> Targets:
+    """The same references, with weights moved to those that each fused image is near to already.
+
+    The minimum of a weighted sum of squares is the references' mean, which has less contrast and less in common with
+    either source than each of them where they disagree. A weight ``w_k exp(-(d_k - min d) / (NEAR mean d))``, d being
+    the mean squared difference, lets a network settle on what it can do.
+
+    Args:
+        targets: references.
+        fused: ``[B, 1, H, W]`` on their scale; takes no gradient from here.
+    """
+    distances = ((fused.detach() - targets.images) ** 2).mean((2, 3))
+    unit = (NEAR * (distances * targets.weights).sum(1, keepdim=True)).clamp_min(1e-12)
+    closest = distances.masked_fill(targets.weights == 0, torch.inf).amin(1, keepdim=True)
+    weights = targets.weights * torch.exp(-((distances - closest) / unit).clamp_min(0))
+    return replace(targets, weights=weights / weights.sum(1, keepdim=True))

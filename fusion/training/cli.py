@@ -1,18 +1,20 @@
-"""The command line of training."""
+"""The command line of training: one network, or a campaign of many."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from datasets.options import add_pair_options, chosen_pairs
 from fusion.method import FusionError, resolve_device
-from fusion.reference.supervision import References
+from fusion.reference.supervision import Aggregation, References
+from fusion.training.campaign import PLANS, Campaign, CampaignPlan, pack
 from fusion.training.recipe import ByReferences, BySources, Recipe
 from fusion.training.recipes import recipe_for
-from fusion.training.trainer import TrainingSettings, train, weights_name
+from fusion.training.trainer import TrainingBudget, TrainingSettings, train, weights_name
 from fusion.weights import find_network_weights
 
 
@@ -25,7 +27,7 @@ def add_train_parser(commands: Any) -> None:
     add("--supervision", choices=("original", "rts"), default="original", help=supervision)
     add("--references", type=Path, metavar="DIR", help="of python -m fusion references, for rts")
     add("--k", type=int, metavar="K", help="how many of a pair's references are used, best first (default: all)")
-    add("--aggregation", choices=("weighted", "mean", "max"), default="weighted", help="of several references")
+    add("--aggregation", choices=get_args(Aggregation), default=ByReferences.aggregation, help="of several references")
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
     add("--recipe", choices=("corrected", "published"), default="corrected", help="mend or keep the authors' slips")
     add_pair_options(parser, default="roadscene")
@@ -43,6 +45,39 @@ def add_train_parser(commands: Any) -> None:
     add("--half", action="store_true", help="write the weights in half precision")
     add("--seed", type=int, default=0)
     parser.set_defaults(command=_train)
+
+
+def add_train_all_parser(commands: Any) -> None:
+    """Add ``train-all`` to the subparsers of ``python -m fusion``."""
+    about = "train all networks of a plan twice, by the sources and by references made for what each lacks"
+    parser = commands.add_parser("train-all", help=about)
+    add = parser.add_argument
+    add("networks", nargs="*", metavar="NETWORK", help="these of the plan alone")
+    add("--plan", type=Path, metavar="FILE", help=f"YAML (default: {PLANS}/cpu.yaml, with --device cuda cuda.yaml)")
+    add("--out", type=Path, default=Path("campaign"), metavar="DIR", help="whatever is begun there is gone on with")
+    add("--budget", metavar="TIME", help="90s, 40m or 2h for everything: schedules are cut to what fits")
+    add("--device", default="auto", metavar="NAME")
+    add("--jobs", type=int, default=0, metavar="N", help="networks trained at a time (default: one a processor core)")
+    add(
+        "--pack", type=Path, metavar="DIR", help="then weights and curves in zip files of at most 16 MiB, to take along"
+    )
+    add("--report", action="store_true", help="train nothing, say how far it is")
+    parser.set_defaults(command=_train_all)
+
+
+def _train_all(options: argparse.Namespace) -> int:
+    device = resolve_device(options.device)
+    plan = CampaignPlan.read(options.plan or PLANS / f"{device.split(':')[0]}.yaml").only(options.networks)
+    seconds = TrainingBudget.parse(options.budget, 0).seconds if options.budget else math.inf
+    if options.budget and math.isinf(seconds):
+        raise FusionError(f"budget {options.budget!r}: a campaign's is a time such as 90s, 40m or 2h")
+    campaign = Campaign(plan, options.out, device, seconds)
+    if not options.report:
+        campaign.run(options.jobs)
+    print(campaign.report(), end="")
+    for path in pack(campaign, options.pack) if options.pack else ():
+        print(path)
+    return 0
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

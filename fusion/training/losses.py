@@ -103,6 +103,16 @@ def intensity_gradient_structure(
     return intensity * brightness + gradient * texture + 10 * (1 - alike)
 
 
+def stretched_over_batch(image: Tensor) -> Tensor:
+    """Images stretched to -1..1 by the extremes of the whole batch, which stands for one large image.
+
+    For networks whose authors stretch every result when it is saved: what is compared with references is what a user
+    sees, so that the stretch can't raise contrast and artefacts above those of the references.
+    """
+    low, high = image.amin(), image.amax()
+    return 2 * (image - low) / (high - low).clamp_min(1e-6) - 1
+
+
 def sole_target(image: Tensor) -> Targets:
     """An image as the only reference of each pair: losses against references become ordinary ones."""
     return Targets(image, image.new_ones(len(image), 1))

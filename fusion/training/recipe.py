@@ -15,7 +15,7 @@ from torch.optim import Adam, Optimizer
 from fusion.method import FusionError
 from fusion.networks.blocks import BatchStatisticsNorm
 from fusion.networks.own import require_image, to_range
-from fusion.reference.supervision import Aggregation, Targets, aggregated
+from fusion.reference.supervision import Aggregation, Targets, aggregated, nearest
 from fusion.registry import lookup_name
 from fusion.training.losses import reference_intensity_laplacian
 from fusion.weights import read_weights
@@ -55,13 +55,17 @@ class ByReferences:
         aggregation: how several references make one loss.
     """
 
-    aggregation: Aggregation = "weighted"
+    aggregation: Aggregation = "nearest"
     published: ClassVar[bool] = False
     name: ClassVar[str] = "rts"
 
     def targets(self, references: Tensor, weights: Tensor) -> Targets:
         """References ``[B, K, P, P]`` and their weights ``[B, K]`` as the aggregation wants them."""
         return aggregated(references, weights, self.aggregation)
+
+    def seen_from(self, targets: Targets, fused: Tensor) -> Targets:
+        """The same, as far as the aggregation asks what has been fused, ``[B, 1, P, P]``."""
+        return nearest(targets, fused) if self.aggregation == "nearest" else targets
 
 
 Supervision = BySources | ByReferences
@@ -245,9 +249,9 @@ class Recipe:
 
     def compared(self, examples: Examples, outputs: list[Tensor]) -> Tensor:
         """The loss: against the references where there are some, else against the sources."""
-        if examples.references is None:
+        if examples.references is None or not isinstance(self.supervision, ByReferences):
             return self.original(examples, outputs)
-        return self.referenced(examples, outputs, examples.references)
+        return self.referenced(examples, outputs, self.supervision.seen_from(examples.references, outputs[0]))
 
     def step(self, step: TrainingStep, infrared: Tensor, visible: Tensor, *references: Tensor) -> dict[str, float]:
         """One step down the loss.

@@ -36,6 +36,9 @@ from fusion.weights.manifest import Manifest, write_weights
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 
+WATCHED = 8
+"""Held-out pairs that validation patches are cut from: the first ones."""
+
 AVERAGE = "average"
 """Key of the running average of weights among the networks."""
 
@@ -156,7 +159,9 @@ def _train(
     published_steps = _published_steps(recipe, patches)
     schedule = settings.schedule or published_steps
     limit = TrainingBudget.parse(budget, schedule)
-    fixed = fixed_patches(held_out, recipe.patch, settings.validation_side, settings.validation_patches, given)
+    fixed = fixed_patches(
+        held_out[:WATCHED], recipe.patch, settings.validation_side, settings.validation_patches, given
+    )
     validation = tuple(image.to(settings.device) for image in fixed)
 
     torch.manual_seed(settings.seed)

@@ -18,7 +18,7 @@ from datasets.pairs import PairDataset, pair_folders
 from fusion.cli import main
 from fusion.loading import network_names
 from fusion.method import FusionError
-from fusion.reference.supervision import References, Targets, aggregated, each
+from fusion.reference.supervision import References, Targets, aggregated, each, nearest
 from fusion.training.losses import (
     laplacian,
     reference_intensity_gradient_structure,
@@ -98,13 +98,13 @@ def test_a_copy_of_all_references_costs_nothing() -> None:
 def test_there_is_a_recipe_for_every_network() -> None:
     assert recipe_names() == network_names()
     with pytest.raises(FusionError, match="no recipe for 'nope'; there are didfuse, pmgi, "):
-        recipe_for("nope", ByReferences())
+        recipe_for("nope", ByReferences("weighted"))
     with pytest.raises(FusionError, match="two recipes are of 'sdnet'"):
         register_recipe(type(recipe_for("sdnet")))
 
 
 def small(network: str, batch: int = 3) -> Recipe:
-    recipe = recipe_for(network, ByReferences())
+    recipe = recipe_for(network, ByReferences("weighted"))
     recipe.batch = 1 if recipe.patch_is_fixed else batch
     if not recipe.patch_is_fixed:
         recipe.patch, recipe.stride = 16, 8
@@ -174,7 +174,7 @@ def test_every_error_counts_as_often_as_the_network_wants(network: str) -> None:
             expected += float(weight) * sum(count * found[name] for name, count in COUNTS[network].items()) / 2
     if network == "fusiongan":  # whose result lacks a border of 6
         references = pad(references, (6, 6, 6, 6))
-    recipe, networks = recipe_for(network, ByReferences()), giving(fused)
+    recipe, networks = recipe_for(network, ByReferences("weighted")), giving(fused)
     recipe.forward = lambda *_: [fused] + [0 * fused] * {"didfuse": 4, "sdnet": 2}.get(network, 0)
     step = TrainingStep(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator(), number=1)
     losses = recipe.step(step, grey, grey, references, WEIGHTS)
@@ -197,7 +197,7 @@ def test_what_is_decomposed_counts_too(network: str, outputs: tuple[float, ...],
     grey, sources = constants((0.5,)), (constants((0.5,)), constants((0.6,)))
     targets = Targets(constants((0.5, 0.5)), WEIGHTS[:1])
     given = [grey, *(constants((x,)) for x in outputs)]
-    found = recipe_for(network, ByReferences()).referenced(Examples(*sources), given, targets)
+    found = recipe_for(network, ByReferences("weighted")).referenced(Examples(*sources), given, targets)
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -235,7 +235,7 @@ def test_structure_of_rfn_nest_by_hand() -> None:
     )
     images = [torch.full((1, 1, 16, 16), value) for value in (0.75, 0.1)]
     supervision = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 16, 16), WEIGHTS[:1]
-    recipe, networks = recipe_for("rfn_nest", ByReferences()), {"generator": network}
+    recipe, networks = recipe_for("rfn_nest", ByReferences("weighted")), {"generator": network}
     luminance = 2.55**2 / (255**2 + 2.55**2)
     expected = 0.75 * (1 - ((luminance + 1) / 2) ** 0.1333)
     step = TrainingStep(networks, lambda name, loss: loss.item(), nullcontext, torch.Generator())
@@ -252,16 +252,18 @@ def descents(network: str, fused: Tensor, references: Tensor, score: float, numb
         return loss.item()
 
     step = TrainingStep(giving(fused, score), descend, nullcontext, torch.Generator().manual_seed(0), number)
-    recipe_for(network, ByReferences()).step(step, *torch.rand(2, 1, 1, 4, 4).unbind(), references, WEIGHTS[:1])
+    recipe = recipe_for(network, ByReferences("weighted"))
+    recipe.step(step, *torch.rand(2, 1, 1, 4, 4).unbind(), references, WEIGHTS[:1])
     return found
 
 
-def test_labels_and_content_of_fusiongan() -> None:
+def test_labels_and_content_of_fusiongan(monkeypatch) -> None:
     """Everything is judged .5: real labels are .7 to 1.2, fake ones 0 to .3, and the generator wants real ones.
 
     In -1..1, fused is 0, references are 1, with weight .75, and 0. The square of 1 is 1, that of its Laplacian, with
     zeros outside, 1 at 8 sides and 4 at 4 corners of 16 pixels: 1.5.
     """
+    monkeypatch.setattr("fusion.training.recipes.fusiongan.stretched_over_batch", lambda image: image)
     references = pad(constants((1.0, 0.5)), (6, 6, 6, 6))
     (_, first), (_, second), (name, generating) = descents("fusiongan", 0 * constants((1.0,)), references, 0.5)
     draw = torch.Generator().manual_seed(0)
@@ -468,3 +470,30 @@ def test_training_can_start_from_the_original_weights(data: PairDataset, tmp_pat
     manifest = json.loads((tmp_path / "out" / "swinfusion+rts.json").read_text())
     assert len(manifest["recipe"]["initial"]) == 64
     assert main(common) == 2  # no references
+
+
+@pytest.mark.parametrize("network", ["pmgi", "fusiongan"])
+def test_networks_whose_results_are_stretched_learn_what_is_seen(network: str) -> None:
+    """A network that gives a reference at half its contrast and another brightness has nothing left to learn."""
+    torch.manual_seed(0)
+    reference = torch.rand(2, 1, 16, 16)
+    reference[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    seen = pad(reference, (6, 6, 6, 6)) if network == "fusiongan" else reference
+    recipe = recipe_for(network, ByReferences("weighted"))
+    examples = recipe.examples(seen, seen, seen, torch.ones(2, 1))
+    outputs = recipe.forward(lambda *_: 0.5 * (2 * reference - 1) + 0.1, examples)
+    assert recipe.compared(examples, outputs).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_nearest_references_count_most() -> None:
+    """Squared distances are .01, .04 and 1, weights .5, .3 and .2, their mean .217, a quarter of which .05425."""
+    fused = torch.zeros(1, 1, 4, 4)
+    images = torch.tensor([0.1, 0.2, 1.0])[None, :, None, None].expand(1, 3, 4, 4)
+    found = nearest(Targets(images, torch.tensor([[0.5, 0.3, 0.2]])), fused).weights
+    expected = np.array([0.5, 0.3 * np.exp(-0.03 / 0.05425), 0.2 * np.exp(-0.99 / 0.05425)])
+    assert found.numpy()[0] == pytest.approx(expected / expected.sum(), rel=1e-5)
+
+
+def test_references_that_do_not_exist_are_never_near() -> None:
+    fused, images = torch.zeros(1, 1, 4, 4), torch.stack([torch.ones(4, 4), torch.zeros(4, 4)])[None]
+    assert nearest(Targets(images, torch.tensor([[1.0, 0.0]])), fused).weights.tolist() == [[1.0, 0.0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn.functional import mse_loss
 
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
 from fusion.reference.supervision import Targets
-from fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, weighted
+from fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, stretched_over_batch, weighted
 from fusion.training.recipe import Examples, Recipe, TrainingStep
 from fusion.training.registry import register_recipe
 
@@ -39,6 +40,7 @@ class FusionGANRecipe(Recipe):
         "normalisations and the division by spectral norms: here scale and shift stay at 1 and 0 and the division is "
         "part of the weights that are shipped, so that the network that is tested is the one that was trained"
     )
+    slips_with_references = "what is compared and judged is stretched to the full range, as results are on saving"
 
     def original(self, examples: Examples, outputs: list[Tensor]) -> Tensor:
         """Content of the sources, as it weighs in training."""
@@ -46,11 +48,17 @@ class FusionGANRecipe(Recipe):
 
     def referenced(self, examples: Examples, outputs: list[Tensor], references: Targets) -> Tensor:
         """Content of the references, as it weighs in training."""
-        return 100 * reference_intensity_laplacian(outputs[0], references.mapped(covered), gradient=5)
+        return 100 * reference_intensity_laplacian(outputs[0], references, gradient=5)
+
+    def examples(self, infrared: Tensor, visible: Tensor, *references: Tensor) -> Examples:
+        """References are of the part that a result covers."""
+        found = super().examples(infrared, visible, *references)
+        return found if found.references is None else replace(found, references=found.references.mapped(covered))
 
     def forward(self, network: Any, examples: Examples) -> list[Tensor]:
-        """The fused image, which lacks a border."""
-        return [network(examples.infrared, examples.visible)]
+        """The fused image, which lacks a border; stretched as results are on saving, where references are."""
+        fused = network(examples.infrared, examples.visible)
+        return [fused if examples.references is None else stretched_over_batch(fused)]
 
     def build(self) -> nn.ModuleDict:
         """Generator and discriminator."""
@@ -61,7 +69,7 @@ class FusionGANRecipe(Recipe):
     def step(self, step: TrainingStep, infrared: Tensor, visible: Tensor, *references: Tensor) -> dict[str, float]:
         """Alternate on one batch; the generator stays the same until its turn, so it fuses once for all turns."""
         examples = self.examples(infrared, visible, *references)
-        real = (examples.references or sole_target(examples.visible)).mapped(covered)
+        real = examples.references or sole_target(covered(examples.visible))
         with step.autocast():
             (fused,) = self.forward(step.networks["generator"], examples)
         judged = 0.0

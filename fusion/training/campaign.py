@@ -1,0 +1,312 @@
+"""Campaign: every network trained by its authors' supervision and on references, under the same conditions.
+
+A network's references are made for what its original training leaves it without, so that its twin is trained after it,
+from the same initial weights, for as many steps on the same patches. A campaign's folder holds ::
+
+    original/NAME, rts/NAME     checkpoint, log and weights of each training; NAME.s1, NAME.s2 ... of further seeds
+    references/pool             candidates, shared by all networks
+    references/NAME             references made for one of them
+    steps.json                  how long each is trained
+    report.md                   what has come of it so far
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from joblib import Parallel, cpu_count, delayed
+from tabulate import tabulate
+
+from datasets import load as load_dataset
+from datasets.files import write_atomic
+from datasets.pairs import PairDataset
+from fusion.loading import default_names
+from fusion.method import FusionError
+from fusion.reference.build import DONE, Plan, build_references
+from fusion.reference.filter import NO_REGRET, Rule
+from fusion.reference.pool import Pool, member
+from fusion.reference.supervision import References
+from fusion.training.patches import training_split
+from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe, Supervision
+from fusion.training.recipes import recipe_for
+from fusion.training.trainer import WATCHED, Rate, TrainingSettings, train, weights_name
+
+PLANS = Path(__file__).parent / "plans"
+"""Plans that come with the project, by kind of device."""
+
+ORIGINAL, RTS = "original", "rts"
+
+PROBE_STEPS, PROBE_PAIRS = 12, 4
+"""What a network's speed is measured on before the length of its schedule is decided."""
+
+SHARE_OF_TRAINING = 0.8
+"""Of a network's time; the rest is for its own results and its references."""
+
+RTS_STEP = 1.3
+"""What a step on references takes beside one on the sources, about."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How one network of a campaign is trained; None is what its recipe says.
+
+    Attributes:
+        network: what `recipe_for` finds its recipe by.
+        steps: length of both trainings; a time budget overrides it.
+        patch, batch, learning_rate: of both.
+        rate, average: see `TrainingSettings`.
+        seeds: how many trainings of each kind; references are those of the first.
+    """
+
+    network: str
+    steps: int | None = None
+    patch: int | None = None
+    batch: int | None = None
+    learning_rate: float | None = None
+    rate: Rate = "one-cycle"
+    average: float | None = None
+    seeds: int = 1
+
+    def recipe(self, supervision: Supervision = BY_SOURCES) -> Recipe:
+        """Its recipe with these numbers."""
+        return recipe_for(self.network, supervision).customised(self.patch, self.batch, self.learning_rate)
+
+
+@dataclass(frozen=True)
+class CampaignPlan:
+    """What is trained, and on what.
+
+    Attributes:
+        entries: networks, in the order in which they are trained.
+        dataset: name of the pairs; their training part is trained on.
+        candidates: of the pool of references; empty: all fast methods that are here.
+        count: references a pair.
+    """
+
+    entries: tuple[Entry, ...]
+    dataset: str = "roadscene"
+    candidates: tuple[str, ...] = ()
+    count: int = Rule.count
+
+    @classmethod
+    def read(cls, path: Path) -> CampaignPlan:
+        """A plan from YAML: the attributes above, and ``networks: {NAME: {steps: 500, ...}}`` for the entries.
+
+        Raises:
+            FusionError: it cannot be read, or has keys that mean nothing.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            networks = content.pop("networks")
+            shared = content.pop("all", {})
+            entries = tuple(Entry(name, **{**shared, **(own or {})}) for name, own in networks.items())
+            content["candidates"] = tuple(content.get("candidates", ()))
+            return cls(entries, **content)
+        except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            known = ", ".join(one.name for one in fields(Entry)[1:])
+            raise FusionError(
+                f"{path}: {error}; expected dataset, candidates, count, all: {{...}} and networks: {{NAME: {{...}}}} "
+                f"with {known}"
+            ) from error
+
+    def only(self, names: Sequence[str]) -> CampaignPlan:
+        """The same plan for some of its networks; raises `FusionError` where it has no such network."""
+        if unknown := set(names) - {entry.network for entry in self.entries}:
+            raise FusionError(f"the plan has no {', '.join(sorted(unknown))}")
+        chosen = tuple(entry for entry in self.entries if not names or entry.network in names)
+        return CampaignPlan(chosen, self.dataset, self.candidates, self.count)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A plan at work.
+
+    Attributes:
+        plan: what is trained.
+        out: its folder; whatever is finished or begun there is gone on with.
+        device: "cpu" or "cuda".
+        seconds: for everything, if time is short: schedules are cut to what fits.
+    """
+
+    plan: CampaignPlan
+    out: Path
+    device: str = "cpu"
+    seconds: float = math.inf
+    _began: float = field(default_factory=time.monotonic, repr=False)
+
+    def run(self, jobs: int = 0) -> None:
+        """Train whatever is not finished.
+
+        Args:
+            jobs: networks that are trained at a time, a thread each; 0: one a processor core, but one alone where time
+                is short or a GPU is shared.
+        """
+        alone = self.device.startswith("cuda") or math.isfinite(self.seconds)
+        processes = jobs or (1 if alone else cpu_count())
+        lanes = enumerate(self.plan.entries)
+        if processes == 1:
+            for place, entry in lanes:
+                self._train_network(entry, len(self.plan.entries) - place)
+        else:
+            Parallel(n_jobs=processes)(delayed(_lane)(self, entry) for _, entry in lanes)
+        write_atomic(self.out / "report.md", self.report().encode())
+
+    def _train_network(self, entry: Entry, left: int = 1) -> None:
+        """Both trainings of a network, of all seeds; `left`: how many networks share the time that is left."""
+        pairs = load_dataset(self.plan.dataset)
+        steps = self._steps(entry, pairs, left)
+        for seed in range(entry.seeds):
+            self._train(entry, ORIGINAL, seed, steps, pairs)
+        self._make_references(entry, pairs)
+        for seed in range(entry.seeds):
+            self._train(entry, RTS, seed, steps, pairs)
+            write_atomic(self.out / "report.md", self.report().encode())
+
+    def _steps(self, entry: Entry, pairs: PairDataset, left: int) -> int | None:
+        """Length of a network's schedule, decided once."""
+        if not math.isfinite(self.seconds):
+            return entry.steps
+        path = self.out / "steps.json"
+        decided: dict[str, int] = json.loads(path.read_text()) if path.is_file() else {}
+        if entry.network not in decided:
+            share = (self.seconds - (time.monotonic() - self._began)) / left
+            a_step = self._seconds_a_step(entry, pairs)
+            trainings = entry.seeds * (1 + RTS_STEP)
+            decided[entry.network] = max(1, int(share * SHARE_OF_TRAINING / (trainings * a_step)))
+            write_atomic(path, json.dumps(decided, indent=1).encode())
+        return decided[entry.network]
+
+    def _seconds_a_step(self, entry: Entry, pairs: PairDataset) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = self._settings(entry, Path(folder), 0, PROBE_STEPS)
+            train(entry.recipe(), pairs[:PROBE_PAIRS], settings, str(PROBE_STEPS))
+            rows = (Path(folder) / "log.csv").read_text().splitlines()
+        seconds = [float(row.split(",")[1]) for row in rows[1:]]
+        half = len(seconds) // 2
+        return (seconds[-1] - seconds[half - 1]) / (len(seconds) - half)
+
+    def _train(self, entry: Entry, kind: str, seed: int, steps: int | None, pairs: PairDataset) -> None:
+        recipe = entry.recipe(BY_SOURCES if kind == ORIGINAL else ByReferences())
+        settings = self._settings(entry, self.folder(entry, kind, seed), seed, steps)
+        if kind == RTS:
+            settings = replace(settings, references=References(self.references(entry)))
+        train(recipe, pairs, settings, None if steps is None else str(steps))
+
+    def _settings(self, entry: Entry, out: Path, seed: int, steps: int | None) -> TrainingSettings:
+        return TrainingSettings(
+            out, self.device, half=True, schedule=steps, seed=seed, rate=entry.rate, average=entry.average
+        )
+
+    def _make_references(self, entry: Entry, pairs: PairDataset) -> None:
+        """References for what a network lacks, of the pairs that are trained on and those that are watched."""
+        learner = member(f"{entry.network}={self.weights(entry, ORIGINAL)}", self.device)
+        names = self.plan.candidates or default_names()
+        pool = Pool.of(self.out / "references" / "pool", names, self.device)
+        plan = Plan(self.references(entry), pool, Rule(NO_REGRET, self.plan.count), learner=learner)
+        seen, held_out = training_split(pairs)
+        wanted = pairs.select([pair.name for part in (seen, held_out[:WATCHED]) for pair in part])
+        failed = [reason for reason in build_references(wanted, plan, jobs=1).values() if reason not in DONE]
+        if failed:
+            raise FusionError(f"{entry.network}: {len(failed)} pairs have no references, such as {failed[0]}")
+
+    # Where things are
+
+    def folder(self, entry: Entry, kind: str, seed: int) -> Path:
+        """Of one training."""
+        return self.out / kind / (f"{entry.network}.s{seed}" if seed else entry.network)
+
+    def references(self, entry: Entry) -> Path:
+        """Of the references made for a network."""
+        return self.out / "references" / entry.network
+
+    def weights(self, entry: Entry, kind: str, seed: int = 0) -> Path:
+        """What one training gives."""
+        recipe = entry.recipe(BY_SOURCES if kind == ORIGINAL else ByReferences())
+        return self.folder(entry, kind, seed) / f"{weights_name(recipe)}.safetensors"
+
+    # What has come of it
+
+    def trainings(self) -> Iterator[tuple[Entry, str, int]]:
+        """All trainings of the plan, twins side by side."""
+        for entry in self.plan.entries:
+            for seed in range(entry.seeds):
+                yield from ((entry, kind, seed) for kind in (ORIGINAL, RTS))
+
+    def report(self) -> str:
+        """A table of all trainings in Markdown."""
+        rows = [
+            [entry.network, kind, seed, *_progress(self.weights(entry, kind, seed))]
+            for entry, kind, seed in self.trainings()
+        ]
+        head = ["network", "supervision", "seed", "steps", "seconds", "share of published pixels", "validation"]
+        return tabulate(rows, head, tablefmt="github") + "\n"
+
+
+def _lane(campaign: Campaign, entry: Entry) -> None:
+    torch.set_num_threads(1)
+    campaign._train_network(entry)
+
+
+def _progress(weights: Path) -> list[Any]:
+    path = weights.with_suffix(".json")
+    if not path.is_file():
+        log = weights.parent / "log.csv"
+        done = max(0, len(log.read_text().splitlines()) - 1) if log.is_file() else 0
+        return [f"{done}, unfinished" if done else "", "", "", ""]
+    record = json.loads(path.read_text())["recipe"]
+    return [
+        record["steps"],
+        f"{record['seconds']:.0f}",
+        f"{record['share_of_published_pixels']:.2%}",
+        f"{record['last_losses'].get('validation', math.nan):.4g}",
+    ]
+
+
+def pack(campaign: Campaign, folder: Path, largest: int = 16 * 2**20) -> list[Path]:
+    """Weights, records and curves of a campaign in few files, to take along; checkpoints stay.
+
+    Args:
+        campaign: the campaign.
+        folder: where ``campaign-1.zip`` ... are written.
+        largest: bytes that none of them exceeds.
+
+    Raises:
+        FusionError: a single file is larger than that.
+    """
+    names = ("*.safetensors", "*.json", "log.csv", "report.md")
+    found = sorted(
+        {path for name in names for path in campaign.out.glob(f"**/{name}")} - set(_references(campaign.out))
+    )
+    if too_large := [path for path in found if path.stat().st_size > largest - 2**16]:
+        raise FusionError(f"{too_large[0]} is larger than a packed file of {largest} bytes may be")
+    bins: list[list[Path]] = []
+    for path in sorted(found, key=lambda one: -one.stat().st_size):
+        room = (box for box in bins if sum(one.stat().st_size for one in (*box, path)) <= largest - 2**16)
+        box = next(room, None)
+        if box is None:
+            bins.append(box := [])
+        box.append(path)
+    packed = []
+    for number, box in enumerate(bins, start=1):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in box:
+                archive.write(path, path.relative_to(campaign.out))
+        packed.append(folder / f"campaign-{number}.zip")
+        write_atomic(packed[-1], buffer.getvalue())
+    return packed
+
+
+def _references(out: Path) -> Iterator[Path]:
+    return (out / "references").glob("**/*")
