@@ -30,6 +30,10 @@ WELL_EXPOSED = {"day": (0.36, 0.56), "night": (0.26, 0.50)}
 FULL_RANGE = 0.03, 0.97
 """What 1 % of the pixels should be below, and above, of a reference that uses its range."""
 
+KEPT_CONTRAST = 1.15
+"""Standard deviation that a reference is to have, in those of the result of the network that is to learn: the mean of
+several references has less than each of them."""
+
 LARGEST_CONTRAST = 2.5
 """By what factor illumination is stretched at most."""
 
@@ -49,8 +53,8 @@ FLAT = 3 / 255
 GUARDS = ("ssim", "nabf")
 """Metrics by which an enhanced reference is refused."""
 
-UNSEEN_ARTIFACTS = 0.03
-"""Nabf below which artefacts aren't seen; the mean of several references has far less than each of them."""
+ARTIFACTS_ALLOWED_TOGETHER = 0.015
+"""By how much Nabf of one reference of several may rise: their mean has far less than each of them."""
 
 LEAST_SIMILARITY = 0.75
 """Structural similarity with the reference that an enhanced one must keep."""
@@ -97,6 +101,7 @@ FOR_LEARNER = (
     Strength(contrast=1, detail=1, targets=0.5),
     Strength(contrast=1.15),
     Strength(contrast=1.15, detail=1, targets=0.5),
+    Strength(contrast=1.3),
     Strength(contrast=1.3, detail=1, targets=0.5),
 )
 """What it chooses from where the network that is to learn is known, whose contrast it can keep."""
@@ -242,13 +247,14 @@ def _best(scene: Scene, reference: Tensor, yardstick: Yardstick | None) -> Enhan
         str(number): to_uint8(adapted(scene, to_float(reference)[None], strength, own))[0]
         for number, strength in enumerate(strengths)
     }
-    guard = Guard(scene, reference, max(yardstick.own["nabf"], UNSEEN_ARTIFACTS) if yardstick else 0.0)
+    guard = Guard(scene, reference, ARTIFACTS_ALLOWED_TOGETHER if yardstick else ARTIFACTS_ALLOWED)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
     judged = judge(scene.pictures, {name: image for name, image in tried.items() if name not in refused})
     passed = {found.method: found for found in judged if not found.rejected}
     gains = {name: yardstick.gains(found.metrics) for name, found in passed.items()} if yardstick else {}
     scores = {name: no_regret(gains[name]) if gains else found.score or 0.0 for name, found in passed.items()}
-    best = max(scores, key=scores.__getitem__, default="0")
+    keep = [name for name in scores if yardstick and passed[name].metrics["sd"] >= KEPT_CONTRAST * yardstick.own["sd"]]
+    best = max(keep or scores, key=scores.__getitem__, default="0")
     record = {
         "kind": "adaptive",
         "scene": "night" if scene.night else "day",
@@ -266,13 +272,13 @@ class Guard:
     Args:
         scene: the sources.
         reference: ``uint8 [1, H, W]``.
-        artifacts: Nabf that is allowed in any case: that of the network which is to learn.
+        allowed: by how much Nabf may rise.
     """
 
-    def __init__(self, scene: Scene, reference: Tensor, artifacts: float = 0.0) -> None:
+    def __init__(self, scene: Scene, reference: Tensor, allowed: float = ARTIFACTS_ALLOWED) -> None:
         self.scene, self.reference = scene, Picture(reference[None])
         self.artifacts, self.noise = self._artifacts(self.reference), self._noise(reference)
-        self.most_artifacts = max(self.artifacts + ARTIFACTS_ALLOWED, artifacts)
+        self.most_artifacts = self.artifacts + allowed
 
     def __call__(self, image: Tensor) -> str:
         """Why ``uint8 [1, H, W]`` may not be used; "" if it may."""

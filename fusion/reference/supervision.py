@@ -21,7 +21,7 @@ Aggregation = Literal["nearest", "weighted", "mean", "max"]
 """How K references make one loss: those most that the fused image is near to already; each with its weight; each alike;
 their pixel-wise maximum alone."""
 
-NEAR = 0.25
+NEAR = 0.5
 """By how much of the mean distance a reference may be farther than the nearest one until it counts 1/e of its weight.
 """
 

@@ -486,11 +486,11 @@ def test_networks_whose_results_are_stretched_learn_what_is_seen(network: str) -
 
 
 def test_the_nearest_references_count_most() -> None:
-    """Squared distances are .01, .04 and 1, weights .5, .3 and .2, their mean .217, a quarter of which .05425."""
+    """Squared distances are .01, .04 and 1, weights .5, .3 and .2, their mean .217, half of which .1085."""
     fused = torch.zeros(1, 1, 4, 4)
     images = torch.tensor([0.1, 0.2, 1.0])[None, :, None, None].expand(1, 3, 4, 4)
     found = nearest(Targets(images, torch.tensor([[0.5, 0.3, 0.2]])), fused).weights
-    expected = np.array([0.5, 0.3 * np.exp(-0.03 / 0.05425), 0.2 * np.exp(-0.99 / 0.05425)])
+    expected = np.array([0.5, 0.3 * np.exp(-0.03 / 0.1085), 0.2 * np.exp(-0.99 / 0.1085)])
     assert found.numpy()[0] == pytest.approx(expected / expected.sum(), rel=1e-5)
 
 
