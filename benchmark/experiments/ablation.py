@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmark.metrics import Picture, expand_keys, get
-from datasets.files import sha256_bytes, write_atomic
+from datasets.files import file_name, sha256_bytes, write_atomic
 from datasets.images import luminance
 from datasets.pairs import Pair, PairDataset, PairImages
 from fusion.loading import load
@@ -54,9 +55,9 @@ class Variant:
     """
 
     count: int = 5
-    rule: str = "auto"
+    rule: str = NO_REGRET
     enhancement: str = "adaptive"
-    aggregation: Aggregation = "weighted"
+    aggregation: Aggregation = ByReferences.aggregation
 
     @property
     def folder(self) -> str:
@@ -72,19 +73,14 @@ FACTORS: Mapping[str, Mapping[str, Variant]] = {
     "supervision": {"original": ORIGINAL, "references": MAIN},
     "K": {str(count): replace(MAIN, count=count) for count in (1, 3, 5, 7, 9)},
     "filter": {
-        "auto": MAIN,
-        NO_REGRET: replace(MAIN, rule=NO_REGRET),
-        "random": replace(MAIN, rule="random"),
+        NO_REGRET: MAIN,
+        **{rule: replace(MAIN, rule=rule) for rule in ("auto", "random")},
         "best": replace(MAIN, count=1),
     },
     "enhancement": {kind: replace(MAIN, enhancement=kind) for kind in ("none", "published", "adaptive")},
-    "aggregation": {
-        "weighted": MAIN,
-        "mean": replace(MAIN, aggregation="mean"),
-        "max": replace(MAIN, aggregation="max"),
-    },
+    "aggregation": {how: replace(MAIN, aggregation=how) for how in get_args(Aggregation)},
 }
-"""What is changed, one at a time, and to what. The filter's best reference alone is K = 1."""
+"""What is changed, one at a time, and to what. The best reference alone is K = 1."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +162,15 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
 
 def _plan(study: Study, variant: Variant, seed: int) -> Plan:
     """How the references of a training are made: those of the random filter are drawn anew for every seed."""
-    chance = variant.rule == "random"
-    folder = study.out / "references" / f"{variant.rule}{seed if chance else ''}-{variant.enhancement}"
-    rule = Rule(variant.rule, MOST_REFERENCES, seed=seed if chance else 0)
+    rule = Rule(variant.rule, MOST_REFERENCES, seed=seed if variant.rule == "random" else 0)
     own = f"{study.network}={_weights(study, ORIGINAL, seed=0)}" if variant.rule == NO_REGRET else None
+    folder = _references_folder(study, variant, seed)
     return Plan(folder, study.pool, rule, variant.enhancement, member(own) if own else None)
+
+
+def _references_folder(study: Study, variant: Variant, seed: int) -> Path:
+    of_whom = {"random": str(seed), NO_REGRET: f"-for-{file_name(study.network)}"}.get(variant.rule, "")
+    return study.out / "references" / f"{variant.rule}{of_whom}-{variant.enhancement}"
 
 
 def _recipe(study: Study, variant: Variant) -> Recipe:
@@ -179,7 +179,7 @@ def _recipe(study: Study, variant: Variant) -> Recipe:
 
 
 def _references(study: Study, variant: Variant, seed: int) -> References | None:
-    return References(_plan(study, variant, seed).out, variant.count) if variant.count else None
+    return References(_references_folder(study, variant, seed), variant.count) if variant.count else None
 
 
 def _folder(study: Study, variant: Variant, seed: int) -> Path:

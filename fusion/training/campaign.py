@@ -6,12 +6,13 @@ from the same initial weights, for as many steps on the same patches. A campaign
     original/NAME, rts/NAME     checkpoint, log and weights of each training; NAME.s1, NAME.s2 ... of further seeds
     references/pool             candidates, shared by all networks
     references/NAME             references made for one of them
-    steps.json                  how long each is trained
+    lengths.json                how long each is trained and on how many pairs, where a time decided it
     report.md                   what has come of it so far
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -40,21 +41,29 @@ from fusion.reference.supervision import References
 from fusion.training.patches import training_split
 from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe, Supervision
 from fusion.training.recipes import recipe_for
-from fusion.training.trainer import WATCHED, Rate, TrainingSettings, train, weights_name
+from fusion.training.trainer import LOG, WATCHED, Rate, TrainingSettings, train, weights_name
 
 PLANS = Path(__file__).parent / "plans"
 """Plans that come with the project, by kind of device."""
 
 ORIGINAL, RTS = "original", "rts"
 
-PROBE_STEPS, PROBE_PAIRS = 12, 4
-"""What a network's speed is measured on before the length of its schedule is decided."""
+PROBE_STEPS, PROBE_PAIRS = 4, 8
+"""What a network's speed is measured on before the length of its schedule is decided; the first step doesn't count."""
 
-SHARE_OF_TRAINING = 0.8
+SHARE_OF_TRAINING = 0.65
 """Of a network's time; the rest is for its own results and its references."""
 
 RTS_STEP = 1.3
 """What a step on references takes beside one on the sources, about."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a network is trained: steps of either training (None: its recipe's), and pairs of the data set."""
+
+    steps: int | None
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -154,69 +163,90 @@ class Campaign:
         """
         alone = self.device.startswith("cuda") or math.isfinite(self.seconds)
         processes = jobs or (1 if alone else cpu_count())
-        lanes = enumerate(self.plan.entries)
         if processes == 1:
-            for place, entry in lanes:
-                self._train_network(entry, len(self.plan.entries) - place)
+            for place, entry in enumerate(self.plan.entries):
+                self._train_network(entry, len(self.plan.entries) - place, jobs=0)
         else:
-            Parallel(n_jobs=processes)(delayed(_lane)(self, entry) for _, entry in lanes)
+            Parallel(n_jobs=processes)(delayed(_lane)(self, entry) for entry in self.plan.entries)
         write_atomic(self.out / "report.md", self.report().encode())
 
-    def _train_network(self, entry: Entry, left: int = 1) -> None:
-        """Both trainings of a network, of all seeds; `left`: how many networks share the time that is left."""
-        pairs = load_dataset(self.plan.dataset)
-        steps = self._steps(entry, pairs, left)
+    def _train_network(self, entry: Entry, left: int = 1, jobs: int = 1) -> None:
+        """Both trainings of a network, of all seeds.
+
+        Args:
+            entry: the network.
+            left: how many networks share the time that is left.
+            jobs: processes that make references.
+        """
+        every = load_dataset(self.plan.dataset)
+        length = self._length(entry, every, left)
+        pairs = every.select([every[place * len(every) // length.pairs].name for place in range(length.pairs)])
         for seed in range(entry.seeds):
-            self._train(entry, ORIGINAL, seed, steps, pairs)
-        self._make_references(entry, pairs)
+            self._train(entry, ORIGINAL, seed, length.steps, pairs)
+        seen, held_out = training_split(pairs)
+        needed = pairs.select([pair.name for part in (seen, held_out[:WATCHED]) for pair in part])
+        self._make_references(entry, needed, jobs)
         for seed in range(entry.seeds):
-            self._train(entry, RTS, seed, steps, pairs)
+            self._train(entry, RTS, seed, length.steps, pairs)
             write_atomic(self.out / "report.md", self.report().encode())
 
-    def _steps(self, entry: Entry, pairs: PairDataset, left: int) -> int | None:
-        """Length of a network's schedule, decided once."""
+    def _length(self, entry: Entry, every: PairDataset, left: int) -> Length:
+        """Length of a network's trainings; where a time decides it, once and for all."""
         if not math.isfinite(self.seconds):
-            return entry.steps
-        path = self.out / "steps.json"
-        decided: dict[str, int] = json.loads(path.read_text()) if path.is_file() else {}
+            return Length(entry.steps, len(every))
+        path = self.out / "lengths.json"
+        decided: dict[str, dict[str, int]] = json.loads(path.read_text()) if path.is_file() else {}
         if entry.network not in decided:
+            a_step, a_pair = self._speed(entry, every)
             share = (self.seconds - (time.monotonic() - self._began)) / left
-            a_step = self._seconds_a_step(entry, pairs)
-            trainings = entry.seeds * (1 + RTS_STEP)
-            decided[entry.network] = max(1, int(share * SHARE_OF_TRAINING / (trainings * a_step)))
+            steps = share * SHARE_OF_TRAINING / (entry.seeds * (1 + RTS_STEP) * a_step)
+            pairs = share * (1 - SHARE_OF_TRAINING) / a_pair
+            bounds = min(PROBE_PAIRS, len(every)), len(every)
+            decided[entry.network] = {
+                "steps": max(1, int(steps)),
+                "pairs": min(max(int(pairs), bounds[0]), bounds[1]),
+            }
             write_atomic(path, json.dumps(decided, indent=1).encode())
-        return decided[entry.network]
+        return Length(**decided[entry.network])
 
-    def _seconds_a_step(self, entry: Entry, pairs: PairDataset) -> float:
+    def _speed(self, entry: Entry, every: PairDataset) -> tuple[float, float]:
+        """Seconds that a step takes, and a pair's references."""
         with tempfile.TemporaryDirectory() as folder:
-            settings = self._settings(entry, Path(folder), 0, PROBE_STEPS)
-            train(entry.recipe(), pairs[:PROBE_PAIRS], settings, str(PROBE_STEPS))
-            rows = (Path(folder) / "log.csv").read_text().splitlines()
-        seconds = [float(row.split(",")[1]) for row in rows[1:]]
-        half = len(seconds) // 2
-        return (seconds[-1] - seconds[half - 1]) / (len(seconds) - half)
+            probe = replace(self, out=Path(folder), seconds=math.inf)
+            few = every[:PROBE_PAIRS]
+            probe._train(entry, ORIGINAL, 0, PROBE_STEPS, few)
+            with (probe.folder(entry, ORIGINAL, 0) / LOG).open(newline="") as file:
+                seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+            began = time.monotonic()
+            probe._make_references(entry, few[:1], jobs=1)
+            a_pair = (time.monotonic() - began) / cpu_count()
+        return (seconds[-1] - seconds[0]) / (len(seconds) - 1), a_pair
 
     def _train(self, entry: Entry, kind: str, seed: int, steps: int | None, pairs: PairDataset) -> None:
         recipe = entry.recipe(BY_SOURCES if kind == ORIGINAL else ByReferences())
-        settings = self._settings(entry, self.folder(entry, kind, seed), seed, steps)
-        if kind == RTS:
-            settings = replace(settings, references=References(self.references(entry)))
+        settings = TrainingSettings(
+            self.folder(entry, kind, seed),
+            self.device,
+            half=True,
+            schedule=steps,
+            rate=entry.rate,
+            average=entry.average,
+            seed=seed,
+            references=References(self.references(entry)) if kind == RTS else None,
+        )
         train(recipe, pairs, settings, None if steps is None else str(steps))
 
-    def _settings(self, entry: Entry, out: Path, seed: int, steps: int | None) -> TrainingSettings:
-        return TrainingSettings(
-            out, self.device, half=True, schedule=steps, seed=seed, rate=entry.rate, average=entry.average
-        )
+    def _make_references(self, entry: Entry, pairs: PairDataset, jobs: int) -> None:
+        """References for what a network lacks, of the pairs that are trained on and those that are watched.
 
-    def _make_references(self, entry: Entry, pairs: PairDataset) -> None:
-        """References for what a network lacks, of the pairs that are trained on and those that are watched."""
+        The network fuses on the campaign's device; what is many small steps after that is for processor cores.
+        """
         learner = member(f"{entry.network}={self.weights(entry, ORIGINAL)}", self.device)
-        names = self.plan.candidates or default_names()
-        pool = Pool.of(self.out / "references" / "pool", names, self.device)
+        pool = Pool.of(self.out / "references" / "pool", self.plan.candidates or default_names())
         plan = Plan(self.references(entry), pool, Rule(NO_REGRET, self.plan.count), learner=learner)
-        seen, held_out = training_split(pairs)
-        wanted = pairs.select([pair.name for part in (seen, held_out[:WATCHED]) for pair in part])
-        failed = [reason for reason in build_references(wanted, plan, jobs=1).values() if reason not in DONE]
+        for pair in pairs:
+            pool.made(learner, pair)
+        failed = [reason for reason in build_references(pairs, plan, jobs).values() if reason not in DONE]
         if failed:
             raise FusionError(f"{entry.network}: {len(failed)} pairs have no references, such as {failed[0]}")
 

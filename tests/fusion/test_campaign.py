@@ -73,17 +73,22 @@ def test_further_seeds_share_the_references_of_the_first(tmp_path: Path) -> None
 
 
 def test_a_time_is_cut_into_schedules_that_are_decided_once(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(Campaign, "_seconds_a_step", lambda self, entry, pairs: 1.0)
-    campaign = Campaign(PLAN, tmp_path / "out", seconds=12.0)
+    """Of 20 s, .65 for trainings of 1 + 1.3 s a pair of steps: 5 steps; .35 for references at 2 s: 3 pairs."""
+    monkeypatch.setattr(Campaign, "_speed", lambda self, entry, every: (1.0, 2.0))
+    monkeypatch.setattr(module, "PROBE_PAIRS", 2)
+    campaign = Campaign(PLAN, tmp_path / "out", seconds=20.5)
     campaign.run()
-    steps = json.loads((tmp_path / "out" / "steps.json").read_text())["sdnet"]
-    assert steps == record(campaign.weights(ENTRY, "rts"))["steps"] == pytest.approx(12 * 0.8 / 2.3, abs=1)
+    lengths = json.loads((tmp_path / "out" / "lengths.json").read_text())
+    assert lengths == {"sdnet": {"steps": 5, "pairs": 3}}
+    assert record(campaign.weights(ENTRY, "original"))["steps"] == record(campaign.weights(ENTRY, "rts"))["steps"] == 5
+    assert len(list((tmp_path / "out" / "references" / "sdnet" / "pairs").iterdir())) == 3
     Campaign(PLAN, tmp_path / "out", seconds=1000.0).run()
-    assert json.loads((tmp_path / "out" / "steps.json").read_text()) == {"sdnet": steps}
+    assert json.loads((tmp_path / "out" / "lengths.json").read_text()) == lengths
 
 
 def test_speed_is_measured_without_leaving_anything(tmp_path: Path, data: PairDataset) -> None:
-    assert 0 < Campaign(PLAN, tmp_path / "out")._seconds_a_step(ENTRY, data) < 10
+    a_step, a_pair = Campaign(PLAN, tmp_path / "out")._speed(ENTRY, data)
+    assert 0 < a_step < 10 and 0 < a_pair < 30
     assert not (tmp_path / "out").exists()
 
 

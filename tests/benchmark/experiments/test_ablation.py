@@ -81,7 +81,8 @@ def test_the_random_filter_draws_anew_for_every_seed(tmp_path: Path) -> None:
     chance = FACTORS["filter"]["random"]
     draws = [ablation._plan(study, chance, seed) for seed in range(3)]
     assert len({plan.out for plan in draws}) == 3 and [plan.rule.seed for plan in draws] == [0, 1, 2]
-    assert ablation._plan(study, MAIN, 0) == ablation._plan(study, MAIN, 1)
+    steady = FACTORS["filter"]["auto"]
+    assert ablation._plan(study, steady, 0) == ablation._plan(study, steady, 1)
 
 
 KEYS = ("en", "sd", "qabf", "nabf")
