@@ -35,7 +35,7 @@ KEPT_CONTRAST = 1.15
 several references has less than each of them."""
 
 LARGEST_CONTRAST = 2.5
-"""By what factor illumination is stretched at most."""
+"""By what factor broad contrast is stretched at most."""
 
 LARGEST_EXPONENT = 1.6
 """Of the tone curve, either way."""
@@ -43,6 +43,9 @@ LARGEST_EXPONENT = 1.6
 DETAIL = 4, 0.04**2
 """Radius and epsilon of the guided filter that splits base and detail: edges of more than ten grey levels stay in the
 base."""
+
+BROAD = 32, 0.3
+"""Of the one that splits what contrast is raised of, without a trace of edges, from the rest."""
 
 ILLUMINATION = 16, 0.3**2
 """Of the one that splits illumination and what is lit: hardly an edge is so strong that it counts as illumination."""
@@ -53,7 +56,7 @@ FLAT = 3 / 255
 GUARDS = ("ssim", "nabf")
 """Metrics by which an enhanced reference is refused."""
 
-ARTIFACTS_ALLOWED_TOGETHER = 0.015
+ARTIFACTS_ALLOWED_TOGETHER = 0.02
 """By how much Nabf of one reference of several may rise: their mean has far less than each of them."""
 
 LEAST_SIMILARITY = 0.75
@@ -101,7 +104,6 @@ FOR_LEARNER = (
     Strength(contrast=1, detail=1, targets=0.5),
     Strength(contrast=1.15),
     Strength(contrast=1.15, detail=1, targets=0.5),
-    Strength(contrast=1.3),
     Strength(contrast=1.3, detail=1, targets=0.5),
 )
 """What it chooses from where the network that is to learn is known, whose contrast it can keep."""
@@ -336,16 +338,16 @@ def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | N
 
 
 def contrasted(image: Tensor, deviation: float) -> Tensor:
-    """The image with the contrast of its illumination raised until the whole has a standard deviation; never lowered.
+    """The image with its broad contrast raised until the whole has a standard deviation; never lowered.
 
-    Illumination is what a coarse guided filter keeps, and is stretched about its mean. The detail on it stays as it is,
-    so that neither noise nor edges grow above those of the sources.
+    What a coarse guided filter keeps is stretched about its mean. The detail on it stays as it is, so that neither
+    noise nor edges grow much above those of the sources.
 
     Args:
         image: ``float32 [1, 1, H, W]`` in 0..1.
         deviation: on the scale of the image.
     """
-    detail = _above_base(image, *ILLUMINATION)
+    detail = _above_base(image, *BROAD)
     base = image - detail
     base, middle = base - base.mean(), base.mean()
     for gain in torch.linspace(1, LARGEST_CONTRAST, 31).tolist():

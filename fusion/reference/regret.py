@@ -12,16 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "contrast": ("en", "sd"),
-    "information": ("mi",),
-    "complementarity": ("scd",),
-    "fidelity": ("vif",),
-    "detail": ("qabf", "nabf"),
-}
-"""Metrics of a gain; families weigh the same."""
-
-KEYS = tuple(key for family in FAMILIES.values() for key in family)
+KEYS = ("en", "sd", "mi", "scd", "vif", "qabf", "nabf")
+"""Metrics of a gain, which weigh the same."""
 
 LOWER_IS_BETTER = ("nabf",)
 
@@ -29,7 +21,7 @@ LARGEST_GAIN = 2.0
 """Gains count up to so many of the pool's standard deviations, either way."""
 
 REGRET = 0.5
-"""What the worst metric's gain weighs beside the mean of all."""
+"""What the worst gain weighs beside the mean of all."""
 
 TAUGHT = 0.5
 """Gain in standard deviations of the pool from which a reference counts as teaching a metric."""
@@ -71,9 +63,8 @@ class Yardstick:
 
 
 def no_regret(gains: Mapping[str, float]) -> float:
-    """Mean gain over the families, and half the worst metric's: above 0, a picture is worth learning from."""
-    families = [np.mean([gains[key] for key in family]) for family in FAMILIES.values()]
-    return float(np.mean(families) + REGRET * min(gains.values()))
+    """Mean gain, and half the worst one: above 0, a picture is worth learning from."""
+    return float(np.mean(list(gains.values())) + REGRET * min(gains.values()))
 
 
 def taught(gains: Mapping[str, float]) -> list[str]:
