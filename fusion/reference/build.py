@@ -99,7 +99,7 @@ def make(plan: Plan, pair: Pair) -> Made:
     with torch.inference_mode():
         choice = choose(plan.rule, pair.name, *there, found_there, own_there)
         chosen = [found_there[name] for name in choice.methods]
-        results = enhance(plan.enhancement, *there, chosen, choice.yardstick)
+        results = enhance(plan.enhancement, *there, chosen, choice.weights, choice.yardstick)
     enhanced = [replace(result, image=result.image.cpu()) for result in results]
     return Made(sources, candidates, choice, [found[name] for name in choice.methods], enhanced, own)
 

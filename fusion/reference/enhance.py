@@ -31,8 +31,8 @@ FULL_RANGE = 0.03, 0.97
 """What 1 % of the pixels should be below, and above, of a reference that uses its range."""
 
 KEPT_CONTRAST = 1.15
-"""Standard deviation that a reference is to have, in those of the result of the network that is to learn: the mean of
-several references has less than each of them."""
+"""Standard deviation that the mean of a network's references is to have, in those of its own result: what is learned
+has a little less."""
 
 LARGEST_CONTRAST = 2.5
 """By what factor broad contrast is stretched at most."""
@@ -56,8 +56,8 @@ FLAT = 3 / 255
 GUARDS = ("ssim", "nabf")
 """Metrics by which an enhanced reference is refused."""
 
-ARTIFACTS_ALLOWED_TOGETHER = 0.02
-"""By how much Nabf of one reference of several may rise: their mean has far less than each of them."""
+ARTIFACTS_ALLOWED_TOGETHER = 0.03
+"""By how much Nabf of one reference of several may rise for contrast: their mean has far less than each of them."""
 
 LEAST_SIMILARITY = 0.75
 """Structural similarity with the reference that an enhanced one must keep."""
@@ -71,12 +71,8 @@ ARTIFACTS_ALLOWED = 0.005
 
 @dataclass(frozen=True)
 class Strength:
-    """How much of each step of the adaptive enhancement is applied, in this order.
+    """How much of each step of the adaptive enhancement is applied, 0..1, in this order."""
 
-    Contrast in standard deviations of the result of the network that is to learn, 0 for none; the others 0..1.
-    """
-
-    contrast: float = 0.0
     range: float = 0.0
     brightness: float = 0.0
     targets: float = 0.0
@@ -96,18 +92,6 @@ STRENGTHS = (
 )
 """What the adaptive enhancement chooses from; the first leaves the reference alone."""
 
-FOR_LEARNER = (
-    Strength(),
-    Strength(detail=1),
-    Strength(range=0.5, detail=1, targets=0.5),
-    Strength(contrast=1),
-    Strength(contrast=1, detail=1, targets=0.5),
-    Strength(contrast=1.15),
-    Strength(contrast=1.15, detail=1, targets=0.5),
-    Strength(contrast=1.3, detail=1, targets=0.5),
-)
-"""What it chooses from where the network that is to learn is known, whose contrast it can keep."""
-
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -123,7 +107,12 @@ class Enhanced:
 
 
 def enhance(
-    kind: str, infrared: Tensor, visible: Tensor, references: Sequence[Tensor], yardstick: Yardstick | None = None
+    kind: str,
+    infrared: Tensor,
+    visible: Tensor,
+    references: Sequence[Tensor],
+    weights: Sequence[float],
+    yardstick: Yardstick | None = None,
 ) -> list[Enhanced]:
     """Enhance the references of one pair.
 
@@ -131,8 +120,9 @@ def enhance(
         kind: one of `KINDS`.
         infrared, visible: sources, ``uint8 [1, H, W]``.
         references: ``uint8 [1, H, W]`` each.
-        yardstick: of the network that is to learn. What its own result has, contrast above all, the adaptive
-            enhancement then keeps, and what pays most against it is chosen.
+        weights: one each; their sum is 1.
+        yardstick: of the network that is to learn. The adaptive enhancement then chooses what pays most against its
+            own result, and keeps the contrast of this, see `lifted`.
 
     Raises:
         FusionError: unknown kind.
@@ -145,7 +135,8 @@ def enhance(
         images = to_uint8(published(to_float(torch.stack(list(references)))))
         return [Enhanced(image, {"kind": kind}) for image in images]
     scene = Scene(infrared, visible)
-    return [_best(scene, reference, yardstick) for reference in references]
+    best = [_best(scene, reference, yardstick) for reference in references]
+    return best if yardstick is None else _lifted(scene, references, best, weights, yardstick)
 
 
 def published(reference: Tensor) -> Tensor:
@@ -243,29 +234,40 @@ class Scene:
 
 def _best(scene: Scene, reference: Tensor, yardstick: Yardstick | None) -> Enhanced:
     """The adaptive enhancement at the strength that scores best and passes the guards."""
-    strengths = FOR_LEARNER if yardstick else STRENGTHS
-    own = yardstick.image if yardstick else None
     tried = {
-        str(number): to_uint8(adapted(scene, to_float(reference)[None], strength, own))[0]
-        for number, strength in enumerate(strengths)
+        str(number): to_uint8(adapted(scene, to_float(reference)[None], strength))[0]
+        for number, strength in enumerate(STRENGTHS)
     }
-    guard = Guard(scene, reference, ARTIFACTS_ALLOWED_TOGETHER if yardstick else ARTIFACTS_ALLOWED)
+    guard = Guard(scene, reference)
     refused = {name: broken for name, image in tried.items() if (broken := guard(image))}
     judged = judge(scene.pictures, {name: image for name, image in tried.items() if name not in refused})
     passed = {found.method: found for found in judged if not found.rejected}
     gains = {name: yardstick.gains(found.metrics) for name, found in passed.items()} if yardstick else {}
     scores = {name: no_regret(gains[name]) if gains else found.score or 0.0 for name, found in passed.items()}
-    keep = [name for name in scores if yardstick and passed[name].metrics["sd"] >= KEPT_CONTRAST * yardstick.own["sd"]]
-    best = max(keep or scores, key=scores.__getitem__, default="0")
+    best = max(scores, key=scores.__getitem__, default="0")
     record = {
         "kind": "adaptive",
         "scene": "night" if scene.night else "day",
-        "chosen": asdict(strengths[int(best)]),
+        "chosen": asdict(STRENGTHS[int(best)]),
         "scores": [scores.get(name) for name in tried],
         "refused": refused,
         **({"teaches": taught(gains[best])} if best in gains else {}),
     }
     return Enhanced(tried[best], record)
+
+
+def _lifted(
+    scene: Scene, references: Sequence[Tensor], best: Sequence[Enhanced], weights: Sequence[float], yardstick: Yardstick
+) -> list[Enhanced]:
+    """Enhanced references with their contrast raised together, those alone that stay what they are by it."""
+    wanted = KEPT_CONTRAST * float(to_float(yardstick.image).std())
+    gain, images = lifted(torch.cat([to_float(one.image)[None] for one in best]), weights, wanted)
+    found = []
+    for reference, one, image in zip(references, best, to_uint8(images), strict=True):
+        broken = Guard(scene, reference, ARTIFACTS_ALLOWED_TOGETHER)(image) if gain > 1 else ""
+        lift = {"contrast": 1.0 if broken else gain, **({"not_lifted": broken} if broken else {})}
+        found.append(Enhanced(one.image if broken else image, {**one.record, **lift}))
+    return found
 
 
 class Guard:
@@ -314,19 +316,9 @@ def tone_exponent(median: float, night: bool) -> float:
     return min(max(log(target) / log(median), 1 / LARGEST_EXPONENT), LARGEST_EXPONENT)
 
 
-def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | None = None) -> Tensor:
-    """Contrast, range, tone curve, hot targets, lost detail, as strong as `strength` says; ``float32 [1, 1, H, W]``.
-
-    Args:
-        scene: the sources.
-        reference: ``float32 [1, 1, H, W]`` in 0..1.
-        strength: how much of each.
-        own: what the network that is to learn makes, ``uint8 [1, H, W]``; the contrast of `strength` is relative to it.
-    """
-    image = reference
-    if own is not None and strength.contrast:
-        image = contrasted(image, strength.contrast * float(to_float(own).std()))
-    image = widened(image, strength.range)
+def adapted(scene: Scene, reference: Tensor, strength: Strength) -> Tensor:
+    """Range, tone curve, hot targets, lost detail, each as strong as `strength` says; ``float32 [1, 1, H, W]``."""
+    image = widened(reference, strength.range)
     if strength.brightness:
         median = float(image.flatten().median())
         image = image ** (tone_exponent(median, scene.night) ** strength.brightness)
@@ -337,24 +329,30 @@ def adapted(scene: Scene, reference: Tensor, strength: Strength, own: Tensor | N
     return image.clamp(0, 1)
 
 
-def contrasted(image: Tensor, deviation: float) -> Tensor:
-    """The image with its broad contrast raised until the whole has a standard deviation; never lowered.
+def lifted(images: Tensor, weights: Sequence[float], deviation: float) -> tuple[float, Tensor]:
+    """References with their broad contrast raised together until their weighted mean has a standard deviation.
 
-    What a coarse guided filter keeps is stretched about its mean. The detail on it stays as it is, so that neither
-    noise nor edges grow much above those of the sources.
+    The mean of pictures that differ has less contrast than each of them, and a network that learns from them no more
+    than their mean. What a coarse guided filter keeps of each is stretched about its mean; the detail on it stays as it
+    is, so that neither noise nor edges grow much above those of the sources. Contrast is never lowered.
 
     Args:
-        image: ``float32 [1, 1, H, W]`` in 0..1.
-        deviation: on the scale of the image.
+        images: ``float32 [K, 1, H, W]`` in 0..1.
+        weights: one each; their sum is 1.
+        deviation: on the scale of the images.
+
+    Returns:
+        The factor, at most `LARGEST_CONTRAST`, and the images.
     """
-    detail = _above_base(image, *BROAD)
-    base = image - detail
-    base, middle = base - base.mean(), base.mean()
+    detail = _above_base(images, *BROAD)
+    base = images - detail
+    middle = base.mean((2, 3), keepdim=True)
+    shares = images.new_tensor(weights)[:, None, None, None]
     for gain in torch.linspace(1, LARGEST_CONTRAST, 31).tolist():
-        found = (middle + gain * base + detail).clamp(0, 1)
-        if float(found.std()) >= deviation:
+        found = (middle + gain * (base - middle) + detail).clamp(0, 1) if gain > 1 else images
+        if float((found * shares).sum(0).std()) >= deviation:
             break
-    return found
+    return gain, found
 
 
 def widened(image: Tensor, share: float) -> Tensor:

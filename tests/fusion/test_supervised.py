@@ -20,6 +20,7 @@ from fusion.loading import network_names
 from fusion.method import FusionError
 from fusion.reference.supervision import References, Targets, aggregated, each, nearest
 from fusion.training.losses import (
+    WIDER,
     laplacian,
     reference_intensity_gradient_structure,
     reference_intensity_laplacian,
@@ -477,7 +478,9 @@ def test_networks_whose_results_are_stretched_learn_what_is_seen(network: str) -
     """A network that gives a reference at half its contrast and another brightness has nothing left to learn."""
     torch.manual_seed(0)
     reference = torch.rand(2, 1, 16, 16)
-    reference[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    margin = (WIDER - 1) / 2
+    reference = margin / WIDER + reference.clamp(0, 1) / WIDER
+    reference[0, 0, 0, :2] = torch.tensor([margin, 1 + margin]) / WIDER
     seen = pad(reference, (6, 6, 6, 6)) if network == "fusiongan" else reference
     recipe = recipe_for(network, ByReferences("weighted"))
     examples = recipe.examples(seen, seen, seen, torch.ones(2, 1))
@@ -486,11 +489,11 @@ def test_networks_whose_results_are_stretched_learn_what_is_seen(network: str) -
 
 
 def test_the_nearest_references_count_most() -> None:
-    """Squared distances are .01, .04 and 1, weights .5, .3 and .2, their mean .217, half of which .1085."""
+    """Squared distances are .01, .04 and 1, weights .5, .3 and .2, their mean .217, three times which .651."""
     fused = torch.zeros(1, 1, 4, 4)
     images = torch.tensor([0.1, 0.2, 1.0])[None, :, None, None].expand(1, 3, 4, 4)
     found = nearest(Targets(images, torch.tensor([[0.5, 0.3, 0.2]])), fused).weights
-    expected = np.array([0.5, 0.3 * np.exp(-0.03 / 0.1085), 0.2 * np.exp(-0.99 / 0.1085)])
+    expected = np.array([0.5, 0.3 * np.exp(-0.03 / 0.651), 0.2 * np.exp(-0.99 / 0.651)])
     assert found.numpy()[0] == pytest.approx(expected / expected.sum(), rel=1e-5)
 
 

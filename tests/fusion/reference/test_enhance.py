@@ -163,7 +163,7 @@ def test_adaptive_improves_a_faded_reference_and_says_how() -> None:
     infrared = constant(0.2)
     infrared[..., 20:30, 40:50] = 0.95
     faded = 0.15 * (visible + infrared) / 2 + 0.05
-    (found,) = enhance("adaptive", levels(infrared), levels(visible), [levels(faded)])
+    (found,) = enhance("adaptive", levels(infrared), levels(visible), [levels(faded)], [1.0])
     assert any(found.record["chosen"].values())
     assert float(to_float(found.image).std()) > float(faded.std())
 
@@ -187,10 +187,10 @@ def test_no_strength_is_chosen_that_a_guard_refuses(monkeypatch) -> None:
     coarse = torch.nn.functional.interpolate(torch.rand(1, 1, 8, 8, generator=generator), (64, 64), mode="bicubic")
     visible = levels((coarse * 0.6 + 0.2 + stripes(0.05, 0.0)).clamp(0, 1))
     faded = (visible // 5 + 20).to(torch.uint8)
-    (free,) = enhance("adaptive", levels(constant(0.2)), visible, [faded])
+    (free,) = enhance("adaptive", levels(constant(0.2)), visible, [faded], [1.0])
     assert any(free.record["chosen"].values())
     monkeypatch.setattr(Guard, "__call__", lambda self, image: "" if torch.equal(image, faded) else "no change allowed")
-    (held,) = enhance("adaptive", levels(constant(0.2)), visible, [faded])
+    (held,) = enhance("adaptive", levels(constant(0.2)), visible, [faded], [1.0])
     assert torch.equal(held.image, faded) and not any(held.record["chosen"].values())
 
 
@@ -205,6 +205,6 @@ def test_no_enhancement_mixes_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_leaves_references_alone_and_unknown_kinds_are_refused() -> None:
     image = levels(stripes(0.1))
-    assert torch.equal(enhance("none", image, image, [image])[0].image, image)
+    assert torch.equal(enhance("none", image, image, [image], [1.0])[0].image, image)
     with pytest.raises(FusionError, match="no enhancement 'nice'"):
-        enhance("nice", image, image, [image])
+        enhance("nice", image, image, [image], [1.0])

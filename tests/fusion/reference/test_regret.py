@@ -12,7 +12,7 @@ from datasets.pairs import PairDataset
 from fusion.cli import main
 from fusion.method import FusionError
 from fusion.reference.build import Plan, build_references
-from fusion.reference.enhance import contrasted, enhance
+from fusion.reference.enhance import enhance, lifted
 from fusion.reference.filter import NO_REGRET, Rule, choose
 from fusion.reference.pool import Pool, member
 from fusion.reference.regret import KEYS, Yardstick, no_regret, taught
@@ -67,24 +67,30 @@ def test_whoever_is_to_learn_must_be_known_and_its_result_must_fit() -> None:
         choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES, mixed(0.5)[..., :40])
 
 
-def test_contrast_is_raised_in_the_illumination_alone() -> None:
+def test_contrast_of_the_mean_is_raised_and_detail_stays() -> None:
     ramp = torch.linspace(0, 1, 96).expand(1, 1, 64, 96)
     stripes = 0.02 * ((torch.arange(96) % 2) * 2 - 1)
-    image = 0.4 + 0.2 * ramp + stripes
-    found = contrasted(image, 2 * float(image.std()))
-    assert float(found.std()) == pytest.approx(2 * float(image.std()), rel=0.05)
-    amplitude = found[..., 8:-8].diff(dim=-1).abs().mean() / image[..., 8:-8].diff(dim=-1).abs().mean()
-    assert float(amplitude) == pytest.approx(1, abs=0.1)
-    assert torch.allclose(contrasted(image, 0.5 * float(image.std())), image, atol=1e-6)
+    images = torch.cat([0.4 + 0.2 * ramp + stripes, 0.5 + 0.1 * ramp - stripes])
+    before = float((0.75 * images[0] + 0.25 * images[1]).std())
+    gain, found = lifted(images, (0.75, 0.25), 1.5 * before)
+    assert gain == pytest.approx(1.5, abs=0.2)
+    assert float((0.75 * found[0] + 0.25 * found[1]).std()) == pytest.approx(1.5 * before, rel=0.05)
+    inner = (..., slice(8, -8))
+    assert torch.allclose(found.diff(dim=-1)[inner], images.diff(dim=-1)[inner], atol=0.005)
+    assert lifted(images, (0.75, 0.25), 0.9 * before) == (1.0, pytest.approx(images))
 
 
-def test_enhancement_lifts_a_pale_reference_towards_the_networks_own_contrast() -> None:
-    rich, pale = mixed(0.5), CANDIDATES["pale"]
-    choice = choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES, rich)
-    (alone,) = enhance("none", INFRARED, VISIBLE, [pale])
-    (found,) = enhance("adaptive", INFRARED, VISIBLE, [pale], choice.yardstick)
-    assert found.image.float().std() > alone.image.float().std()
-    assert found.record["chosen"]
+def test_enhancement_lifts_pale_references_to_the_networks_own_contrast() -> None:
+    ramp = torch.linspace(0, 120, 80).to(torch.uint8).expand(1, 64, 80)
+    infrared, visible, own = mixed(0.9) // 2 + ramp, mixed(0.1) // 2 + ramp, mixed(0.5) // 2 + ramp
+    pale = own // 2 + 60
+    candidates = {"even": own, "pale": pale, "warm": infrared // 2 + visible // 3}
+    rich = ((own.float() - own.float().mean()) * 1.4 + 128).clamp(0, 255).to(torch.uint8)
+    choice = choose(Rule(NO_REGRET), "pair", infrared, visible, candidates, rich)
+    (found,) = enhance("adaptive", infrared, visible, [pale], [1.0], choice.yardstick)
+    (alone,) = enhance("adaptive", infrared, visible, [pale], [1.0])
+    assert found.image.float().std() > rich.float().std() > alone.image.float().std() > pale.float().std()
+    assert found.record["contrast"] > 1 and "contrast" not in alone.record
 
 
 def test_references_are_per_network_and_their_pool_is_shared(data: PairDataset, tmp_path: Path) -> None:  # noqa: F811
