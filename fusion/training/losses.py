@@ -19,10 +19,6 @@ _LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 _SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
-WIDER = 1.08
-"""Range of a whole image's result beside that of a batch of patches, as measured with PMGI on RoadScene."""
-
-
 def filtered(image: Tensor, kernel: tuple[tuple[float, ...], ...]) -> Tensor:
     """Correlation with a kernel of 3x3, zeros around the image."""
     return conv2d(image, image.new_tensor(kernel)[None, None], padding=1)
@@ -105,17 +101,6 @@ def intensity_gradient_structure(
     texture = l1_loss(sobel_magnitude(fused), torch.maximum(slope_i, slope_v))
     alike = share * ssim_map(infrared, fused).mean() + (1 - share) * ssim_map(visible, fused).mean()
     return intensity * brightness + gradient * texture + 10 * (1 - alike)
-
-
-def stretched_over_batch(image: Tensor) -> Tensor:
-    """Images stretched to -1..1 by the extremes of the whole batch, which stands for one large image.
-
-    For networks whose authors stretch every result when it is saved: what is compared with references is what a user
-    sees, so that the stretch can't raise contrast and artefacts above those of the references. A batch of patches lacks
-    the extremes of whole images; it counts as `WIDER` than it is.
-    """
-    low, high = image.amin(), image.amax()
-    return 2 * (image - (low + high) / 2) / (WIDER * (high - low)).clamp_min(1e-6)
 
 
 def sole_target(image: Tensor) -> Targets:

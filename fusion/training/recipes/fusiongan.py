@@ -13,7 +13,7 @@ from torch.nn.functional import mse_loss
 
 from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
 from fusion.reference.supervision import Targets
-from fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, stretched_over_batch, weighted
+from fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, weighted
 from fusion.training.recipe import Examples, Recipe, TrainingStep
 from fusion.training.registry import register_recipe
 
@@ -40,7 +40,6 @@ class FusionGANRecipe(Recipe):
         "normalisations and the division by spectral norms: here scale and shift stay at 1 and 0 and the division is "
         "part of the weights that are shipped, so that the network that is tested is the one that was trained"
     )
-    slips_with_references = "what is compared and judged is stretched to the full range, as results are on saving"
 
     def original(self, examples: Examples, outputs: list[Tensor]) -> Tensor:
         """Content of the sources, as it weighs in training."""
@@ -56,9 +55,8 @@ class FusionGANRecipe(Recipe):
         return found if found.references is None else replace(found, references=found.references.mapped(covered))
 
     def forward(self, network: Any, examples: Examples) -> list[Tensor]:
-        """The fused image, which lacks a border; stretched as results are on saving, where references are."""
-        fused = network(examples.infrared, examples.visible)
-        return [fused if examples.references is None else stretched_over_batch(fused)]
+        """The fused image, which lacks a border."""
+        return [network(examples.infrared, examples.visible)]
 
     def build(self) -> nn.ModuleDict:
         """Generator and discriminator."""

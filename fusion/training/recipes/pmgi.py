@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from fusion.networks.pmgi import PMGI
 from fusion.reference.supervision import Targets
-from fusion.training.losses import laplacian, reference_intensity_laplacian, stretched_over_batch
+from fusion.training.losses import laplacian, reference_intensity_laplacian
 from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
 from fusion.training.registry import register_recipe
 
@@ -28,15 +26,9 @@ class PMGIRecipe(Recipe):
         "out: here they stay at 1 and 0, so that the network that is tested is the one that was trained"
     )
     slips_with_references = (
-        "what is compared is stretched to the full range, as results are on saving; the gradient weighs 5 times the "
-        "intensity, between the 1 of the RtS authors' code and the 7 of PMGI's own loss, chosen on held-out RoadScene "
-        "pairs"
+        "the gradient weighs 5 times the intensity, between the 1 of the RtS authors' code and the 7 of PMGI's own "
+        "loss, chosen on held-out RoadScene pairs"
     )
-
-    def forward(self, network: Any, examples: Examples) -> list[Tensor]:
-        """The fused image; stretched as the authors' results are on saving, where references are of such pictures."""
-        (fused,) = super().forward(network, examples)
-        return [fused if examples.references is None else stretched_over_batch(fused)]
 
     def original(self, examples: Examples, outputs: list[Tensor]) -> Tensor:
         """Intensity and gradient."""
