@@ -48,7 +48,7 @@ PLANS = Path(__file__).parent / "plans"
 
 ORIGINAL, RTS = "original", "rts"
 
-PROBE_STEPS, PROBE_PAIRS = 4, 8
+PROBE_STEPS, PROBE_PAIRS = 4, 4
 """What a network's speed is measured on before the length of its schedule is decided; the first step doesn't count."""
 
 SHARE_OF_TRAINING = 0.65
