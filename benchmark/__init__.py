@@ -2,7 +2,7 @@
 
 ::
 
-    from benchmark import Run, RunConfig, run
+    from ivif.benchmark import Run, RunConfig, run
 
     run(RunConfig(out="runs/mine", datasets=["vifb"], methods=["laplacian", "MyNet=results/mynet"]))
     Run("runs/mine").leaderboards()
@@ -14,21 +14,26 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ivif._checkout import stand_for
+
+if __name__ == "benchmark":
+    stand_for(__name__)
+
 if TYPE_CHECKING:
-    from benchmark.config import ConfigError, RunConfig
-    from benchmark.metrics import measure
-    from benchmark.run_directory import Run
-    from benchmark.running.runner import RunError, run
+    from ivif.benchmark.config import ConfigError, RunConfig
+    from ivif.benchmark.metrics import measure
+    from ivif.benchmark.run_directory import Run
+    from ivif.benchmark.running.runner import RunError, run
 
 __all__ = ["ConfigError", "Run", "RunConfig", "RunError", "measure", "run"]
 
 _MODULES = {
-    "ConfigError": "benchmark.config",
-    "Run": "benchmark.run_directory",
-    "RunConfig": "benchmark.config",
-    "RunError": "benchmark.running.runner",
-    "measure": "benchmark.metrics",
-    "run": "benchmark.running.runner",
+    "ConfigError": "ivif.benchmark.config",
+    "Run": "ivif.benchmark.run_directory",
+    "RunConfig": "ivif.benchmark.config",
+    "RunError": "ivif.benchmark.running.runner",
+    "measure": "ivif.benchmark.metrics",
+    "run": "ivif.benchmark.running.runner",
 }
 
 

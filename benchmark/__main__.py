@@ -2,6 +2,7 @@
 
 import sys
 
-from benchmark.cli import main
+from ivif.benchmark.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

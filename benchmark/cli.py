@@ -13,10 +13,10 @@ from typing import Any
 from joblib import cpu_count
 from tabulate import tabulate
 
-from benchmark.config import ALL, ConfigError, RunConfig, read_config
-from benchmark.experiments.ablation import Study, ablate, ablation_text
-from benchmark.experiments.cost import cost_table, measure_costs
-from benchmark.experiments.originals import (
+from ivif.benchmark.config import ALL, ConfigError, RunConfig, read_config
+from ivif.benchmark.experiments.ablation import Study, ablate, ablation_text
+from ivif.benchmark.experiments.cost import cost_table, measure_costs
+from ivif.benchmark.experiments.originals import (
     STORED,
     OriginalValues,
     check_metrics,
@@ -24,36 +24,36 @@ from benchmark.experiments.originals import (
     originals_of,
     real_folder,
 )
-from benchmark.experiments.stages import measure_stages, stages_text
-from benchmark.metrics import MetricError, get, metric_names, profiles
-from benchmark.reports.comparison import comparison_text, comparisons, couples
-from benchmark.reports.evidence import gathered
-from benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
-from benchmark.reports.prediction import predictions, predictions_table
-from benchmark.reports.sheet import run_sheet
-from benchmark.reports.tables import FORMATS, render
-from benchmark.reports.temporal import temporal_scores, temporal_table
-from benchmark.reports.transfer import transfer, transfer_table
-from benchmark.reports.variants import readings, variants_table
-from benchmark.run_directory import Run
-from benchmark.running.people import Effort
-from benchmark.running.runner import RunError, Summary, run
-from benchmark.store import StoreError
-from datasets.catalog import ENTRIES
-from datasets.files import write_atomic
-from datasets.images import parse_range, write_png
-from datasets.options import SEVERAL, Several, add_pair_options, chosen_pairs
-from datasets.pairs import PairError
-from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
-from fusion import FusionError, load
-from fusion import names as method_names
-from fusion.loading import default_names, network_names, trained_share
-from fusion.method import FusionMethod, resolve_device
-from fusion.reference.cli import add_reference_options, reference_plan
-from fusion.reference.pool import Pool
-from fusion.training.patches import training_split
-from fusion.weights import published_folder
-from fusion.weights.manifest import share_text
+from ivif.benchmark.experiments.stages import measure_stages, stages_text
+from ivif.benchmark.metrics import MetricError, get, metric_names, profiles
+from ivif.benchmark.reports.comparison import comparison_text, comparisons, couples
+from ivif.benchmark.reports.evidence import gathered
+from ivif.benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
+from ivif.benchmark.reports.prediction import predictions, predictions_table
+from ivif.benchmark.reports.sheet import run_sheet
+from ivif.benchmark.reports.tables import FORMATS, render
+from ivif.benchmark.reports.temporal import temporal_scores, temporal_table
+from ivif.benchmark.reports.transfer import transfer, transfer_table
+from ivif.benchmark.reports.variants import readings, variants_table
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.running.people import Effort
+from ivif.benchmark.running.runner import RunError, Summary, run
+from ivif.benchmark.store import StoreError
+from ivif.datasets.catalog import ENTRIES
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import parse_range, write_png
+from ivif.datasets.options import SEVERAL, Several, add_pair_options, chosen_pairs
+from ivif.datasets.pairs import PairError
+from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
+from ivif.fusion import FusionError, load
+from ivif.fusion import names as method_names
+from ivif.fusion.loading import default_names, network_names, trained_share
+from ivif.fusion.method import FusionMethod, resolve_device
+from ivif.fusion.reference.cli import add_reference_options, reference_plan
+from ivif.fusion.reference.pool import Pool
+from ivif.fusion.training.patches import training_split
+from ivif.fusion.weights import published_folder
+from ivif.fusion.weights.manifest import share_text
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import yaml
 
-import datasets
-from benchmark.metrics import MetricError, expand_keys
-from datasets.catalog import is_rendered
-from datasets.labels import own_pairs
-from datasets.options import tell_unmatched
-from datasets.pairs import PairDataset
-from downstream.labelled_images import CONTROLS
-from fusion import FusionError
-from fusion.loading import default_names, names
-from fusion.results import FolderResults, MethodResults, parse
+from ivif import datasets
+from ivif.benchmark.metrics import MetricError, expand_keys
+from ivif.datasets.catalog import is_rendered
+from ivif.datasets.labels import own_pairs
+from ivif.datasets.options import tell_unmatched
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.labelled_images import CONTROLS
+from ivif.fusion import FusionError
+from ivif.fusion.loading import default_names, names
+from ivif.fusion.results import FolderResults, MethodResults, parse
 
 ALL = "all"
 """What stands for every bundled method, the slow ones too."""

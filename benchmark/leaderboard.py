@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.metrics import Metric, get
-from benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, PeopleScore
-from benchmark.store import Row
+from ivif.benchmark.metrics import Metric, get
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, PeopleScore
+from ivif.benchmark.store import Row
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.store import StoreError
-from datasets.files import write_atomic
-from datasets.pairs import PairDataset
-from downstream.labelled_images import images_of_results
-from downstream.series import Series
-from fusion.results import Results
+from ivif.benchmark.store import StoreError
+from ivif.datasets.files import write_atomic
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.labelled_images import images_of_results
+from ivif.downstream.series import Series
+from ivif.fusion.results import Results
 
 PEOPLE_FILE = "downstream.json"
 

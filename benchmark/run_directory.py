@@ -13,13 +13,13 @@ from typing import Any, Self
 
 import yaml
 
-from benchmark.config import ConfigError, RunConfig, load_datasets
-from benchmark.leaderboard import Leaderboard, leaderboard
-from benchmark.people import PeopleBoard, read_people
-from benchmark.store import Row, Store
-from datasets.files import file_name, write_atomic
-from datasets.pairs import PairDataset
-from fusion.results import PAIR, FolderResults, MethodResults, ResultFiles, StoredResults, parse
+from ivif.benchmark.config import ConfigError, RunConfig, load_datasets
+from ivif.benchmark.leaderboard import Leaderboard, leaderboard
+from ivif.benchmark.people import PeopleBoard, read_people
+from ivif.benchmark.store import Row, Store
+from ivif.datasets.files import file_name, write_atomic
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.results import PAIR, FolderResults, MethodResults, ResultFiles, StoredResults, parse
 
 DESCRIPTION = "run.yaml"
 

@@ -18,7 +18,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from datasets.files import file_name, write_atomic
+from ivif.datasets.files import file_name, write_atomic
 
 
 class StoreError(ValueError):

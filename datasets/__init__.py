@@ -6,10 +6,14 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from datasets.boxes import Boxes
-from datasets.catalog import ENTRIES, find, how_to_get, locate
-from datasets.layouts import LAYOUTS
-from datasets.pairs import Pair, PairDataset, PairError, pair_folders
+from ivif._checkout import stand_for
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.catalog import ENTRIES, find, how_to_get, locate
+from ivif.datasets.layouts import LAYOUTS
+from ivif.datasets.pairs import Pair, PairDataset, PairError, pair_folders
+
+if __name__ == "datasets":
+    stand_for(__name__)
 
 __all__ = ["Boxes", "Pair", "PairDataset", "load", "names", "pair_folders"]
 
@@ -47,7 +51,7 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
 
 
 def _rendered(key: str, root: Path | str | None, options: dict[str, Any]) -> PairDataset:
-    from datasets.synthetic import challenge_dataset, synthetic_dataset
+    from ivif.datasets.synthetic import challenge_dataset, synthetic_dataset
 
     functions: dict[str, Any] = {"synthetic": synthetic_dataset, "challenge": challenge_dataset}
     function = functions[key]

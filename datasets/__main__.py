@@ -10,14 +10,14 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from datasets import load, pair_folders
-from datasets.archives import ArchiveError
-from datasets.boxes import BoxesError
-from datasets.catalog import ENTRIES, CatalogEntry, find, is_rendered, locate
-from datasets.download import RECORD, DownloadError, download, read_record
-from datasets.images import ImageError
-from datasets.pairs import PairError
-from datasets.verify import verify, verify_download
+from ivif.datasets import load, pair_folders
+from ivif.datasets.archives import ArchiveError
+from ivif.datasets.boxes import BoxesError
+from ivif.datasets.catalog import ENTRIES, CatalogEntry, find, is_rendered, locate
+from ivif.datasets.download import RECORD, DownloadError, download, read_record
+from ivif.datasets.images import ImageError
+from ivif.datasets.pairs import PairError
+from ivif.datasets.verify import verify, verify_download
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,7 +163,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _statistics(options: argparse.Namespace) -> int:
-    from datasets.statistics import measure_pair, spread_out, statistics_of
+    from ivif.datasets.statistics import measure_pair, spread_out, statistics_of
 
     sets = [load(name, None if is_rendered(name) else options.root) for name in options.names]
     sets = [spread_out(dataset, options.limit) for dataset in sets]
@@ -178,7 +178,7 @@ def _statistics(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from datasets.synthetic import write_render
+    from ivif.datasets.synthetic import write_render
 
     wanted = {name: getattr(options, name) for name in ("condition", "pairs", "sequence", "size", "seed", "preview")}
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.files import cache_root, data_root
-from datasets.pairs import PairError
+from ivif.datasets.files import cache_root, data_root
+from ivif.datasets.pairs import PairError
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from datasets.archives import ArchiveError, Limits, unpack
-from datasets.catalog import CatalogEntry, RemoteFile
-from datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
+from ivif.datasets.archives import ArchiveError, Limits, unpack
+from ivif.datasets.catalog import CatalogEntry, RemoteFile
+from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
 
 __all__ = ["ArchiveError", "DownloadError", "Limits", "ManualDownload", "download", "fetch", "unpack"]
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets.images import SUFFIXES
-from datasets.pairs import ImageFile, Pair, PairDataset, PairError, Unmatched
+from ivif.datasets.images import SUFFIXES
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError, Unmatched
 
 _BANDS = {
     **dict.fromkeys(("ir", "lwir", "thermal", "rad", "infrared"), "infrared"),

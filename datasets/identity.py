@@ -22,10 +22,10 @@ from itertools import chain
 from pathlib import Path
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
-from datasets.files import sha256_bytes
+from ivif.datasets.files import sha256_bytes
 
-PROJECT = ("benchmark", "datasets", "downstream", "fusion")
-"""This project's own packages, wherever they are installed."""
+PROJECT = "ivif"
+"""The package of this project, wherever it is installed."""
 
 NOTING = ("metric", "register", "register_recipe", "variant")
 """Decorators that note what they decorate and give it back: what they are told decides no result."""
@@ -182,7 +182,7 @@ def _locate(name: str) -> tuple[str, int, int] | None:
         status = os.stat(file)  # noqa: PTH116 - asked again for each hash, and a path takes thrice the time
     except (ImportError, ValueError, OSError):
         return None
-    own = file.endswith((".py", os.sep)) and (root in PROJECT or not any(part in file for part in _INSTALLED))
+    own = file.endswith((".py", os.sep)) and (root == PROJECT or not any(part in file for part in _INSTALLED))
     if not own:
         return None
     return (file, id(loaded.__spec__), 0) if loaded else (file, status.st_mtime_ns, status.st_size)

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.images import ImageError
-from datasets.pairs import Pair, PairDataset, PairError, pair_folders
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.images import ImageError
+from ivif.datasets.pairs import Pair, PairDataset, PairError, pair_folders
 
 PERSONS = ("person",)
 """Classes of labels in which numbers stand for names, where nothing else is said."""

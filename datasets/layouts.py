@@ -15,11 +15,20 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.figshare import figshare_tno
-from datasets.images import SUFFIXES, ImageError
-from datasets.labels import read_sequence_labels, read_voc, read_yolo
-from datasets.pairs import ImageFile, Pair, PairDataset, PairError, Unmatched, VideoFrame, pair_folders, video_length
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.figshare import figshare_tno
+from ivif.datasets.images import SUFFIXES, ImageError
+from ivif.datasets.labels import read_sequence_labels, read_voc, read_yolo
+from ivif.datasets.pairs import (
+    ImageFile,
+    Pair,
+    PairDataset,
+    PairError,
+    Unmatched,
+    VideoFrame,
+    pair_folders,
+    video_length,
+)
 
 _DEPTH = 4
 _VIDEOS = (".mp4", ".avi", ".mkv", ".mov")

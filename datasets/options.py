@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import load
-from datasets.images import parse_range
-from datasets.pairs import PairDataset, PairError, pair_folders
+from ivif.datasets import load
+from ivif.datasets.images import parse_range
+from ivif.datasets.pairs import PairDataset, PairError, pair_folders
 
 SEVERAL = "Options for several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
 """For the end of a command's help."""

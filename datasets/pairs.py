@@ -16,10 +16,10 @@ import cv2
 import torch
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from datasets.files import sha256_bytes, sha256_file
-from datasets.identity import code_fingerprint
-from datasets.images import SUFFIXES, ImageError, luminance, read_image
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.files import sha256_bytes, sha256_file
+from ivif.datasets.identity import code_fingerprint
+from ivif.datasets.images import SUFFIXES, ImageError, luminance, read_image
 
 
 class PairError(ValueError):

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Boxes
-from datasets.images import luminance
-from datasets.pairs import Pair, PairDataset
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import luminance
+from ivif.datasets.pairs import Pair, PairDataset
 
 REDUCED_WIDTH = 480
 """Columns that larger pictures are reduced to."""

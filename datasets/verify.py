@@ -16,11 +16,11 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.download import read_record, tree_digest
-from datasets.files import sha256_bytes
-from datasets.images import ImageError, luminance
-from datasets.pairs import Pair, PairDataset
-from datasets.registration import Registration, estimate
+from ivif.datasets.download import read_record, tree_digest
+from ivif.datasets.files import sha256_bytes
+from ivif.datasets.images import ImageError, luminance
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.registration import Registration, estimate
 
 Severity = Literal["error", "warning", "note"]
 

@@ -6,14 +6,18 @@ of one method and keeps what was found. The heavy libraries are imported when th
 ``downstream``.
 """
 
-from downstream.detection import DetectionScores, bootstrap_interval, detection_scores
-from downstream.detector import Detector, DetectorSettings, YoloDetector, detect
-from downstream.errors import DownstreamError
-from downstream.evaluation import Evaluation, evaluate
-from downstream.labelled_images import LabelledImage
-from downstream.series import Series
-from downstream.sort import Sort, track
-from downstream.tracking import TrackingScores, combined, tracking_scores
+from ivif._checkout import stand_for
+from ivif.downstream.detection import DetectionScores, bootstrap_interval, detection_scores
+from ivif.downstream.detector import Detector, DetectorSettings, YoloDetector, detect
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.evaluation import Evaluation, evaluate
+from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.series import Series
+from ivif.downstream.sort import Sort, track
+from ivif.downstream.tracking import TrackingScores, combined, tracking_scores
+
+if __name__ == "downstream":
+    stand_for(__name__)
 
 __all__ = [
     "DetectionScores",

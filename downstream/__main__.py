@@ -2,6 +2,7 @@
 
 import sys
 
-from downstream.cli import main
+from ivif.downstream.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,26 +17,32 @@ import numpy as np
 from tabulate import tabulate
 from tqdm import tqdm
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.catalog import is_rendered
-from datasets.files import file_name, write_atomic
-from datasets.images import ImageError, write_png
-from datasets.labels import read_sequence_labels
-from datasets.pairs import PairError
-from downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes
-from downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR, DetectorSettings, YoloDetector, default_detector
-from downstream.drawing import annotated, write_video
-from downstream.errors import DownstreamError
-from downstream.evaluation import Evaluation, evaluate, follow, part_file
-from downstream.findings import BATCH, Findings, read_detections
-from downstream.inputs import add_input_options, read_series
-from downstream.labelled_images import LabelledImage
-from downstream.series import Series
-from downstream.sort import Sort
-from downstream.tracking import TrackingScores, combined, tracking_scores
-from downstream.training import Budget, seen_by, train_detector, write_certificate
-from downstream.ultralytics_map import ultralytics_map
-from fusion import FusionError
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.catalog import is_rendered
+from ivif.datasets.files import file_name, write_atomic
+from ivif.datasets.images import ImageError, write_png
+from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.pairs import PairError
+from ivif.downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes
+from ivif.downstream.detector import (
+    DEFAULT_DETECTOR,
+    SHIPPED_DETECTOR,
+    DetectorSettings,
+    YoloDetector,
+    default_detector,
+)
+from ivif.downstream.drawing import annotated, write_video
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.evaluation import Evaluation, evaluate, follow, part_file
+from ivif.downstream.findings import BATCH, Findings, read_detections
+from ivif.downstream.inputs import add_input_options, read_series
+from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.series import Series
+from ivif.downstream.sort import Sort
+from ivif.downstream.tracking import TrackingScores, combined, tracking_scores
+from ivif.downstream.training import Budget, seen_by, train_detector, write_certificate
+from ivif.downstream.ultralytics_map import ultralytics_map
+from ivif.fusion import FusionError
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 

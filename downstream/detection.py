@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Boxes
-from downstream.errors import DownstreamError, require
+from ivif.datasets.boxes import Boxes
+from ivif.downstream.errors import DownstreamError, require
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Least intersection over union of a match, ten of them."""

@@ -18,9 +18,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from datasets.files import cache_root, sha256_bytes, sha256_file
-from downstream.errors import DownstreamError, require
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.files import cache_root, sha256_bytes, sha256_file
+from ivif.downstream.errors import DownstreamError, require
 
 DEFAULT_DETECTOR = "yolov8n.pt"
 """YOLOv8 nano, trained on COCO, fetched by ultralytics on first use: for photographs."""

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from downstream.errors import DownstreamError
+from ivif.datasets.boxes import Boxes
+from ivif.downstream.errors import DownstreamError
 
 TRUE, IGNORED, FOUND = (255, 255, 255), (150, 150, 150), (60, 230, 80)
 """Outlines of true boxes, of ignore regions, and of detections without identity (red, green, blue)."""

@@ -17,18 +17,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from datasets.boxes import Boxes, write_mot
-from datasets.files import file_name, write_atomic
-from datasets.labels import LabelError, check_labels
-from datasets.pairs import VideoFrame
-from downstream.detection import WORKING_SCORE, DetectionScores, detection_scores
-from downstream.detector import Detector
-from downstream.errors import DownstreamError
-from downstream.findings import BATCH, Findings, complete_sequence, find_in_images, known_findings
-from downstream.labelled_images import LabelledImage
-from downstream.series import Series
-from downstream.sort import track
-from downstream.tracking import TrackingScores, tracking_scores
+from ivif.datasets.boxes import Boxes, write_mot
+from ivif.datasets.files import file_name, write_atomic
+from ivif.datasets.labels import LabelError, check_labels
+from ivif.datasets.pairs import VideoFrame
+from ivif.downstream.detection import WORKING_SCORE, DetectionScores, detection_scores
+from ivif.downstream.detector import Detector
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.findings import BATCH, Findings, complete_sequence, find_in_images, known_findings
+from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.series import Series
+from ivif.downstream.sort import track
+from ivif.downstream.tracking import TrackingScores, tracking_scores
 
 
 @dataclass

@@ -19,14 +19,14 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.files import write_atomic
-from datasets.images import ImageError
-from datasets.pairs import PairError
-from downstream.detector import Detector, detect
-from downstream.errors import DownstreamError
-from downstream.labelled_images import LabelledImage
-from fusion import FusionError
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import ImageError
+from ivif.datasets.pairs import PairError
+from ivif.downstream.detector import Detector, detect
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.labelled_images import LabelledImage
+from ivif.fusion import FusionError
 
 UNREADABLE = (ImageError, PairError, FusionError)
 """Errors of a single image: they are recorded, the others go on."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import datasets
-from datasets.images import parse_range
-from datasets.labels import PERSONS, is_mot, own_pairs
-from datasets.options import Several, tell_unmatched
-from datasets.pairs import PairDataset
-from downstream.errors import DownstreamError
-from downstream.labelled_images import (
+from ivif import datasets
+from ivif.datasets.images import parse_range
+from ivif.datasets.labels import PERSONS, is_mot, own_pairs
+from ivif.datasets.options import Several, tell_unmatched
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.labelled_images import (
     CONTROLS,
     VIDEOS,
     LabelledImage,
@@ -25,9 +25,9 @@ from downstream.labelled_images import (
     images_of_video,
     label_images,
 )
-from downstream.series import Series
-from fusion.method import resolve_device
-from fusion.results import FolderResults, MethodResults, Results, parse
+from ivif.downstream.series import Series
+from ivif.fusion.method import resolve_device
+from ivif.fusion.results import FolderResults, MethodResults, Results, parse
 
 DEFAULT_METHODS = ("infrared", "visible", "average")
 """What is looked at if nothing is named: both cameras as controls, and the simplest fusion."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from datasets.images import SUFFIXES, ImageError
-from datasets.labels import PERSONS, Unlabelled, frame_numbers, read_labels
-from datasets.pairs import ImageFile, Pair, PairError, Source, VideoFrame, video_length
-from downstream.errors import DownstreamError
-from fusion.results import MethodResults, Results
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import SUFFIXES, ImageError
+from ivif.datasets.labels import PERSONS, Unlabelled, frame_numbers, read_labels
+from ivif.datasets.pairs import ImageFile, Pair, PairError, Source, VideoFrame, video_length
+from ivif.downstream.errors import DownstreamError
+from ivif.fusion.results import MethodResults, Results
 
 CONTROLS = ("infrared", "visible")
 """What each camera saw alone: names that stand beside those of methods."""

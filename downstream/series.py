@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from datasets.files import file_name
-from downstream.labelled_images import LabelledImage
+from ivif.datasets.files import file_name
+from ivif.downstream.labelled_images import LabelledImage
 
 SINGLE = "pictures"
 """What the part of a series is called that holds its single images."""

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Boxes
-from downstream.errors import DownstreamError, require
-from downstream.overlap import iou
+from ivif.datasets.boxes import Boxes
+from ivif.downstream.errors import DownstreamError, require
+from ivif.downstream.overlap import iou
 
 Values = NDArray[np.float64]
 """``float64 [N, 4]``: one row a track; columns are centre x, centre y, area, aspect ratio."""

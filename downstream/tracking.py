@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from datasets.boxes import Boxes
-from downstream.errors import DownstreamError, require
-from downstream.hota import Frame, HotaCounts, hota_counts
-from downstream.overlap import iou, share_inside
-from downstream.sort import first_few
+from ivif.datasets.boxes import Boxes
+from ivif.downstream.errors import DownstreamError, require
+from ivif.downstream.hota import Frame, HotaCounts, hota_counts
+from ivif.downstream.overlap import iou, share_inside
+from ivif.downstream.sort import first_few
 
 MATCH = 0.5
 """Least intersection over union of a match, and share of a box in an ignore region that makes it not count."""

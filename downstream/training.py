@@ -19,13 +19,13 @@ import torch
 import yaml
 from torch import Tensor
 
-from datasets.boxes import Boxes, write_yolo
-from datasets.files import sha256_file, write_atomic
-from datasets.images import write_png
-from datasets.labels import LabelError, check_labels
-from downstream.detector import find_detector, load_ultralytics
-from downstream.errors import DownstreamError
-from downstream.labelled_images import LabelledImage
+from ivif.datasets.boxes import Boxes, write_yolo
+from ivif.datasets.files import sha256_file, write_atomic
+from ivif.datasets.images import write_png
+from ivif.datasets.labels import LabelError, check_labels
+from ivif.downstream.detector import find_detector, load_ultralytics
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.labelled_images import LabelledImage
 
 BACKGROUND = 114
 """Grey that ultralytics pads with: it tells a network nothing."""

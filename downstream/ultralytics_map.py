@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from downstream.detection import COCO_THRESHOLDS
-from downstream.detector import load_ultralytics
-from downstream.errors import require
-from downstream.overlap import iou
+from ivif.datasets.boxes import Boxes
+from ivif.downstream.detection import COCO_THRESHOLDS
+from ivif.downstream.detector import load_ultralytics
+from ivif.downstream.errors import require
+from ivif.downstream.overlap import iou
 
 LABELS = "ultralytics AP50", "ultralytics mAP"
 """What the two scores are called in tables."""

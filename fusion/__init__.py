@@ -1,9 +1,13 @@
 """How pairs are fused: classical methods, networks, and the Reference-then-Supervision framework."""
 
-from fusion.loading import load, names
-from fusion.method import FusionError, FusionMethod
-from fusion.registry import register
-from fusion.results import FolderResults, MethodResults, Results
+from ivif._checkout import stand_for
+from ivif.fusion.loading import load, names
+from ivif.fusion.method import FusionError, FusionMethod
+from ivif.fusion.registry import register
+from ivif.fusion.results import FolderResults, MethodResults, Results
+
+if __name__ == "fusion":
+    stand_for(__name__)
 
 __all__ = [
     "FolderResults",

@@ -2,6 +2,7 @@
 
 import sys
 
-from fusion.cli import main
+from ivif.fusion.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

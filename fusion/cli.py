@@ -7,17 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import datasets
-from datasets.images import ImageError, parse_range, write_png
-from datasets.options import tell_unmatched
-from datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
-from fusion.loading import load
-from fusion.method import FusionError, FusionMethod, resolve_device
-from fusion.parity import parity, parity_table
-from fusion.reference.cli import add_references_parser
-from fusion.results import FolderResults, fuse_images
-from fusion.training.cli import add_train_all_parser, add_train_parser
-from fusion.weights.cli import add_weights_parser
+from ivif import datasets
+from ivif.datasets.images import ImageError, parse_range, write_png
+from ivif.datasets.options import tell_unmatched
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
+from ivif.fusion.loading import load
+from ivif.fusion.method import FusionError, FusionMethod, resolve_device
+from ivif.fusion.parity import parity, parity_table
+from ivif.fusion.reference.cli import add_references_parser
+from ivif.fusion.results import FolderResults, fuse_images
+from ivif.fusion.training.cli import add_train_all_parser, add_train_parser
+from ivif.fusion.weights.cli import add_weights_parser
 
 EXIT_FAILURES, EXIT_ERROR = 1, 2
 

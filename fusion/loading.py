@@ -14,15 +14,15 @@ from typing import TypeGuard
 
 from torch import nn
 
-from fusion import classical, networks
-from fusion.method import FusionError, FusionMethod
-from fusion.networks.base import NetworkMethod
-from fusion.networks.own import ModuleMethod
-from fusion.own_code import import_own
-from fusion.registry import registered
-from fusion.weights import is_shipped
-from fusion.weights.convert import as_safetensors
-from fusion.weights.manifest import read_manifest
+from ivif.fusion import classical, networks
+from ivif.fusion.method import FusionError, FusionMethod
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.own import ModuleMethod
+from ivif.fusion.own_code import import_own
+from ivif.fusion.registry import registered
+from ivif.fusion.weights import is_shipped
+from ivif.fusion.weights.convert import as_safetensors
+from ivif.fusion.weights.manifest import read_manifest
 
 METHOD_PACKAGES = classical, networks
 """Packages whose modules register their methods when they are imported."""

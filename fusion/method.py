@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from datasets.files import sha256_bytes
-from datasets.identity import code_fingerprint
-from datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
+from ivif.datasets.files import sha256_bytes
+from ivif.datasets.identity import code_fingerprint
+from ivif.datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 
 
 class FusionError(ValueError):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fusion.method import FusionError
+from ivif.fusion.method import FusionError
 
 
 def import_own(path: str) -> Any:

@@ -28,10 +28,10 @@ from skimage.metrics import structural_similarity
 from tabulate import tabulate
 from torch import Tensor
 
-from datasets.images import decode_image, luminance, read_image, to_float, to_uint8
-from datasets.pairs import Pair, PairDataset
-from fusion.method import FusionError, FusionMethod
-from fusion.results import FolderResults, fuse_images
+from ivif.datasets.images import decode_image, luminance, read_image, to_float, to_uint8
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.fusion.method import FusionError, FusionMethod
+from ivif.fusion.results import FolderResults, fuse_images
 
 
 @dataclass(frozen=True)

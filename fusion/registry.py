@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from fusion.method import FusionError, FusionMethod
+from ivif.fusion.method import FusionError, FusionMethod
 
 if TYPE_CHECKING:
     from torch import nn

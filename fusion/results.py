@@ -18,12 +18,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from datasets.files import sha256_bytes, sha256_file, write_atomic
-from datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
-from datasets.pairs import Pair, PairImages
-from fusion.loading import load, network_names, network_of, trained_share
-from fusion.method import FusionError, FusionMethod
-from fusion.weights.convert import holds_checkpoint
+from ivif.datasets.files import sha256_bytes, sha256_file, write_atomic
+from ivif.datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
+from ivif.datasets.pairs import Pair, PairImages
+from ivif.fusion.loading import load, network_names, network_of, trained_share
+from ivif.fusion.method import FusionError, FusionMethod
+from ivif.fusion.weights.convert import holds_checkpoint
 
 PAIR, KEY = "{pair}", "{key}"
 """What stands in a pattern for the name of a pair, and for the beginning of a result's fingerprint."""

@@ -12,8 +12,8 @@ import torch
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from datasets.images import write_png
-from datasets.pairs import PairDataset, pair_folders
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import PairDataset, pair_folders
 
 
 def _folder(variable: str, default: str) -> Path:

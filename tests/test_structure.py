@@ -8,7 +8,7 @@ from pathlib import Path
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("datasets", "fusion", "downstream", "benchmark")
+PACKAGES = ("datasets", "fusion", "downstream", "benchmark", "ivif")
 
 EACH_ITS_OWN = {
     "main": "of every command line",

@@ -20,21 +20,21 @@ from scipy.stats import t as student
 from tabulate import tabulate
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, expand_keys, get
-from datasets.files import file_name, sha256_bytes, write_atomic
-from datasets.images import luminance
-from datasets.pairs import Pair, PairDataset, PairImages
-from fusion.loading import load
-from fusion.method import FusionError, FusionMethod
-from fusion.reference.build import DONE, Plan, build_references
-from fusion.reference.filter import NO_REGRET, UNSEEN, Rule, codes_of, value_of
-from fusion.reference.pool import Pool, member
-from fusion.reference.supervision import Aggregation, References
-from fusion.results import fuse_images
-from fusion.training.patches import training_split
-from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe
-from fusion.training.recipes import recipe_for
-from fusion.training.trainer import TrainingSettings, train, weights_name
+from ivif.benchmark.metrics import Picture, expand_keys, get
+from ivif.datasets.files import file_name, sha256_bytes, write_atomic
+from ivif.datasets.images import luminance
+from ivif.datasets.pairs import Pair, PairDataset, PairImages
+from ivif.fusion.loading import load
+from ivif.fusion.method import FusionError, FusionMethod
+from ivif.fusion.reference.build import DONE, Plan, build_references
+from ivif.fusion.reference.filter import NO_REGRET, UNSEEN, Rule, codes_of, value_of
+from ivif.fusion.reference.pool import Pool, member
+from ivif.fusion.reference.supervision import Aggregation, References
+from ivif.fusion.results import fuse_images
+from ivif.fusion.training.patches import training_split
+from ivif.fusion.training.recipe import BY_SOURCES, ByReferences, Recipe
+from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.trainer import TrainingSettings, train, weights_name
 
 MOST_REFERENCES = 9
 """References made of each pair; trainings use the first so many of them."""

@@ -18,9 +18,9 @@ import torch
 from tabulate import tabulate
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusion import FusionMethod, load
-from fusion.loading import network_class, network_names
-from fusion.networks.base import NetworkMethod
+from ivif.fusion import FusionMethod, load
+from ivif.fusion.loading import network_class, network_names
+from ivif.fusion.networks.base import NetworkMethod
 
 LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from benchmark.metrics import MetricError, Picture, get, metric_names
-from datasets.images import read_image
+from ivif.benchmark.metrics import MetricError, Picture, get, metric_names
+from ivif.datasets.images import read_image
 
 STORED = Path(__file__).parents[1] / "golden"
 """Generated triples and what is known of the original codes, part of the package."""

@@ -19,14 +19,14 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark.metrics import Picture, expand_keys, get
-from benchmark.reports.statistics import Paired, corrected, paired, verdict
-from datasets.images import ImageError, luminance
-from datasets.pairs import Pair, PairDataset, PairError
-from fusion.method import FusionError
-from fusion.reference.build import Plan, make
-from fusion.reference.filter import UNSEEN, Choice, consensus_among, value_of
-from fusion.reference.supervision import weighted_mean
+from ivif.benchmark.metrics import Picture, expand_keys, get
+from ivif.benchmark.reports.statistics import Paired, corrected, paired, verdict
+from ivif.datasets.images import ImageError, luminance
+from ivif.datasets.pairs import Pair, PairDataset, PairError
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import Plan, make
+from ivif.fusion.reference.filter import UNSEEN, Choice, consensus_among, value_of
+from ivif.fusion.reference.supervision import weighted_mean
 
 CONSENSUS = "consensus"
 

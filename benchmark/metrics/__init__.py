@@ -5,13 +5,13 @@ A leaf of the project: imports torch and NumPy alone, so that anything may score
 
 # Tables show metrics in the order in which they register: file by file as imported here, in each from top to bottom.
 # isort: off
-from benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts
-from benchmark.metrics import structural_similarity, multi_exposure, fusion_quality
-from benchmark.metrics import perception, features, error
+from ivif.benchmark.metrics import information, contrast, correlation, fidelity, gradient, artifacts
+from ivif.benchmark.metrics import structural_similarity, multi_exposure, fusion_quality
+from ivif.benchmark.metrics import perception, features, error
 
 # isort: on
-from benchmark.metrics.picture import MetricError, Picture
-from benchmark.metrics.registry import (
+from ivif.benchmark.metrics.picture import MetricError, Picture
+from ivif.benchmark.metrics.registry import (
     Measured,
     Metric,
     expand_keys,

@@ -7,10 +7,10 @@ from math import inf
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, sobel
-from benchmark.metrics.papers import VIFB
-from benchmark.metrics.picture import Picture, deviations, term, total
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, sobel
+from ivif.benchmark.metrics.papers import VIFB
+from ivif.benchmark.metrics.picture import Picture, deviations, term, total
+from ivif.benchmark.metrics.registry import metric, variant
 
 
 @term

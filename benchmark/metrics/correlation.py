@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.metrics.contrast import deviation_energy
-from benchmark.metrics.picture import Picture, centred, deviations, is_constant, total
-from benchmark.metrics.registry import metric
+from ivif.benchmark.metrics.contrast import deviation_energy
+from ivif.benchmark.metrics.picture import Picture, centred, deviations, is_constant, total
+from ivif.benchmark.metrics.registry import metric
 
 
 def _difference(fused: Picture, source: Picture) -> Tensor:

@@ -7,9 +7,9 @@ from math import inf, log10
 import torch
 from torch import Tensor
 
-from benchmark.metrics.papers import VIFB
-from benchmark.metrics.picture import Picture, pair_term, total
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.papers import VIFB
+from ivif.benchmark.metrics.picture import Picture, pair_term, total
+from ivif.benchmark.metrics.registry import metric, variant
 
 _PAPER = "Jagalingam, Hegde: A review of quality metrics for fused image. Aquatic Procedia 4, 2015"
 

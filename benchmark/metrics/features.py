@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
-from benchmark.metrics.picture import Picture, term
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
+from ivif.benchmark.metrics.picture import Picture, term
+from ivif.benchmark.metrics.registry import metric, variant
 
 WINDOW_SIDE = 3
 """Pixels along a side of a window."""

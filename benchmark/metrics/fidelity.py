@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import blur_valid, gaussian
-from benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.filters import blur_valid, gaussian
+from ivif.benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
+from ivif.benchmark.metrics.registry import metric, variant
 
 TAPS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""

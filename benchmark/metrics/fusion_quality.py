@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
-from benchmark.metrics.picture import Picture, Plane, is_constant, pair_term, term, total
-from benchmark.metrics.registry import metric, variant
-from benchmark.metrics.structural_similarity import luminance_similarity, structure_similarity, wide_similarity
-from benchmark.metrics.windows import ROUNDING_RESIDUE, mean, narrow, narrow_covariance, wide, within
+from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
+from ivif.benchmark.metrics.picture import Picture, Plane, is_constant, pair_term, term, total
+from ivif.benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.structural_similarity import luminance_similarity, structure_similarity, wide_similarity
+from ivif.benchmark.metrics.windows import ROUNDING_RESIDUE, mean, narrow, narrow_covariance, wide, within
 
 
 def share(first: Tensor, second: Tensor) -> Tensor:

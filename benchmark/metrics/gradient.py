@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import sobel
-from benchmark.metrics.picture import Picture, term, total
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.filters import sobel
+from ivif.benchmark.metrics.picture import Picture, term, total
+from ivif.benchmark.metrics.registry import metric, variant
 
 
 class Edges(NamedTuple):

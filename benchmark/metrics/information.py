@@ -7,9 +7,9 @@ from math import inf, log
 import torch
 from torch import Tensor
 
-from benchmark.metrics.papers import VIFB
-from benchmark.metrics.picture import Picture, counts, histogram, is_constant, pair_term, stretched, term
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.papers import VIFB
+from ivif.benchmark.metrics.picture import Picture, counts, histogram, is_constant, pair_term, stretched, term
+from ivif.benchmark.metrics.registry import metric, variant
 
 
 def entropy_bits(shares: Tensor) -> Tensor:

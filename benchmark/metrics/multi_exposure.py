@@ -8,17 +8,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.metrics.filters import blur_valid
-from benchmark.metrics.picture import Plane, pair_term
-from benchmark.metrics.registry import metric
-from benchmark.metrics.structural_similarity import (
+from ivif.benchmark.metrics.filters import blur_valid
+from ivif.benchmark.metrics.picture import Plane, pair_term
+from ivif.benchmark.metrics.registry import metric
+from ivif.benchmark.metrics.structural_similarity import (
     CONTRAST_CONSTANT,
     SCALE_WEIGHTS,
     halved,
     quotient,
     weighted_product,
 )
-from benchmark.metrics.windows import local, mean, wide, wide_covariance, within
+from ivif.benchmark.metrics.windows import local, mean, wide, wide_covariance, within
 
 PATCH = 11
 """Side of a patch of the multi-exposure fusion index."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from benchmark.metrics.filters import blur_valid
-from benchmark.metrics.gradient import edges
-from benchmark.metrics.picture import Picture, is_constant, stretched, term, total
-from benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.filters import blur_valid
+from ivif.benchmark.metrics.gradient import edges
+from ivif.benchmark.metrics.picture import Picture, is_constant, stretched, term, total
+from ivif.benchmark.metrics.registry import metric, variant
 
 _CHEN_BLUM = (
     "Chen, Blum: A new automated quality assessment algorithm for image fusion. Image and Vision Computing 27(10), 2009"

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypedDict, TypeVar, Unpack
 import torch
 from torch import Tensor
 
-from benchmark.metrics.picture import MetricError, Picture, is_constant
+from ivif.benchmark.metrics.picture import MetricError, Picture, is_constant
 
 Function = Callable[[Picture, Picture, Picture], Tensor]
 """(infrared, visible, fused) to ``float64 [B]``."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from benchmark.metrics.filters import blur_valid
-from benchmark.metrics.picture import Picture, Plane, pair_term, term
-from benchmark.metrics.registry import metric, variant
-from benchmark.metrics.windows import UNIFORM, Local, mean, uniform, wide, wide_covariance, within
+from ivif.benchmark.metrics.filters import blur_valid
+from ivif.benchmark.metrics.picture import Picture, Plane, pair_term, term
+from ivif.benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.windows import UNIFORM, Local, mean, uniform, wide, wide_covariance, within
 
 MEAN_CONSTANT, CONTRAST_CONSTANT = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """What keeps the two quotients of structural similarity steady in dark and in flat windows, for the range 255."""

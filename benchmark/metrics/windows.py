@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from benchmark.metrics.filters import blur_valid, gaussian
-from benchmark.metrics.picture import Plane, pair_term, term
+from ivif.benchmark.metrics.filters import blur_valid, gaussian
+from ivif.benchmark.metrics.picture import Plane, pair_term, term
 
 WIDE, NARROW, UNIFORM = gaussian(11, 1.5), gaussian(7, 1.5), (1 / 7,) * 7
 """Windows: of structural similarity, of the universal quality index in fusion metrics, and of scikit-image."""

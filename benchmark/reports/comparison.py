@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from benchmark.config import ConfigError
-from benchmark.leaderboard import Leaderboard, Line
-from benchmark.metrics import Metric
-from benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
-from benchmark.run_directory import Run
-from benchmark.store import Row
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.leaderboard import Leaderboard, Line
+from ivif.benchmark.metrics import Metric
+from ivif.benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row
 
 RETRAINED = "+rts"
 """What follows the name of a network that was trained with references, before whose weights they are."""

@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.config import ConfigError
-from benchmark.leaderboard import leaderboard
-from benchmark.metrics import Metric, expand_keys, get, metric_names
-from benchmark.people import PeopleBoard, PeopleEntry, PeopleScore
-from benchmark.reports.comparison import ValuesByPair, couples, values_by_pair
-from benchmark.reports.resampling import RESAMPLED, Parts, ResamplingError, gain_interval, made_again
-from benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
-from benchmark.run_directory import Run
-from benchmark.store import Row
-from datasets.pairs import PairDataset
-from fusion.loading import network_of
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.leaderboard import leaderboard
+from ivif.benchmark.metrics import Metric, expand_keys, get, metric_names
+from ivif.benchmark.people import PeopleBoard, PeopleEntry, PeopleScore
+from ivif.benchmark.reports.comparison import ValuesByPair, couples, values_by_pair
+from ivif.benchmark.reports.resampling import RESAMPLED, Parts, ResamplingError, gain_interval, made_again
+from ivif.benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.loading import network_of
 
 CORE = expand_keys(("core",))
 """Metrics of which as many as possible are to become better, and none worse."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.config import ConfigError
-from benchmark.leaderboard import method_means
-from benchmark.metrics import Metric
-from benchmark.people import PEOPLE_SCORES, PeopleScore
-from benchmark.reports.rank_agreement import RankAgreement, rank_agreement
-from benchmark.run_directory import Run
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.leaderboard import method_means
+from ivif.benchmark.metrics import Metric
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleScore
+from ivif.benchmark.reports.rank_agreement import RankAgreement, rank_agreement
+from ivif.benchmark.run_directory import Run
 
 PREDICTED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "mota"))
 """What a metric may predict."""

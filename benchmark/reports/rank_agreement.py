@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from benchmark.reports.statistics import RESAMPLES, middle
+from ivif.benchmark.reports.statistics import RESAMPLES, middle
 
 
 @dataclass(frozen=True)

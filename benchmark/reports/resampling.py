@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.people import PEOPLE_SCORES, PeopleScore, identified_sequences, labelled_sets, series_of_results
-from benchmark.reports.statistics import drawn, middle
-from benchmark.run_directory import Run
-from datasets.boxes import BoxesError
-from datasets.pairs import PairDataset
-from downstream.detection import DetectionScores, ImageMatches
-from downstream.errors import DownstreamError
-from downstream.evaluation import evaluate_again
-from downstream.tracking import TrackingScores, combined
-from fusion.method import FusionError
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleScore, identified_sequences, labelled_sets, series_of_results
+from ivif.benchmark.reports.statistics import drawn, middle
+from ivif.benchmark.run_directory import Run
+from ivif.datasets.boxes import BoxesError
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.detection import DetectionScores, ImageMatches
+from ivif.downstream.errors import DownstreamError
+from ivif.downstream.evaluation import evaluate_again
+from ivif.downstream.tracking import TrackingScores, combined
+from ivif.fusion.method import FusionError
 
 RESAMPLED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "hota", "mota"))
 """Scores with an interval; of all of them more is better."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmark.config import ConfigError
-from benchmark.run_directory import Run
-from datasets.images import ImageError
-from datasets.pairs import Pair, PairDataset, PairError
-from fusion import FusionError, Results
-from fusion.contact_sheet import contact_sheet
-from fusion.reference.supervision import References, weighted_mean
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.run_directory import Run
+from ivif.datasets.images import ImageError
+from ivif.datasets.pairs import Pair, PairDataset, PairError
+from ivif.fusion import FusionError, Results
+from ivif.fusion.contact_sheet import contact_sheet
+from ivif.fusion.reference.supervision import References, weighted_mean
 
 DEFAULT_ROWS = 4
 REFERENCE_COLUMNS = "reference", "enhanced", "mean of all"

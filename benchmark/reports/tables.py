@@ -10,10 +10,10 @@ from typing import Literal
 
 from tabulate import tabulate
 
-from benchmark.leaderboard import Cell, Leaderboard, Line
-from benchmark.people import PEOPLE_SCORES
-from benchmark.run_directory import TRAINED_SHARE
-from fusion.weights.manifest import share_text
+from ivif.benchmark.leaderboard import Cell, Leaderboard, Line
+from ivif.benchmark.people import PEOPLE_SCORES
+from ivif.benchmark.run_directory import TRAINED_SHARE
+from ivif.fusion.weights.manifest import share_text
 
 Format = Literal["terminal", "md", "tex", "csv"]
 FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from benchmark.config import ConfigError
-from benchmark.run_directory import Run
-from datasets.images import ImageError, luminance
-from datasets.pairs import Pair, PairDataset, PairError
-from fusion import FusionError, Results
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.run_directory import Run
+from ivif.datasets.images import ImageError, luminance
+from ivif.datasets.pairs import Pair, PairDataset, PairError
+from ivif.fusion import FusionError, Results
 
 Grey = NDArray[np.uint8]
 """``uint8 [H, W]``."""

@@ -9,9 +9,9 @@ from math import isfinite
 
 from tabulate import tabulate
 
-from benchmark.config import ConfigError
-from benchmark.metrics import Metric, get
-from benchmark.run_directory import Run
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.metrics import Metric, get
+from ivif.benchmark.run_directory import Run
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
-from benchmark.people import (
+from ivif.benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
+from ivif.benchmark.people import (
     PeopleBoard,
     PeopleEntry,
     identified_sequences,
@@ -26,19 +26,19 @@ from benchmark.people import (
     series_of_results,
     write_people,
 )
-from datasets.catalog import is_rendered
-from datasets.files import sha256_file
-from datasets.pairs import PairDataset
-from downstream.detection import check_classes
-from downstream.detector import Detector, DetectorSettings, YoloDetector, default_detector, find_detector
-from downstream.errors import DownstreamError, require
-from downstream.evaluation import Evaluation, evaluate
-from downstream.findings import Findings
-from downstream.labelled_images import CONTROLS, images_of_camera
-from downstream.series import Series
-from downstream.sort import Sort
-from downstream.tracking import combined
-from fusion.results import Results
+from ivif.datasets.catalog import is_rendered
+from ivif.datasets.files import sha256_file
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.detection import check_classes
+from ivif.downstream.detector import Detector, DetectorSettings, YoloDetector, default_detector, find_detector
+from ivif.downstream.errors import DownstreamError, require
+from ivif.downstream.evaluation import Evaluation, evaluate
+from ivif.downstream.findings import Findings
+from ivif.downstream.labelled_images import CONTROLS, images_of_camera
+from ivif.downstream.series import Series
+from ivif.downstream.sort import Sort
+from ivif.downstream.tracking import combined
+from ivif.fusion.results import Results
 
 LOOKING, FOLLOWING = ("ultralytics", "pycocotools.cocoeval"), ("motmetrics", "lap")
 """What detection takes, and what tracking takes besides."""

@@ -21,23 +21,23 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
-from benchmark.metrics import get
-from benchmark.people import read_people, write_people
-from benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
-from benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
-from benchmark.running.provenance import made_by
-from benchmark.running.work import MethodTask, PairTask, do_pair
-from benchmark.store import Row, Store
-from datasets.boxes import BoxesError
-from datasets.files import is_disk_error, sha256_bytes, sha256_file
-from datasets.identity import code_fingerprint
-from datasets.images import ImageError, luminance, read_image
-from datasets.pairs import Pair, PairDataset
-from downstream import DownstreamError
-from fusion import FusionError
-from fusion.method import resolve_device
-from fusion.results import FolderResults, MethodResults, ResultFiles
+from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
+from ivif.benchmark.metrics import get
+from ivif.benchmark.people import read_people, write_people
+from ivif.benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
+from ivif.benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
+from ivif.benchmark.running.provenance import made_by
+from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
+from ivif.benchmark.store import Row, Store
+from ivif.datasets.boxes import BoxesError
+from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
+from ivif.datasets.identity import code_fingerprint
+from ivif.datasets.images import ImageError, luminance, read_image
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.downstream import DownstreamError
+from ivif.fusion import FusionError
+from ivif.fusion.method import resolve_device
+from ivif.fusion.results import FolderResults, MethodResults, ResultFiles
 
 
 class RunError(RuntimeError):

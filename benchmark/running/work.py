@@ -16,12 +16,12 @@ import cv2
 import torch
 from torch import Tensor
 
-from benchmark.metrics import Picture, get
-from benchmark.store import Row, finite_or_none
-from datasets.files import is_disk_error, reason, sha256_file
-from datasets.images import luminance, read_image
-from datasets.pairs import Pair, PairImages
-from fusion.results import ResultFiles, StoredResults
+from ivif.benchmark.metrics import Picture, get
+from ivif.benchmark.store import Row, finite_or_none
+from ivif.datasets.files import is_disk_error, reason, sha256_file
+from ivif.datasets.images import luminance, read_image
+from ivif.datasets.pairs import Pair, PairImages
+from ivif.fusion.results import ResultFiles, StoredResults
 
 
 @dataclass(frozen=True)

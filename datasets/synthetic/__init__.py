@@ -14,10 +14,10 @@ What others use is imported here.
 
 from __future__ import annotations
 
-from datasets.synthetic.conditions import CONDITIONS
-from datasets.synthetic.export import write_render
-from datasets.synthetic.scene import Rendered, render_pair, render_sequence
-from datasets.synthetic.suite import CHALLENGE, SUITES, Suite, challenge_dataset, synthetic_dataset
+from ivif.datasets.synthetic.conditions import CONDITIONS
+from ivif.datasets.synthetic.export import write_render
+from ivif.datasets.synthetic.scene import Rendered, render_pair, render_sequence
+from ivif.datasets.synthetic.suite import CHALLENGE, SUITES, Suite, challenge_dataset, synthetic_dataset
 
 __all__ = [
     "CHALLENGE",

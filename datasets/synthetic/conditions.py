@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from datasets.synthetic import climate
+from ivif.datasets.synthetic import climate
 
 Colour = tuple[float, float, float]
 

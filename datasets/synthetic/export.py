@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Boxes, write_coco, write_mot, write_yolo
-from datasets.files import write_atomic
-from datasets.synthetic.conditions import BY_NAME, CONDITIONS, find_condition
-from datasets.synthetic.optics.misalignment import draw_misalignment
-from datasets.synthetic.preview import preview_sheet, write_film
-from datasets.synthetic.scene import Rendered
-from datasets.synthetic.suite import Item, as_pair, forget, pair_items, render_item, sequence_items, write_pair
+from ivif.datasets.boxes import Boxes, write_coco, write_mot, write_yolo
+from ivif.datasets.files import write_atomic
+from ivif.datasets.synthetic.conditions import BY_NAME, CONDITIONS, find_condition
+from ivif.datasets.synthetic.optics.misalignment import draw_misalignment
+from ivif.datasets.synthetic.preview import preview_sheet, write_film
+from ivif.datasets.synthetic.scene import Rendered
+from ivif.datasets.synthetic.suite import Item, as_pair, forget, pair_items, render_item, sequence_items, write_pair
 
 EVERY_CONDITION = "all"
 """The word for all conditions."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.pairs import Pair
+from ivif.datasets.pairs import Pair
 
 SHEET_WIDTH = 480
 """Width of one picture on a contact sheet, in pixels."""

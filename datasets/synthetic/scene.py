@@ -11,26 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from datasets.synthetic.conditions import find_condition, under_roof
-from datasets.synthetic.optics import infrared, visible
-from datasets.synthetic.optics.air import Air, streaks
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.camera_settings import draw_camera_settings
-from datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, reflected
-from datasets.synthetic.optics.misalignment import Misalignment, draw_misalignment
-from datasets.synthetic.optics.noise import Noise, Raster
-from datasets.synthetic.optics.shadows import ShadowMap, land
-from datasets.synthetic.optics.surface import ALBEDO, NORMAL, PERSON, PixelValues, SurfaceLayer
-from datasets.synthetic.optics.wet import HEAT_SHARE, flipped
-from datasets.synthetic.places.background import Background
-from datasets.synthetic.places.composition import compose
-from datasets.synthetic.places.ground import FAR
-from datasets.synthetic.places.world import World
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.thing import Mover
-from datasets.synthetic.things.walking import Crowd
-from datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.synthetic.conditions import find_condition, under_roof
+from ivif.datasets.synthetic.optics import infrared, visible
+from ivif.datasets.synthetic.optics.air import Air, streaks
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.camera_settings import draw_camera_settings
+from ivif.datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, reflected
+from ivif.datasets.synthetic.optics.misalignment import Misalignment, draw_misalignment
+from ivif.datasets.synthetic.optics.noise import Noise, Raster
+from ivif.datasets.synthetic.optics.shadows import ShadowMap, land
+from ivif.datasets.synthetic.optics.surface import ALBEDO, NORMAL, PERSON, PixelValues, SurfaceLayer
+from ivif.datasets.synthetic.optics.wet import HEAT_SHARE, flipped
+from ivif.datasets.synthetic.places.background import Background
+from ivif.datasets.synthetic.places.composition import compose
+from ivif.datasets.synthetic.places.ground import FAR
+from ivif.datasets.synthetic.places.world import World
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.thing import Mover
+from ivif.datasets.synthetic.things.walking import Crowd
+from ivif.datasets.synthetic.truth import Mirrored, Truth, boxes_of, instances_of
 
 SWEEP, SWEEP_SECONDS = 0.22, 16.0
 """How far a panning camera sweeps, as a share of the picture's width, and how long until it is back."""

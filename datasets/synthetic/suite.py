@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.boxes import Boxes, write_mot
-from datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
-from datasets.identity import code_fingerprint
-from datasets.images import write_png
-from datasets.labels import read_mot
-from datasets.pairs import ImageFile, Pair, PairDataset, PairError
-from datasets.synthetic.conditions import CONDITIONS
-from datasets.synthetic.scene import Rendered, SyntheticScene
+from ivif.datasets.boxes import Boxes, write_mot
+from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
+from ivif.datasets.identity import code_fingerprint
+from ivif.datasets.images import write_png
+from ivif.datasets.labels import read_mot
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError
+from ivif.datasets.synthetic.conditions import CONDITIONS
+from ivif.datasets.synthetic.scene import Rendered, SyntheticScene
 
 SEQUENCE_CONDITION = "night"
 """The condition of the default set's sequence."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import Boxes
-from datasets.synthetic.optics.camera import Window
-from datasets.synthetic.optics.noise import Raster
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.synthetic.optics.camera import Window
+from ivif.datasets.synthetic.optics.noise import Raster
 
 SMALLEST = 16.0
 """People lower than this many pixels are ignored by evaluations."""

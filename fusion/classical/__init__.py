@@ -1,6 +1,6 @@
 """Classical methods, one file a family."""
 
-from fusion.classical import (  # isort: skip (the order in which methods are listed)
+from ivif.fusion.classical import (  # isort: skip (the order in which methods are listed)
     pixelwise,
     pyramids,
     wavelets,

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fusion.method import FusionMethod
+from ivif.fusion.method import FusionMethod
 
 GreyPlane = NDArray[np.float64]
 """Grey values ``[H, W]`` on the scale 0..255, on which the papers state their parameters; not rounded."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, map_coordinates
 
-from fusion.classical.base import GreyPlane
+from ivif.fusion.classical.base import GreyPlane
 
 _PAD = 2
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16

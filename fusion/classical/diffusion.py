@@ -6,8 +6,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.registry import register
 
 
 class _DiffusionFusion(ClassicalMethod):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from fusion.classical.base import GreyPlane
+from ivif.fusion.classical.base import GreyPlane
 
 ANGLES = (15, 45, 75, 105, 135, 165)
 """Direction of the wave each subband answers to, in degrees from the x axis (columns) towards the y axis (rows)."""

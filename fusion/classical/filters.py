@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from fusion.classical.base import GreyPlane
+from ivif.fusion.classical.base import GreyPlane
 
 Border = Literal["replicate", "symmetric"]
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
+from ivif.fusion.registry import register
 
 
 @register

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.classical.bilateral import bilateral_filter
-from fusion.classical.filters import gaussian_filter
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.bilateral import bilateral_filter
+from ivif.fusion.classical.filters import gaussian_filter
+from ivif.fusion.registry import register
 
 _LEVELS = 4
 _SPACE_SIGMA = 2.0

@@ -7,9 +7,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.classical.multiscale import depth, stronger
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.multiscale import depth, stronger
+from ivif.fusion.registry import register
 
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 """Burt and Adelson's generating kernel with a = 3/8, the binomial one."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.registry import register
 
 Matrix = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.registry import register
 
 
 @register

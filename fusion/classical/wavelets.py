@@ -7,10 +7,10 @@ import pywt
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, uniform_filter
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.classical.dual_tree import DualTree, analyse, synthesise
-from fusion.classical.multiscale import LEVELS, depth, stronger
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.dual_tree import DualTree, analyse, synthesise
+from ivif.fusion.classical.multiscale import LEVELS, depth, stronger
+from ivif.fusion.registry import register
 
 
 @register

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.classical.base import ClassicalMethod, GreyPlane
-from fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
-from fusion.registry import register
+from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
+from ivif.fusion.registry import register
 
 _ROLLING_SIGMAS = (2, 4, 8)
 _RANGE_SIGMA = 0.05

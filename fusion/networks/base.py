@@ -8,12 +8,12 @@ from typing import ClassVar, Self
 import torch
 from torch import nn
 
-from datasets.files import sha256_file
-from fusion.method import FusionMethod
-from fusion.networks.blocks import fold_batch_norm, handle_whole_images
-from fusion.weights import find_network_weights, read_weights
-from fusion.weights.published import PublishedWeights
-from fusion.weights.renaming import Rules
+from ivif.datasets.files import sha256_file
+from ivif.fusion.method import FusionMethod
+from ivif.fusion.networks.blocks import fold_batch_norm, handle_whole_images
+from ivif.fusion.weights import find_network_weights, read_weights
+from ivif.fusion.weights.published import PublishedWeights
+from ivif.fusion.weights.renaming import Rules
 
 
 class NetworkMethod(FusionMethod):

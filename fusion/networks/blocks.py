@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, instance_norm, pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fusion.method import FusionError
+from ivif.fusion.method import FusionError
 
 
 class BatchStatisticsNorm(nn.Module):

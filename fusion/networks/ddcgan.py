@@ -6,17 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu_, tanh
 
-from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import (
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.blocks import (
     BatchStatisticsNorm,
     convolve_in_bands,
     init_truncated_normal,
     require_sides,
     stretch_to_unit,
 )
-from fusion.registry import register
-from fusion.weights.published import github
-from fusion.weights.renaming import Rules, normalisation
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import github
+from ivif.fusion.weights.renaming import Rules, normalisation
 
 _EPS = 1e-3
 """The default of TensorFlow's layers."""

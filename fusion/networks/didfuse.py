@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import require_sides
-from fusion.registry import register
-from fusion.weights.published import github
-from fusion.weights.renaming import Rules
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.blocks import require_sides
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import github
+from ivif.fusion.weights.renaming import Rules
 
 
 class Features(NamedTuple):

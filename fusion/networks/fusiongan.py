@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear, pad, tanh
 
-from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import BatchStatisticsNorm, convolve_in_bands, init_truncated_normal, stretch_to_unit
-from fusion.registry import register
-from fusion.weights.published import github
-from fusion.weights.renaming import hand_made_layers
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.blocks import BatchStatisticsNorm, convolve_in_bands, init_truncated_normal, stretch_to_unit
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import github
+from ivif.fusion.weights.renaming import hand_made_layers
 
 
 def spectral_norm(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:

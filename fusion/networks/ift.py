@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fusion.method import FusionError
-from fusion.networks.nestfuse import LEVEL_CHANNELS, NestFuse, ReflectConvolution
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.nestfuse import LEVEL_CHANNELS, NestFuse, ReflectConvolution
 
 _SIDE = 256
 """Height and width of the images: the relative positions are learnt for this size alone."""

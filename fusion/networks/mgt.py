@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu_, linear, scaled_dot_product_attention
 
-from fusion.method import FusionError
-from fusion.networks.base import NetworkMethod
-from fusion.registry import register
-from fusion.weights.published import PublishedWeights
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import PublishedWeights
 
 _CHANNELS, _HIDDEN = 60, 120
 _WINDOWS = (4, 8, 16)

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from datasets.files import sha256_bytes
-from fusion.method import FusionError
-from fusion.networks.base import NetworkMethod
-from fusion.weights import read_weights
+from ivif.datasets.files import sha256_bytes
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.weights import read_weights
 
 _DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
 """Facts of a method (see `FusionMethod`) that a module may state as class attributes."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, tanh
 
-from fusion.networks.base import NetworkMethod
-from fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
-from fusion.registry import register
-from fusion.weights.published import github
-from fusion.weights.renaming import hand_made_layers
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.blocks import BatchStatisticsNorm, init_truncated_normal, stretch_to_unit
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import github
+from ivif.fusion.weights.renaming import hand_made_layers
 
 _LAYERS = {"layer1": (3, 5), "layer2": (16, 3), "layer2_3": (32, 1), "layer3": (48, 3), "layer3_4": (32, 1)}
 _LAYERS |= {"layer4": (64, 3)}

@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from fusion.method import FusionError
-from fusion.networks.base import NetworkMethod
-from fusion.networks.nestfuse import LEVEL_CHANNELS, SMALLEST_SIDE, NestFuse, ReflectConvolution
-from fusion.registry import register
-from fusion.weights.published import PublishedWeights
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.nestfuse import LEVEL_CHANNELS, SMALLEST_SIDE, NestFuse, ReflectConvolution
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import PublishedWeights
 
 
 class ResidualFusion(nn.Module):

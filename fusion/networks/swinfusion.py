@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_, scaled_dot_product_attention
 
-from fusion.method import FusionError
-from fusion.networks.base import NetworkMethod
-from fusion.registry import register
-from fusion.weights.published import github
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.registry import register
+from ivif.fusion.weights.published import github
 
 _CHANNELS, _HEADS, _WINDOW, _HIDDEN = 60, 6, 8, 120
 _TOKENS = _WINDOW * _WINDOW

@@ -17,15 +17,15 @@ from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import is_disk_error, reason, sha256_bytes, write_atomic
-from datasets.identity import code_fingerprint
-from datasets.images import encode_png, luminance
-from datasets.pairs import Pair, PairDataset
-from fusion.contact_sheet import contact_sheet
-from fusion.reference.enhance import GUARDS, Enhanced, enhance
-from fusion.reference.filter import Choice, Rule, choose, codes_of
-from fusion.reference.pool import Candidate, Member, Pool, usable
-from fusion.reference.regret import taught
+from ivif.datasets.files import is_disk_error, reason, sha256_bytes, write_atomic
+from ivif.datasets.identity import code_fingerprint
+from ivif.datasets.images import encode_png, luminance
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.fusion.contact_sheet import contact_sheet
+from ivif.fusion.reference.enhance import GUARDS, Enhanced, enhance
+from ivif.fusion.reference.filter import Choice, Rule, choose, codes_of
+from ivif.fusion.reference.pool import Candidate, Member, Pool, usable
+from ivif.fusion.reference.regret import taught
 
 REFERENCE_RECORD = "record.json"
 """Written last and deleted first: without it a pair has no references."""

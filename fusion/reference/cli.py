@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets.files import file_name
-from datasets.options import Several, add_pair_options, chosen_pairs
-from fusion.loading import default_names
-from fusion.method import FusionError, resolve_device
-from fusion.reference.build import DONE, Plan, build_references, rejections
-from fusion.reference.enhance import KINDS
-from fusion.reference.filter import NO_REGRET, Rule
-from fusion.reference.pool import Pool, member
+from ivif.datasets.files import file_name
+from ivif.datasets.options import Several, add_pair_options, chosen_pairs
+from ivif.fusion.loading import default_names
+from ivif.fusion.method import FusionError, resolve_device
+from ivif.fusion.reference.build import DONE, Plan, build_references, rejections
+from ivif.fusion.reference.enhance import KINDS
+from ivif.fusion.reference.filter import NO_REGRET, Rule
+from ivif.fusion.reference.pool import Pool, member
 
 SHOWN = 10
 """Failures that are told in full."""

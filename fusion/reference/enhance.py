@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from benchmark.metrics import Picture, get
-from datasets.images import to_float, to_uint8
-from fusion.method import FusionError
-from fusion.reference.exposure import is_night
-from fusion.reference.filter import judge, value_of
-from fusion.reference.regret import Yardstick, no_regret, taught
+from ivif.benchmark.metrics import Picture, get
+from ivif.datasets.images import to_float, to_uint8
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.exposure import is_night
+from ivif.fusion.reference.filter import judge, value_of
+from ivif.fusion.reference.regret import Yardstick, no_regret, taught
 
 KINDS = ("none", "published", "adaptive")
 """Enhancements by name."""

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, get
-from benchmark.metrics.correlation import pearson
-from datasets.files import sha256_bytes
-from datasets.identity import code_fingerprint
-from fusion.method import FusionError
-from fusion.reference.exposure import clipping, exposedness
-from fusion.reference.regret import KEYS, Yardstick, no_regret
+from ivif.benchmark.metrics import MetricError, Picture, get
+from ivif.benchmark.metrics.correlation import pearson
+from ivif.datasets.files import sha256_bytes
+from ivif.datasets.identity import code_fingerprint
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.exposure import clipping, exposedness
+from ivif.fusion.reference.regret import KEYS, Yardstick, no_regret
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "information": ("en", "mi"),

@@ -12,11 +12,11 @@ from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from datasets.files import file_name, is_disk_error, reason, sha256_bytes
-from datasets.images import luminance
-from datasets.pairs import Pair, PairDataset
-from fusion.method import FusionError
-from fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
+from ivif.datasets.files import file_name, is_disk_error, reason, sha256_bytes
+from ivif.datasets.images import luminance
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.fusion.method import FusionError
+from ivif.fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from datasets.files import sha256_bytes, sha256_file
-from datasets.images import luminance, read_image, to_float, to_uint8
-from datasets.pairs import Pair
-from fusion.method import FusionError
-from fusion.reference.build import REFERENCE_RECORD
+from ivif.datasets.files import sha256_bytes, sha256_file
+from ivif.datasets.images import luminance, read_image, to_float, to_uint8
+from ivif.datasets.pairs import Pair
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import REFERENCE_RECORD
 
 Aggregation = Literal["nearest", "weighted", "mean", "max"]
 """How K references make one loss: those most that the fused image is near to already; each with its weight; each alike;

@@ -29,24 +29,22 @@ import yaml
 from joblib import Parallel, cpu_count, delayed
 from tabulate import tabulate
 
-from datasets import load as load_dataset
-from datasets.files import write_atomic
-from datasets.pairs import PairDataset
-from fusion.loading import default_names
-from fusion.method import FusionError
-from fusion.reference.build import DONE, Plan, build_references
-from fusion.reference.filter import NO_REGRET, Rule
-from fusion.reference.pool import Pool, member
-from fusion.reference.supervision import References
-from fusion.training.patches import training_split
-from fusion.training.recipe import BY_SOURCES, ByReferences, Recipe, Supervision
-from fusion.training.recipes import recipe_for
-from fusion.training.trainer import LOG, WATCHED, Rate, TrainingSettings, train, weights_name
+from ivif.datasets import load as load_dataset
+from ivif.datasets.files import write_atomic
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.loading import default_names
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import DONE, Plan, build_references
+from ivif.fusion.reference.filter import NO_REGRET, Rule
+from ivif.fusion.reference.pool import Pool, member
+from ivif.fusion.reference.supervision import References
+from ivif.fusion.training.patches import training_split
+from ivif.fusion.training.recipe import BY_SOURCES, ByReferences, BySources, Recipe, Supervision
+from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.trainer import LOG, WATCHED, Rate, TrainingSettings, train, weights_name
 
 PLANS = Path(__file__).parent / "plans"
 """Plans that come with the project, by kind of device."""
-
-ORIGINAL, RTS = "original", "rts"
 
 PROBE_STEPS, PROBE_PAIRS = 4, 4
 """What a network's speed is measured on before the length of its schedule is decided; the first step doesn't count."""
@@ -182,12 +180,12 @@ class Campaign:
         length = self._length(entry, every, left)
         pairs = every.select([every[place * len(every) // length.pairs].name for place in range(length.pairs)])
         for seed in range(entry.seeds):
-            self._train(entry, ORIGINAL, seed, length.steps, pairs)
+            self._train(entry, BySources.name, seed, length.steps, pairs)
         seen, held_out = training_split(pairs)
         needed = pairs.select([pair.name for part in (seen, held_out[:WATCHED]) for pair in part])
         self._make_references(entry, needed, jobs)
         for seed in range(entry.seeds):
-            self._train(entry, RTS, seed, length.steps, pairs)
+            self._train(entry, ByReferences.name, seed, length.steps, pairs)
             write_atomic(self.out / "report.md", self.report().encode())
 
     def _length(self, entry: Entry, every: PairDataset, left: int) -> Length:
@@ -214,8 +212,8 @@ class Campaign:
         with tempfile.TemporaryDirectory() as folder:
             probe = replace(self, out=Path(folder), seconds=math.inf)
             few = every[:PROBE_PAIRS]
-            probe._train(entry, ORIGINAL, 0, PROBE_STEPS, few)
-            with (probe.folder(entry, ORIGINAL, 0) / LOG).open(newline="") as file:
+            probe._train(entry, BySources.name, 0, PROBE_STEPS, few)
+            with (probe.folder(entry, BySources.name, 0) / LOG).open(newline="") as file:
                 seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
             began = time.monotonic()
             probe._make_references(entry, few[:1], jobs=1)
@@ -223,7 +221,7 @@ class Campaign:
         return (seconds[-1] - seconds[0]) / (len(seconds) - 1), a_pair
 
     def _train(self, entry: Entry, kind: str, seed: int, steps: int | None, pairs: PairDataset) -> None:
-        recipe = entry.recipe(BY_SOURCES if kind == ORIGINAL else ByReferences())
+        recipe = entry.recipe(BY_SOURCES if kind == BySources.name else ByReferences())
         settings = TrainingSettings(
             self.folder(entry, kind, seed),
             self.device,
@@ -232,7 +230,7 @@ class Campaign:
             rate=entry.rate,
             average=entry.average,
             seed=seed,
-            references=References(self.references(entry)) if kind == RTS else None,
+            references=References(self.references(entry)) if kind == ByReferences.name else None,
         )
         train(recipe, pairs, settings, None if steps is None else str(steps))
 
@@ -241,7 +239,7 @@ class Campaign:
 
         The network fuses on the campaign's device; what is many small steps after that is for processor cores.
         """
-        learner = member(f"{entry.network}={self.weights(entry, ORIGINAL)}", self.device)
+        learner = member(f"{entry.network}={self.weights(entry, BySources.name)}", self.device)
         pool = Pool.of(self.out / "references" / "pool", self.plan.candidates or default_names())
         plan = Plan(self.references(entry), pool, Rule(NO_REGRET, self.plan.count), learner=learner)
         for pair in pairs:
@@ -262,7 +260,7 @@ class Campaign:
 
     def weights(self, entry: Entry, kind: str, seed: int = 0) -> Path:
         """What one training gives."""
-        recipe = entry.recipe(BY_SOURCES if kind == ORIGINAL else ByReferences())
+        recipe = entry.recipe(BY_SOURCES if kind == BySources.name else ByReferences())
         return self.folder(entry, kind, seed) / f"{weights_name(recipe)}.safetensors"
 
     # What has come of it
@@ -271,7 +269,7 @@ class Campaign:
         """All trainings of the plan, twins side by side."""
         for entry in self.plan.entries:
             for seed in range(entry.seeds):
-                yield from ((entry, kind, seed) for kind in (ORIGINAL, RTS))
+                yield from ((entry, kind, seed) for kind in (BySources.name, ByReferences.name))
 
     def report(self) -> str:
         """A table of all trainings in Markdown."""

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from datasets.options import add_pair_options, chosen_pairs
-from fusion.method import FusionError, resolve_device
-from fusion.reference.supervision import Aggregation, References
-from fusion.training.campaign import PLANS, Campaign, CampaignPlan, pack
-from fusion.training.recipe import ByReferences, BySources, Recipe
-from fusion.training.recipes import recipe_for
-from fusion.training.trainer import TrainingBudget, TrainingSettings, train, weights_name
-from fusion.weights import find_network_weights
+from ivif.datasets.options import add_pair_options, chosen_pairs
+from ivif.fusion.method import FusionError, resolve_device
+from ivif.fusion.reference.supervision import Aggregation, References
+from ivif.fusion.training.campaign import PLANS, Campaign, CampaignPlan, pack
+from ivif.fusion.training.recipe import ByReferences, BySources, Recipe
+from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.trainer import TrainingBudget, TrainingSettings, train, weights_name
+from ivif.fusion.weights import find_network_weights
 
 
 def add_train_parser(commands: Any) -> None:

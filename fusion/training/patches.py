@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from datasets.files import sha256_bytes
-from datasets.images import luminance, to_float
-from datasets.pairs import Pair, PairDataset
-from fusion.method import FusionError
-from fusion.reference.supervision import References
-from fusion.training.recipe import Crop
+from ivif.datasets.files import sha256_bytes
+from ivif.datasets.images import luminance, to_float
+from ivif.datasets.pairs import Pair, PairDataset
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.supervision import References
+from ivif.fusion.training.recipe import Crop
 
 VALIDATION_SHARE = 1 / 7
 

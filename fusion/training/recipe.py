@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from fusion.method import FusionError
-from fusion.networks.blocks import BatchStatisticsNorm
-from fusion.networks.own import require_image, to_range
-from fusion.reference.supervision import Aggregation, Targets, aggregated, nearest
-from fusion.registry import lookup_name
-from fusion.training.losses import reference_intensity_laplacian
-from fusion.weights import read_weights
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.blocks import BatchStatisticsNorm
+from ivif.fusion.networks.own import require_image, to_range
+from ivif.fusion.reference.supervision import Aggregation, Targets, aggregated, nearest
+from ivif.fusion.registry import lookup_name
+from ivif.fusion.training.losses import reference_intensity_laplacian
+from ivif.fusion.weights import read_weights
 
 Crop = Literal["anywhere", "grid", "centre", "resized"]
 """How patches come from images: anywhere at random; windows of a regular grid, in order; the middle of each image, in

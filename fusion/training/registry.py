@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from fusion.method import FusionError
-from fusion.training.recipe import Recipe
+from ivif.fusion.method import FusionError
+from ivif.fusion.training.recipe import Recipe
 
 _RECIPES: dict[str, type[Recipe]] = {}
 RecipeClass = TypeVar("RecipeClass", bound=type[Recipe])

@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from datasets.files import sha256_file, write_atomic
-from datasets.pairs import PairDataset
-from fusion.method import FusionError
-from fusion.reference.supervision import References
-from fusion.training.patches import Patches, fixed_patches, training_split
-from fusion.training.recipe import ByReferences, Recipe, TrainingStep
-from fusion.weights.manifest import Manifest, write_weights
+from ivif.datasets.files import sha256_file, write_atomic
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.supervision import References
+from ivif.fusion.training.patches import Patches, fixed_patches, training_split
+from ivif.fusion.training.recipe import ByReferences, Recipe, TrainingStep
+from ivif.fusion.weights.manifest import Manifest, write_weights
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 

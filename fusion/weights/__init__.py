@@ -8,8 +8,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from datasets.files import cache_root
-from fusion.method import FusionError
+from ivif.datasets.files import cache_root
+from ivif.fusion.method import FusionError
 
 SHIPPED_FOLDER = Path(__file__).parent
 """Where the weights trained by this project are: ``NAME.safetensors`` and ``NAME+VARIANT.safetensors``."""

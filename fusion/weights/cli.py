@@ -8,12 +8,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from fusion.loading import network_class
-from fusion.method import FusionError
-from fusion.weights import SHIPPED_FOLDER, published_folder, read_weights
-from fusion.weights.convert import convert
-from fusion.weights.fetch import fetch_published, published_weights
-from fusion.weights.manifest import problems, read_manifest, share_text
+from ivif.fusion.loading import network_class
+from ivif.fusion.method import FusionError
+from ivif.fusion.weights import SHIPPED_FOLDER, published_folder, read_weights
+from ivif.fusion.weights.convert import convert
+from ivif.fusion.weights.fetch import fetch_published, published_weights
+from ivif.fusion.weights.manifest import problems, read_manifest, share_text
 
 
 def add_weights_parser(commands: Any) -> None:

@@ -17,16 +17,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from datasets.files import sha256_bytes, sha256_file
-from fusion.method import FusionError
-from fusion.registry import lookup_name
-from fusion.weights import published_folder
-from fusion.weights.manifest import Manifest, SourceFile, write_weights
-from fusion.weights.renaming import new_names
-from fusion.weights.tensorflow import data_files, index_file, read_bundle
+from ivif.datasets.files import sha256_bytes, sha256_file
+from ivif.fusion.method import FusionError
+from ivif.fusion.registry import lookup_name
+from ivif.fusion.weights import published_folder
+from ivif.fusion.weights.manifest import Manifest, SourceFile, write_weights
+from ivif.fusion.weights.renaming import new_names
+from ivif.fusion.weights.tensorflow import data_files, index_file, read_bundle
 
 if TYPE_CHECKING:
-    from fusion.networks.base import NetworkMethod
+    from ivif.fusion.networks.base import NetworkMethod
 
 PYTORCH_SUFFIXES = (".pkl", ".pth", ".pt", ".model", ".ckpt", ".tar")
 _WRAPPERS = ("weight", "state_dict", "params_ema", "params", "model")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.download import DownloadError, fetch
-from fusion.loading import network_class, network_names
-from fusion.method import FusionError
-from fusion.weights import published_folder
-from fusion.weights.convert import convert
-from fusion.weights.manifest import SourceFile, read_manifest
-from fusion.weights.published import PublishedWeights
+from ivif.datasets.download import DownloadError, fetch
+from ivif.fusion.loading import network_class, network_names
+from ivif.fusion.method import FusionError
+from ivif.fusion.weights import published_folder
+from ivif.fusion.weights.convert import convert
+from ivif.fusion.weights.manifest import SourceFile, read_manifest
+from ivif.fusion.weights.published import PublishedWeights
 
 
 def published_weights() -> dict[str, PublishedWeights]:

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from datasets.files import sha256_bytes, sha256_file, write_atomic
-from fusion.method import FusionError
+from ivif.datasets.files import sha256_bytes, sha256_file, write_atomic
+from ivif.fusion.method import FusionError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fusion.method import FusionError
+from ivif.fusion.method import FusionError
 
 Rules = tuple[tuple[str, str], ...]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.method import FusionError
+from ivif.fusion.method import FusionError
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.images import write_png
+from ivif.datasets.images import write_png
 
 NAMES = ("alley", "bridge", "crossing", "Straße 7")
 

@@ -8,17 +8,17 @@ import pytest
 import torch
 import yaml
 
-from benchmark.cli import main
-from benchmark.metrics import get, metric_names
-from benchmark.reports.sheet import run_sheet
-from benchmark.run_directory import Run
-from datasets.images import read_image
-from datasets.pairs import pair_folders
-from fusion import load
-from fusion.reference.build import Plan, build_references
-from fusion.reference.filter import Rule
-from fusion.reference.pool import Pool
-from fusion.weights import SHIPPED_FOLDER
+from ivif.benchmark.cli import main
+from ivif.benchmark.metrics import get, metric_names
+from ivif.benchmark.reports.sheet import run_sheet
+from ivif.benchmark.run_directory import Run
+from ivif.datasets.images import read_image
+from ivif.datasets.pairs import pair_folders
+from ivif.fusion import load
+from ivif.fusion.reference.build import Plan, build_references
+from ivif.fusion.reference.filter import Rule
+from ivif.fusion.reference.pool import Pool
+from ivif.fusion.weights import SHIPPED_FOLDER
 
 
 def arguments(folders: Path, *more: str) -> list[str]:
@@ -145,7 +145,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []
-    monkeypatch.setattr("benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
+    monkeypatch.setattr("ivif.benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
     run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], (), 100, tmp_path / "references")
     before, after, mean = drawn[0][2:5]
     record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
@@ -192,7 +192,7 @@ def test_settings_left_empty_in_a_file_take_their_defaults(folders: Path) -> Non
 def test_slow_methods_are_brought_in_by_all(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("benchmark.cli.method_names", "benchmark.config.names", "fusion.loading.names"):
+    for module in ("ivif.benchmark.cli.method_names", "ivif.benchmark.config.names", "ivif.fusion.loading.names"):
         monkeypatch.setattr(module, lambda: ["average", "maximum"])
     monkeypatch.setattr(type(load("maximum")), "slow", True)
     sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]

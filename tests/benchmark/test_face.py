@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import benchmark
-from benchmark import ConfigError, Run, RunConfig, measure, run
+from ivif import benchmark
+from ivif.benchmark import ConfigError, Run, RunConfig, measure, run
 
 
 @pytest.mark.parametrize("before", ["", "import benchmark.run_directory", "import benchmark.cli"])

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.metrics import Metric, MetricError, Picture, expand_keys, get, measure, metric_names, variant
-from benchmark.metrics import picture as module
-from benchmark.metrics.picture import Plane, is_constant, pair_term, term
+from ivif.benchmark.metrics import Metric, MetricError, Picture, expand_keys, get, measure, metric_names, variant
+from ivif.benchmark.metrics import picture as module
+from ivif.benchmark.metrics.picture import Plane, is_constant, pair_term, term
 
 GRADIENT_OF_IDENTITY = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))
 
@@ -180,7 +180,7 @@ def test_a_variant_needs_a_default_definition_and_a_key_of_its_own() -> None:
 MEMORY = """
 import resource, sys, torch
 torch.set_num_threads(1)
-from benchmark.metrics import measure
+from ivif.benchmark.metrics import measure
 images = [torch.randint(256, (1, 1, 1024, 1280), dtype=torch.uint8) for _ in range(3)]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 measure(*images, ["all"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.metrics import get
+from ivif.benchmark.metrics import get
 
 HALVES = torch.tensor([[0, 0, 10, 10]], dtype=torch.uint8).repeat(4, 1)[None, None]
 """4x4: the left half 0, the right half 10."""

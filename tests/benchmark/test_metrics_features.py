@@ -7,8 +7,8 @@ import pywt
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, get
-from benchmark.metrics.features import cosine_transform, cosines, gradient_across, wavelets
+from ivif.benchmark.metrics import MetricError, Picture, get
+from ivif.benchmark.metrics.features import cosine_transform, cosines, gradient_across, wavelets
 
 KEYS = ["fmi", "fmi@gradient", "fmi@dct", "fmi@wavelet"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.metrics import MetricError, Picture, get
-from benchmark.metrics.perception import (
+from ivif.benchmark.metrics import MetricError, Picture, get
+from ivif.benchmark.metrics.perception import (
     as_seen,
     block_saliency,
     block_sums,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 
-from benchmark.metrics import get, metric_names
+from ivif.benchmark.metrics import get, metric_names
 
 Triple = tuple[Tensor, Tensor, Tensor]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.metrics import Picture, expand_keys, get, measure, metric_names
+from ivif.benchmark.metrics import Picture, expand_keys, get, measure, metric_names
 
 
 def scene(seed: int) -> torch.Tensor:

@@ -9,9 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import prewitt
 from torch import Tensor
 
-from benchmark.metrics import MetricError, get
-from benchmark.metrics.picture import Plane
-from benchmark.metrics.structural_similarity import halved, halved_with_zeros
+from ivif.benchmark.metrics import MetricError, get
+from ivif.benchmark.metrics.picture import Plane
+from ivif.benchmark.metrics.structural_similarity import halved, halved_with_zeros
 
 INDICES = ("qw", "qs", "qe", "qc@zliu", "qc", "qy")
 FAMILY = ("ssim", "ssim@mean", "ssim@cddfuse", "msssim", "mefssim", *INDICES)

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, json_numbers, read_people, write_people
-from benchmark.store import StoreError
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, json_numbers, read_people, write_people
+from ivif.benchmark.store import StoreError
 
 ENTRY = PeopleEntry(
     {"AP50": 0.5, "mAP": None}, {"MOTA": -0.25}, 9, 1, {"walk": {"MOTA": -0.25}}, {"a": "b"}, {"c": "d"}

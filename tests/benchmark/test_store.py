@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store import Row, Store
+from ivif.benchmark.store import Row, Store
 
 
 def row(pair: str, value: float | None = 1.0, method: str = "average", metric: str = "en") -> Row:
@@ -52,7 +52,7 @@ def test_compaction_interrupted_half_way_is_completed_by_the_next(
         path.write_bytes(data)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.store.write_atomic", killed)
+    monkeypatch.setattr("ivif.benchmark.store.write_atomic", killed)
     with pytest.raises(KeyboardInterrupt):
         store.compact()
     monkeypatch.undo()

@@ -8,7 +8,7 @@ from types import CodeType, FrameType
 
 import pytest
 
-from datasets.identity import PROJECT, Definition, defined, reached
+from ivif.datasets.identity import PROJECT, Definition, defined, reached
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _assert_reached(subject: object, act: Callable[[], object], name: str) -> No
 
     def note(frame: FrameType, event: str, _: object) -> None:
         module = str(frame.f_globals.get("__name__", ""))
-        if event == "call" and module.partition(".")[0] in PROJECT:
+        if event == "call" and module.partition(".")[0] == PROJECT:
             ran.add((module, frame.f_code))
 
     sys.setprofile(note)

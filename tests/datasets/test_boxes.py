@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasets.boxes import Boxes, BoxesError, write_coco, write_mot, write_yolo
-from datasets.labels import read_coco, read_mot, read_yolo
+from ivif.datasets.boxes import Boxes, BoxesError, write_coco, write_mot, write_yolo
+from ivif.datasets.labels import read_coco, read_mot, read_yolo
 
 
 def written(folder, text, name="labels.txt"):

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 
-import datasets
-from datasets.archives import ArchiveError, Limits, unpack
-from datasets.catalog import CatalogEntry, Citation, RemoteFile
-from datasets.download import DownloadError, ManualDownload, Redirects, download, fetch, read_record
-from datasets.verify import verify_download
+from ivif import datasets
+from ivif.datasets.archives import ArchiveError, Limits, unpack
+from ivif.datasets.catalog import CatalogEntry, Citation, RemoteFile
+from ivif.datasets.download import DownloadError, ManualDownload, Redirects, download, fetch, read_record
+from ivif.datasets.verify import verify_download
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.identity import code_fingerprint
+from ivif.datasets.identity import code_fingerprint
 
 Hashed = Callable[..., str]
 
@@ -341,7 +341,7 @@ def test_an_edited_module_is_read_anew_when_it_is_reloaded(hashed: Hashed, tmp_p
 
 
 OWN = """
-from fusion import FusionMethod
+from ivif.fusion import FusionMethod
 from own_mixing import mix
 class Own(FusionMethod):
     name, names = "own", {'b', 'a', 'c'}

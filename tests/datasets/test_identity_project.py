@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from benchmark.metrics import get, metric_names
-from datasets.identity import PROJECT
-from datasets.images import luminance, read_image, to_float, to_uint8, write_png
-from datasets.pairs import Pair, pair_folders
-from fusion.loading import default_names, load
-from fusion.reference.enhance import GUARDS, enhance
-from fusion.reference.filter import Rule, _code, _keys, choose
+from ivif.benchmark.metrics import get, metric_names
+from ivif.datasets.identity import PROJECT
+from ivif.datasets.images import luminance, read_image, to_float, to_uint8, write_png
+from ivif.datasets.pairs import Pair, pair_folders
+from ivif.fusion.loading import default_names, load
+from ivif.fusion.reference.enhance import GUARDS, enhance
+from ivif.fusion.reference.filter import NO_REGRET, Rule, _code, _keys, choose
 
 AssertReached = Callable[[object, Callable[[], object], str], None]
 
@@ -73,14 +73,14 @@ edits, command = json.load(sys.stdin)
 sys.dont_write_bytecode = True
 
 def hashes():
-    loading, runner = map(importlib.import_module, ("fusion.loading", "benchmark.running.runner"))
+    loading, runner = map(importlib.import_module, ("ivif.fusion.loading", "ivif.benchmark.running.runner"))
     methods = {name: loading.load(name).fingerprint() for name in ("laplacian", "rolp", "average")}
     methods["sdnet"] = loading.network_class("sdnet").untrained().fingerprint()
     return methods | {key: runner.metric_code(key) for key in ("en", "mi", "mi@nats", "psnr")}
 
 def run():
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        importlib.import_module("benchmark.cli").main(command)
+        importlib.import_module("ivif.benchmark.cli").main(command)
     return printed.getvalue()
 
 found = []
@@ -90,7 +90,7 @@ for changes in edits:
         text = Path(file).read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         Path(file).write_text(text.replace(old, new))
-    for module in [module for module in sys.modules if module.partition(".")[0] in PROJECT]:
+    for module in [module for module in sys.modules if module.partition(".")[0] == PROJECT]:
         del sys.modules[module]
     importlib.invalidate_caches()
     found.append(run() if command else hashes())
@@ -102,9 +102,11 @@ print(json.dumps(found))
 
 def in_copy(folder: Path, edits: list[list[tuple[str, str, str]]], *command: str) -> list[Any]:
     """What `IN_COPY` finds after each of some sets of edits, in a copy of this project's code."""
-    for package in PROJECT:
+    checkout = Path(__file__).parents[2]
+    for package in ("benchmark", "datasets", "downstream", "fusion", PROJECT):
         ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
-        shutil.copytree(Path(__file__).parents[2] / package, folder / package, ignore=ignored)
+        shutil.copytree(checkout / package, folder / package, symlinks=True, ignore=ignored)
+    shutil.copy(checkout / "pyproject.toml", folder)
     environment, given = {**os.environ, "PYTHONPATH": str(folder)}, json.dumps([edits, command])
     found = subprocess.check_output(
         [sys.executable, "-c", IN_COPY], input=given, cwd=folder, env=environment, text=True
@@ -158,11 +160,15 @@ def test_whatever_makes_references_is_in_their_identity(assert_reached: AssertRe
     infrared, visible = (to_uint8(picture(seed, 1, 64))[0] for seed in (1, 2))
     candidates = {"mean": infrared // 2 + visible // 2, "maximum": torch.maximum(infrared, visible), "one": visible}
     codes = [_code(key) for key in _keys(["mse"])]
-    for rule in map(Rule, ("auto", "random", "best", "metric:mse")):
-        assert_reached((choose, *codes), partial(choose, rule, "a", infrared, visible, candidates), rule.name)
+    for rule in map(Rule, ("auto", NO_REGRET, "random", "best", "metric:mse")):
+        act = partial(choose, rule, "a", infrared, visible, candidates, candidates["mean"])
+        assert_reached((choose, *codes), act, rule.name)
+    own = choose(Rule(), "a", infrared, visible, candidates, candidates["mean"]).yardstick
     codes = [_code(key) for key in (*_keys([]), *GUARDS)]
-    for kind in ("none", "published", "adaptive"):
-        assert_reached((enhance, *codes), partial(enhance, kind, infrared, visible, [*candidates.values()]), kind)
+    references, weights = [*candidates.values()], [0.5, 0.3, 0.2]
+    for kind, yardstick in (("none", None), ("published", None), ("adaptive", None), ("adaptive", own)):
+        act = partial(enhance, kind, infrared, visible, references, weights, yardstick)
+        assert_reached((enhance, *codes), act, kind)
 
 
 def test_whatever_reads_is_in_its_identity(tmp_path: Path, assert_reached: AssertReached) -> None:

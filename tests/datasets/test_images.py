@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from datasets.files import write_atomic
-from datasets.images import (
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import (
     SUFFIXES,
     ImageError,
     decode_image,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.boxes import BoxesError
-from datasets.images import write_png
-from datasets.labels import (
+from ivif.datasets.boxes import BoxesError
+from ivif.datasets.images import write_png
+from ivif.datasets.labels import (
     LabelError,
     frame_numbers,
     label_pairs,
@@ -19,7 +19,7 @@ from datasets.labels import (
     read_voc,
     read_yolo,
 )
-from datasets.pairs import PairError
+from ivif.datasets.pairs import PairError
 
 
 def written(folder, text, name="labels.txt"):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-import datasets
-from datasets import Pair, PairDataset, layouts
-from datasets.catalog import ENTRIES
-from datasets.images import write_png
-from datasets.pairs import PairError
+from ivif import datasets
+from ivif.datasets import Pair, PairDataset, layouts
+from ivif.datasets.catalog import ENTRIES
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import PairError
 
 VOC = """<annotation><object><name>{name}</name><difficult>0</difficult>
 <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>5</xmax><ymax>7</ymax></bndbox></object></annotation>"""

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import __main__ as cli
-from datasets.catalog import ENTRIES
-from datasets.download import Fetched, Record
+from ivif.datasets import __main__ as cli
+from ivif.datasets.catalog import ENTRIES
+from ivif.datasets.download import Fetched, Record
 
 
 @pytest.fixture(autouse=True)
@@ -134,9 +134,9 @@ def test_render_refuses_a_bad_size(size: str, tmp_path: Path, capsys: pytest.Cap
 
 def test_render_passes_everything_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple] = []
-    fake = types.ModuleType("datasets.synthetic")
+    fake = types.ModuleType("ivif.datasets.synthetic")
     fake.write_render = lambda out, **options: asked.append((out, options))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets.synthetic", fake)
+    monkeypatch.setitem(sys.modules, "ivif.datasets.synthetic", fake)
     command = "render --condition fog --pairs 5 --sequence 7 --size 320x240 --seed 3 --preview --out"
     assert cli.main([*command.split(), str(tmp_path)]) == 0
     options = {"condition": "fog", "pairs": 5, "sequence": 7, "size": (320, 240), "seed": 3, "preview": True}

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from datasets.options import Several
+from ivif.datasets.options import Several
 
 
 def parsed(*arguments: str, **settings: object) -> list[str]:

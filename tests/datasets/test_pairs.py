@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.images import ImageError
-from datasets.pairs import ImageFile, Pair, PairDataset, PairError, VideoFrame, pair_folders, video_length
+from ivif.datasets.images import ImageError
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError, VideoFrame, pair_folders, video_length
 
 
 def save(path, value=0, size=(6, 4), colour=False):

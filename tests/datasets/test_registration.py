@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import datasets
-from datasets.images import luminance
-from datasets.pairs import Pair
-from datasets.registration import Registration, estimate
+from ivif import datasets
+from ivif.datasets.images import luminance
+from ivif.datasets.pairs import Pair
+from ivif.datasets.registration import Registration, estimate
 
 Plane = NDArray[np.uint8]
 

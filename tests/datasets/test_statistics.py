@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from datasets import Boxes, Pair, PairDataset, statistics
-from datasets import __main__ as cli
-from datasets.images import write_png
-from datasets.pairs import ImageFile
+from ivif.datasets import Boxes, Pair, PairDataset, statistics
+from ivif.datasets import __main__ as cli
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import ImageFile
 
 
 def test_entropy_of_equal_halves_is_one_bit() -> None:

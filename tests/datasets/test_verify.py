@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import datasets
-from datasets import Boxes, Pair, PairDataset, pair_folders
-from datasets.verify import verify
+from ivif import datasets
+from ivif.datasets import Boxes, Pair, PairDataset, pair_folders
+from ivif.datasets.verify import verify
 
 Picture = NDArray[np.uint8]
 

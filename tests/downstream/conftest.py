@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.boxes import Boxes
-from datasets.images import write_png
-from downstream.detector import DetectorSettings
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import write_png
+from ivif.downstream.detector import DetectorSettings
 
 SIZE = (96, 64)
 """Width and height of the pictures."""
@@ -85,7 +85,7 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., int]]:
     """``run("detect", "--images", folder)`` is that command with `BrightSpots` for a detector, results in ``out``."""
-    from downstream import cli
+    from ivif.downstream import cli
 
     cli._detector.cache_clear()
     monkeypatch.setattr(cli, "YoloDetector", BrightSpots)

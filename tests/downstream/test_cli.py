@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.files import write_atomic
-from datasets.images import read_image, write_png
-from datasets.labels import read_sequence_labels
-from downstream import labelled_images
-from downstream.cli import main
-from downstream.drawing import write_video
-from downstream.training import Budget, write_certificate
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import read_image, write_png
+from ivif.datasets.labels import read_sequence_labels
+from ivif.downstream import labelled_images
+from ivif.downstream.cli import main
+from ivif.downstream.drawing import write_video
+from ivif.downstream.training import Budget, write_certificate
 
 
 def table(path):
@@ -65,7 +65,7 @@ def test_tracks_of_given_detections(walk, run):
 
 
 def test_detections_are_used_again(walk, run):
-    from downstream import cli
+    from ivif.downstream import cli
 
     run("detect", "--images", walk / "images")
     seen = cli._detector("yolov8n.pt", None, "person", "auto").seen
@@ -191,8 +191,8 @@ def test_unlabelled_pictures_are_left_out_and_told(walk, run, capsys):
 
 
 def test_several_sequences_have_a_total(walk, run, monkeypatch):
-    from datasets.pairs import ImageFile, Pair, PairDataset
-    from downstream import inputs
+    from ivif.datasets.pairs import ImageFile, Pair, PairDataset
+    from ivif.downstream import inputs
 
     truth = read_sequence_labels(walk / "gt" / "gt.txt")
     frames = tuple(
@@ -210,7 +210,7 @@ def test_several_sequences_have_a_total(walk, run, monkeypatch):
 
 
 def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, monkeypatch):
-    from downstream import cli
+    from ivif.downstream import cli
 
     made = []
 
@@ -225,7 +225,7 @@ def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, mon
 
 
 def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
-    from downstream import cli
+    from ivif.downstream import cli
 
     trained = {}
 
@@ -274,8 +274,8 @@ def test_mistakes_are_told(walk, run, capsys, arguments, message):
 
 
 def test_a_data_set_without_sequences_cannot_be_tracked(walk, run, monkeypatch, capsys):
-    from datasets.pairs import ImageFile, Pair, PairDataset
-    from downstream import inputs
+    from ivif.datasets.pairs import ImageFile, Pair, PairDataset
+    from ivif.downstream import inputs
 
     image = ImageFile(walk / "images" / "000001.png")
     monkeypatch.setattr(inputs.datasets, "load", lambda name, root: PairDataset(name, (Pair("one", image, image),)))
@@ -318,7 +318,7 @@ def test_numbers_that_make_no_sense_are_refused(walk, run, wrong):
 
 def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatch):
     """One method's scoring fails; the tracks are written and the other method is scored."""
-    from downstream import DownstreamError, evaluation
+    from ivif.downstream import DownstreamError, evaluation
 
     score, calls = evaluation.tracking_scores, []
 
@@ -337,7 +337,7 @@ def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatc
 
 
 def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots, capsys, monkeypatch):
-    from downstream import DownstreamError, cli
+    from ivif.downstream import DownstreamError, cli
 
     class Missing(type(spots)):
         def __init__(self, weights, *settings):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.boxes import Boxes
-from downstream import DownstreamError, bootstrap_interval, detection_scores
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import DownstreamError, bootstrap_interval, detection_scores
 
 
 def squares(*lefts, scores=None, ignored=(), label="person"):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.images import ImageError, read_image
-from downstream import DownstreamError, YoloDetector, detect
-from downstream.detector import SHIPPED_DETECTOR, DetectorSettings, find_detector, load_ultralytics
+from ivif.datasets.images import ImageError, read_image
+from ivif.downstream import DownstreamError, YoloDetector, detect
+from ivif.downstream.detector import SHIPPED_DETECTOR, DetectorSettings, find_detector, load_ultralytics
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -176,8 +176,8 @@ def test_sizes_that_no_network_takes(untrained):
 @pytest.mark.real
 def test_people_of_a_real_picture_are_found(exported, real_folder):
     """Six people are labelled in LLVIP 010001; the detector sees most of them in infrared."""
-    import datasets
-    from downstream import detection_scores
+    from ivif import datasets
+    from ivif.downstream import detection_scores
 
     pair = datasets.load("llvip", real_folder("LLVIP"))[0]
     found = detect(YoloDetector(exported, device="cpu"), [pair.read().infrared])

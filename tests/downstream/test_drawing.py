@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.boxes import Boxes
-from downstream import DownstreamError
-from downstream.drawing import FOUND, IGNORED, TRUE, annotated, write_video
-from downstream.labelled_images import images_of_video
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import DownstreamError
+from ivif.downstream.drawing import FOUND, IGNORED, TRUE, annotated, write_video
+from ivif.downstream.labelled_images import images_of_video
 
 BLACK = torch.zeros(1, 64, 96, dtype=torch.uint8)
 

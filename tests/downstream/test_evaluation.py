@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from datasets.boxes import Boxes
-from datasets.images import read_image, write_png
-from datasets.labels import read_sequence_labels
-from datasets.pairs import ImageFile, Pair
-from downstream import DownstreamError
-from downstream.evaluation import evaluate, evaluate_again
-from downstream.labelled_images import LabelledImage, images_of_camera, images_of_results
-from downstream.series import Series
-from fusion.results import FolderResults, MethodResults, StoredResults, parse
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import read_image, write_png
+from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.pairs import ImageFile, Pair
+from ivif.downstream import DownstreamError
+from ivif.downstream.evaluation import evaluate, evaluate_again
+from ivif.downstream.labelled_images import LabelledImage, images_of_camera, images_of_results
+from ivif.downstream.series import Series
+from ivif.fusion.results import FolderResults, MethodResults, StoredResults, parse
 
 SORT = {"min_hits": 1}
 

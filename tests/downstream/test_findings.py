@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.images import write_png
-from downstream import DownstreamError, detect
-from downstream.findings import complete_sequence, find_in_images, read_detections, write_detections
-from downstream.labelled_images import as_sequence, images_of_folder
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.images import write_png
+from ivif.downstream import DownstreamError, detect
+from ivif.downstream.findings import complete_sequence, find_in_images, read_detections, write_detections
+from ivif.downstream.labelled_images import as_sequence, images_of_folder
 
 
 def frames_of(walk):

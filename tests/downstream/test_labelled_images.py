@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from datasets.boxes import Boxes, BoxesError
-from datasets.labels import LabelError, check_labels, read_sequence_labels
-from datasets.pairs import PairError
-from downstream import DownstreamError
-from downstream.labelled_images import as_sequence, images_of_folder, images_of_video, label_images
+from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.datasets.labels import LabelError, check_labels, read_sequence_labels
+from ivif.datasets.pairs import PairError
+from ivif.downstream import DownstreamError
+from ivif.downstream.labelled_images import as_sequence, images_of_folder, images_of_video, label_images
 
 
 def frames_of(walk):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from downstream.overlap import iou, share_inside
+from ivif.downstream.overlap import iou, share_inside
 
 
 def corners(*rows):

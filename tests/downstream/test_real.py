@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-import datasets
-from datasets.boxes import Boxes
-from datasets.labels import read_sequence_labels
-from downstream import YoloDetector, detect, detection_scores, track, tracking_scores
-from downstream.labelled_images import images_of_camera, images_of_results
-from fusion.results import parse
+from ivif import datasets
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.labels import read_sequence_labels
+from ivif.downstream import YoloDetector, detect, detection_scores, track, tracking_scores
+from ivif.downstream.labelled_images import images_of_camera, images_of_results
+from ivif.fusion.results import parse
 
 pytestmark = pytest.mark.real
 

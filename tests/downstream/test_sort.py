@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.boxes import Boxes
-from downstream import DownstreamError, Sort, track
-from downstream.sort import ACCELERATION, DRIFT, FIRST_VELOCITY, MEASURED, _Filter
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import DownstreamError, Sort, track
+from ivif.downstream.sort import ACCELERATION, DRIFT, FIRST_VELOCITY, MEASURED, _Filter
 
 
 def boxes(*centres, size=20.0, scores=None):

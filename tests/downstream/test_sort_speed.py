@@ -3,8 +3,8 @@
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from datasets.boxes import Boxes
-from downstream import track
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import track
 
 FRAMES, OBJECTS = 1000, 50
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.boxes import Boxes
-from downstream import DownstreamError, combined, tracking_scores
-from downstream.hota import Frame, hota_counts
-from downstream.overlap import iou
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import DownstreamError, combined, tracking_scores
+from ivif.downstream.hota import Frame, hota_counts
+from ivif.downstream.overlap import iou
 
 
 def line(positions, ignored=()):

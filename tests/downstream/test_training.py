@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
-from datasets.boxes import Boxes
-from datasets.images import read_image
-from datasets.labels import read_yolo
-from downstream import DownstreamError, YoloDetector, detect, training
-from downstream.detector import DetectorSettings
-from downstream.labelled_images import LabelledImage
-from downstream.training import BACKGROUND, Budget, _write_training_set, train_detector
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import read_image
+from ivif.datasets.labels import read_yolo
+from ivif.downstream import DownstreamError, YoloDetector, detect, training
+from ivif.downstream.detector import DetectorSettings
+from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.training import BACKGROUND, Budget, _write_training_set, train_detector
 
 
 class Shown:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from datasets.boxes import Boxes
-from downstream import detection_scores
-from downstream.ultralytics_map import ultralytics_map
+from ivif.datasets.boxes import Boxes
+from ivif.downstream import detection_scores
+from ivif.downstream.ultralytics_map import ultralytics_map
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fusion.loading import network_class
-from fusion.networks.base import NetworkMethod
+from ivif.fusion.loading import network_class
+from ivif.fusion.networks.base import NetworkMethod
 
 
 def randomise(module: nn.Module, seed: int = 0) -> nn.Module:

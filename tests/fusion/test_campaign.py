@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.images import write_png
-from datasets.pairs import PairDataset, pair_folders
-from fusion.cli import main
-from fusion.method import FusionError
-from fusion.training import campaign as module
-from fusion.training.campaign import PLANS, Campaign, CampaignPlan, Entry, pack
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import PairDataset, pair_folders
+from ivif.fusion.cli import main
+from ivif.fusion.method import FusionError
+from ivif.fusion.training import campaign as module
+from ivif.fusion.training.campaign import PLANS, Campaign, CampaignPlan, Entry, pack
 
 ENTRY = Entry("sdnet", steps=3, patch=32, batch=2, average=0.9)
 PLAN = CampaignPlan((ENTRY,), candidates=("average", "laplacian", "gff"), count=2)

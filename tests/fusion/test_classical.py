@@ -8,17 +8,17 @@ import torch
 from scipy.ndimage import uniform_filter
 from scipy.sparse.linalg import spsolve
 
-import fusion
-from datasets.images import rgb_to_ycbcr
-from datasets.layouts import vifb
-from fusion import FolderResults
-from fusion.classical.base import ClassicalMethod
-from fusion.classical.bilateral import bilateral_filter
-from fusion.classical.diffusion import anisotropic_diffusion, fourth_order_diffusion, principal_share
-from fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
-from fusion.classical.singular_values import blocks, from_blocks, principal_axes
-from fusion.classical.weighted_least_squares import histogram_saliency, rolling_guidance, weighted_least_squares
-from fusion.parity import parity
+from ivif import fusion
+from ivif.datasets.images import rgb_to_ycbcr
+from ivif.datasets.layouts import vifb
+from ivif.fusion import FolderResults
+from ivif.fusion.classical.base import ClassicalMethod
+from ivif.fusion.classical.bilateral import bilateral_filter
+from ivif.fusion.classical.diffusion import anisotropic_diffusion, fourth_order_diffusion, principal_share
+from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
+from ivif.fusion.classical.singular_values import blocks, from_blocks, principal_axes
+from ivif.fusion.classical.weighted_least_squares import histogram_saliency, rolling_guidance, weighted_least_squares
+from ivif.fusion.parity import parity
 
 NAMES = [name for name in fusion.names() if isinstance(fusion.load(name), ClassicalMethod)]
 SIZES = [(32, 32), (33, 47), (61, 40)]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.images import read_image, write_png
-from fusion.cli import main
+from ivif.datasets.images import read_image, write_png
+from ivif.fusion.cli import main
 
 
 def picture(seed: int, channels: int = 1) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fusion.contact_sheet import GAP, contact_sheet
+from ivif.fusion.contact_sheet import GAP, contact_sheet
 
 
 def flat(colour, height=30, width=40):

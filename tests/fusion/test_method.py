@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from datasets.images import rgb_to_ycbcr
-from fusion.method import FusionError, FusionMethod
+from ivif.datasets.images import rgb_to_ycbcr
+from ivif.fusion.method import FusionError, FusionMethod
 
 # Multiples of 1/256 and kernels of powers of two add up without rounding, so that equal means equal to the bit.
 EXACT = 256
@@ -228,7 +228,7 @@ def test_fingerprint_follows_state():
 
 METHOD_SOURCE = """
 from mine.helper import weight
-from fusion import FusionMethod
+from ivif.fusion import FusionMethod
 class Mine(FusionMethod):
     name, title, family, paper = "mine", "Mine", "own", ""
     def fuse_planes(self, infrared, visible):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import batch_norm, conv2d, layer_norm, leaky_relu, pad, relu
 
-from fusion.networks.mgt import MGT
+from ivif.fusion.networks.mgt import MGT
 
 WINDOWS = (4, 8, 16)
 State = dict[str, Tensor]

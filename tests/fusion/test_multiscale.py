@@ -5,11 +5,17 @@ import pytest
 import pywt
 from scipy.ndimage import correlate1d
 
-import fusion
-from fusion.classical.dual_tree import ANGLES, LOW_ANALYSIS, QUARTER_SHIFT, DualTree, analyse, synthesise
-from fusion.classical.multiscale import depth, stronger
-from fusion.classical.pyramids import from_laplacian, from_ratio, gaussian_pyramid, laplacian_pyramid, ratio_pyramid
-from fusion.classical.wavelets import consistent, select_by_area
+from ivif import fusion
+from ivif.fusion.classical.dual_tree import ANGLES, LOW_ANALYSIS, QUARTER_SHIFT, DualTree, analyse, synthesise
+from ivif.fusion.classical.multiscale import depth, stronger
+from ivif.fusion.classical.pyramids import (
+    from_laplacian,
+    from_ratio,
+    gaussian_pyramid,
+    laplacian_pyramid,
+    ratio_pyramid,
+)
+from ivif.fusion.classical.wavelets import consistent, select_by_area
 
 METHODS = ("laplacian", "rolp", "dwt", "dtcwt")
 SHAPES = ((1, 1), (2, 9), (5, 3), (32, 32), (33, 47), (50, 36), (37, 130))

@@ -12,17 +12,17 @@ import pytest
 import torch
 from tabulate import tabulate
 
-from datasets.images import luminance, read_image, to_float, to_uint8
-from fusion.loading import network_class
-from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
-from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
-from fusion.networks.pmgi import PMGIMethod
-from fusion.networks.sdnet import SDNetMethod
-from fusion.training.recipes.fusiongan import fusiongan_content
-from fusion.training.recipes.pmgi import pmgi_loss
-from fusion.training.recipes.sdnet import sdnet_loss
-from fusion.weights.convert import torch_layout
-from fusion.weights.renaming import new_names
+from ivif.datasets.images import luminance, read_image, to_float, to_uint8
+from ivif.fusion.loading import network_class
+from ivif.fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
+from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
+from ivif.fusion.networks.pmgi import PMGIMethod
+from ivif.fusion.networks.sdnet import SDNetMethod
+from ivif.fusion.training.recipes.fusiongan import fusiongan_content
+from ivif.fusion.training.recipes.pmgi import pmgi_loss
+from ivif.fusion.training.recipes.sdnet import sdnet_loss
+from ivif.fusion.weights.convert import torch_layout
+from ivif.fusion.weights.renaming import new_names
 
 pytestmark = pytest.mark.real
 

@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-import fusion
-from datasets.files import sha256_file
-from fusion import FusionError
-from fusion.loading import load, network_class, network_names
-from fusion.networks import blocks
-from fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, init_truncated_normal, stretch_to_unit
-from fusion.networks.ddcgan import DDcGANDiscriminator
-from fusion.networks.didfuse import DIDFuse
-from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
-from fusion.networks.mgt import MGT
-from fusion.networks.sdnet import SDNet
+from ivif import fusion
+from ivif.datasets.files import sha256_file
+from ivif.fusion import FusionError
+from ivif.fusion.loading import load, network_class, network_names
+from ivif.fusion.networks import blocks
+from ivif.fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, init_truncated_normal, stretch_to_unit
+from ivif.fusion.networks.ddcgan import DDcGANDiscriminator
+from ivif.fusion.networks.didfuse import DIDFuse
+from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
+from ivif.fusion.networks.mgt import MGT
+from ivif.fusion.networks.sdnet import SDNet
 
 PARAMETERS = {
     "didfuse": 260_935,

@@ -12,20 +12,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import fusion
-from datasets.files import sha256_file
-from datasets.images import luminance, read_image, to_float
-from fusion import FusionError
-from fusion.cli import main
-from fusion.reference.supervision import Targets
-from fusion.training.recipe import BySources, Examples
-from fusion.training.recipes import recipe_for
+from ivif import fusion
+from ivif.datasets.files import sha256_file
+from ivif.datasets.images import luminance, read_image, to_float
+from ivif.fusion import FusionError
+from ivif.fusion.cli import main
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.recipe import BySources, Examples
+from ivif.fusion.training.recipes import recipe_for
 
 OWN = """
     import torch
     from torch import nn
-    from fusion.networks.base import NetworkMethod
-    from fusion.training.recipe import Recipe
+    from ivif.fusion.networks.base import NetworkMethod
+    from ivif.fusion.training.recipe import Recipe
 
     class Mean(nn.Module):
         def forward(self, infrared, visible):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.pairs import PairError, pair_folders
-from fusion import FolderResults, FusionError, load
-from fusion.parity import PairParity, fuse_channels, parity, parity_table
+from ivif.datasets.pairs import PairError, pair_folders
+from ivif.fusion import FolderResults, FusionError, load
+from ivif.fusion.parity import PairParity, fuse_channels, parity, parity_table
 
 SIZE = (24, 30)
 

@@ -6,11 +6,11 @@ import textwrap
 import pytest
 import torch
 
-import fusion
-from fusion import FusionError, FusionMethod, registry
+from ivif import fusion
+from ivif.fusion import FusionError, FusionMethod, registry
 
 OWN = """
-    from fusion import FusionMethod
+    from ivif.fusion import FusionMethod
     class Brighter(FusionMethod):
         def fuse_planes(self, infrared, visible):
             return visible + 0.25

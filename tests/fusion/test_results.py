@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.images import read_image, write_png
-from datasets.pairs import ImageFile, Pair
-from fusion import FolderResults, FusionError, MethodResults
-from fusion.loading import network_of
-from fusion.results import StoredResults, parse
-from fusion.weights import SHIPPED_FOLDER
-from fusion.weights.manifest import read_manifest
+from ivif.datasets.images import read_image, write_png
+from ivif.datasets.pairs import ImageFile, Pair
+from ivif.fusion import FolderResults, FusionError, MethodResults
+from ivif.fusion.loading import network_of
+from ivif.fusion.results import StoredResults, parse
+from ivif.fusion.weights import SHIPPED_FOLDER
+from ivif.fusion.weights.manifest import read_manifest
 
 
 def touch(folder, *names):

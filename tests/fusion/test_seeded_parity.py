@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion.networks.ift import IFT
-from fusion.networks.rfn_nest import RFNNest
-from fusion.networks.swinfusion import SwinFusion
+from ivif.fusion.networks.ift import IFT
+from ivif.fusion.networks.rfn_nest import RFNNest
+from ivif.fusion.networks.swinfusion import SwinFusion
 
 RELATIVE = 1e-4
 

@@ -13,13 +13,13 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from datasets.images import encode_png, write_png
-from datasets.pairs import PairDataset, pair_folders
-from fusion.cli import main
-from fusion.loading import network_names
-from fusion.method import FusionError
-from fusion.reference.supervision import References, Targets, aggregated, each, nearest
-from fusion.training.losses import (
+from ivif.datasets.images import encode_png, write_png
+from ivif.datasets.pairs import PairDataset, pair_folders
+from ivif.fusion.cli import main
+from ivif.fusion.loading import network_names
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.supervision import References, Targets, aggregated, each, nearest
+from ivif.fusion.training.losses import (
     laplacian,
     reference_intensity_gradient_structure,
     reference_intensity_laplacian,
@@ -28,14 +28,14 @@ from fusion.training.losses import (
     weighted_map,
     weighted_squared_error,
 )
-from fusion.training.patches import Patches
-from fusion.training.recipe import ByReferences, Examples, Recipe, TrainingStep
-from fusion.training.recipes import recipe_for, recipe_names
-from fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
-from fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
-from fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_reference_loss
-from fusion.training.registry import register_recipe
-from fusion.training.trainer import TrainingSettings, _descend, train
+from ivif.fusion.training.patches import Patches
+from ivif.fusion.training.recipe import ByReferences, Examples, Recipe, TrainingStep
+from ivif.fusion.training.recipes import recipe_for, recipe_names
+from ivif.fusion.training.recipes.ddcgan import ddcgan_discriminator_loss, ddcgan_reference_content
+from ivif.fusion.training.recipes.didfuse import dissimilarity, sobel_derivatives
+from ivif.fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_reference_loss
+from ivif.fusion.training.registry import register_recipe
+from ivif.fusion.training.trainer import TrainingSettings, _descend, train
 
 WEIGHTS = torch.tensor([[0.75, 0.25], [1.0, 0.0]])
 

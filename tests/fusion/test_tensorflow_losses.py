@@ -13,23 +13,23 @@ from scipy.ndimage import convolve
 from torch import nn
 from torch.nn.functional import pad
 
-from fusion.training.losses import laplacian
-from fusion.training.recipe import Examples, TrainingStep
-from fusion.training.recipes.ddcgan import (
+from ivif.fusion.training.losses import laplacian
+from ivif.fusion.training.recipe import Examples, TrainingStep
+from ivif.fusion.training.recipes.ddcgan import (
     DDcGANRecipe,
     ddcgan_adversarial,
     ddcgan_content,
     ddcgan_discriminator_loss,
     neighbour_difference,
 )
-from fusion.training.recipes.fusiongan import (
+from ivif.fusion.training.recipes.fusiongan import (
     FusionGANRecipe,
     fusiongan_content,
     fusiongan_discriminator_loss,
     soft_label_loss,
 )
-from fusion.training.recipes.pmgi import pmgi_loss
-from fusion.training.recipes.sdnet import sdnet_decision, sdnet_loss
+from ivif.fusion.training.recipes.pmgi import pmgi_loss
+from ivif.fusion.training.recipes.sdnet import sdnet_decision, sdnet_loss
 
 ZERO = torch.zeros(2, 1, 5, 5)
 """Two images of 25 pixels."""

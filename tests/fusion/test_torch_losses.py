@@ -9,11 +9,11 @@ from scipy.ndimage import correlate, sobel
 from scipy.signal.windows import gaussian
 from skimage.metrics import structural_similarity
 
-from fusion.training.losses import sobel_magnitude, ssim_map
-from fusion.training.recipe import Examples
-from fusion.training.recipes import recipe_for
-from fusion.training.recipes.didfuse import didfuse_loss, dissimilarity, sobel_derivatives
-from fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_autoencoder_loss, rfn_nest_fusion_loss
+from ivif.fusion.training.losses import sobel_magnitude, ssim_map
+from ivif.fusion.training.recipe import Examples
+from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.recipes.didfuse import didfuse_loss, dissimilarity, sobel_derivatives
+from ivif.fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_autoencoder_loss, rfn_nest_fusion_loss
 
 
 @pytest.fixture

@@ -15,18 +15,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from datasets.images import to_float, write_png
-from datasets.pairs import PairDataset, pair_folders
-from fusion.method import FusionError
-from fusion.networks.pmgi import PMGI
-from fusion.training.patches import Patches, training_split
-from fusion.training.recipe import BySources, Recipe, TrainingStep
-from fusion.training.recipes import recipe_for, recipe_names
-from fusion.training.recipes.ddcgan import DDcGANRecipe
-from fusion.training.recipes.fusiongan import FusionGANRecipe
-from fusion.training.recipes.rfn_nest import RFNNestRecipe
-from fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, _follow, one_cycle, train
-from fusion.weights.manifest import problems
+from ivif.datasets.images import to_float, write_png
+from ivif.datasets.pairs import PairDataset, pair_folders
+from ivif.fusion.method import FusionError
+from ivif.fusion.networks.pmgi import PMGI
+from ivif.fusion.training.patches import Patches, training_split
+from ivif.fusion.training.recipe import BySources, Recipe, TrainingStep
+from ivif.fusion.training.recipes import recipe_for, recipe_names
+from ivif.fusion.training.recipes.ddcgan import DDcGANRecipe
+from ivif.fusion.training.recipes.fusiongan import FusionGANRecipe
+from ivif.fusion.training.recipes.rfn_nest import RFNNestRecipe
+from ivif.fusion.training.trainer import TrainingBudget, TrainingSettings, _descend, _follow, one_cycle, train
+from ivif.fusion.weights.manifest import problems
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_weights_come_with_a_record_and_fit_the_method(pairs: PairDataset, tmp_p
     assert record["published_schedule"] == {"steps": steps, "patch": 120, "batch": 32}
     assert record["share_of_published_steps"] == pytest.approx(2 / steps)
     assert record["share_of_published_pixels"] == pytest.approx(2 / steps * (4 * 16**2) / (32 * 120**2))
-    import fusion
+    from ivif import fusion
 
     fused = fusion.load("sdnet", weights=path).fuse(torch.rand(1, 1, 20, 30), torch.rand(1, 3, 20, 30))
     assert fused.shape == (1, 3, 20, 30)
@@ -411,9 +411,9 @@ def test_one_pair_is_too_few_to_train_on(pairs: PairDataset, tmp_path: Path) -> 
 SCRIPT = """
 import sys
 from pathlib import Path
-from datasets.pairs import pair_folders
-from fusion.training.recipes import recipe_for
-from fusion.training.trainer import TrainingSettings, train
+from ivif.datasets.pairs import pair_folders
+from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.trainer import TrainingSettings, train
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 recipe = recipe_for("sdnet")
 recipe.patch, recipe.batch, recipe.stride = 16, 4, 8

@@ -15,22 +15,22 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from datasets.files import sha256_file
-from fusion import FusionError
-from fusion.loading import load, network_class, network_names
-from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
-from fusion.networks.didfuse import DIDFuseMethod
-from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
-from fusion.networks.pmgi import PMGIMethod
-from fusion.networks.sdnet import SDNet, SDNetMethod
-from fusion.weights import read_weights
-from fusion.weights.cli import add_weights_parser, weights_problems
-from fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout
-from fusion.weights.fetch import fetch_published, published_weights
-from fusion.weights.manifest import problems, read_manifest, write_weights
-from fusion.weights.published import PublishedWeights, RemoteCheckpoint
-from fusion.weights.renaming import new_names
-from fusion.weights.tensorflow import crc32c, read_bundle
+from ivif.datasets.files import sha256_file
+from ivif.fusion import FusionError
+from ivif.fusion.loading import load, network_class, network_names
+from ivif.fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANMethod
+from ivif.fusion.networks.didfuse import DIDFuseMethod
+from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
+from ivif.fusion.networks.pmgi import PMGIMethod
+from ivif.fusion.networks.sdnet import SDNet, SDNetMethod
+from ivif.fusion.weights import read_weights
+from ivif.fusion.weights.cli import add_weights_parser, weights_problems
+from ivif.fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout
+from ivif.fusion.weights.fetch import fetch_published, published_weights
+from ivif.fusion.weights.manifest import problems, read_manifest, write_weights
+from ivif.fusion.weights.published import PublishedWeights, RemoteCheckpoint
+from ivif.fusion.weights.renaming import new_names
+from ivif.fusion.weights.tensorflow import crc32c, read_bundle
 
 TYPES = {"float32": 1, "float64": 2, "int32": 3, "int64": 9, "float16": 19}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
-from datasets.synthetic.optics.surface import PixelValues
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.noise import Noise, Raster, smooth_step
+from ivif.datasets.synthetic.optics.surface import PixelValues
 
 PLUMES = ((6.5, 0.30), (9.5, 0.34), (14.0, 0.42), (21.0, 0.55))
 """Depths of the curtains that smoke consists of, in metres, and the share of its optical depth in each."""

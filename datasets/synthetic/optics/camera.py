@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.optics.noise import Raster
+from ivif.datasets.synthetic.optics.noise import Raster
 
 Points = NDArray[np.float64]
 """World points ``[N, 3]`` in metres, or image points ``[N, 2]`` in pixels."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour
+from ivif.datasets.synthetic.conditions import Colour
 
 
 @dataclass(frozen=True)

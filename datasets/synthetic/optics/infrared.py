@@ -9,10 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera_settings import CameraSettings
-from datasets.synthetic.optics.noise import Raster
-from datasets.synthetic.optics.surface import ALPHA, EMISSIVITY, TEMPERATURE, PixelValues
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera_settings import CameraSettings
+from ivif.datasets.synthetic.optics.noise import Raster
+from ivif.datasets.synthetic.optics.surface import ALPHA, EMISSIVITY, TEMPERATURE, PixelValues
 
 OPTICS_BLUR = 0.0017
 """Standard deviation of the optics' blur, as a share of the picture's width."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.noise import Raster, smooth_step
-from datasets.synthetic.optics.surface import ALBEDO, DEPTH, GROUND, NORMAL, PixelValues, SurfaceLayer
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.noise import Raster, smooth_step
+from ivif.datasets.synthetic.optics.surface import ALBEDO, DEPTH, GROUND, NORMAL, PixelValues, SurfaceLayer
 
 Contact = tuple[float, float, float, float]
 """A spot of ground that something darkens by standing there: x, z, half width, half depth, metres."""

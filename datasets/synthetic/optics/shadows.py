@@ -14,10 +14,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Light
-from datasets.synthetic.optics.noise import Raster
-from datasets.synthetic.optics.surface import hull
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Light
+from ivif.datasets.synthetic.optics.noise import Raster
+from ivif.datasets.synthetic.optics.surface import hull
 
 UNSHADED = -1.0
 """Height in the map where nothing stands in the way."""

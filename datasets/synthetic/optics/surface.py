@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.noise import Raster
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.noise import Raster
 
 ALBEDO = slice(0, 3)
 """Reflectance in red, green, blue, linear, 0..1."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points
-from datasets.synthetic.optics.camera_settings import CameraSettings
-from datasets.synthetic.optics.noise import Raster
-from datasets.synthetic.optics.surface import EMISSION, PixelValues, SurfaceLayer
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points
+from ivif.datasets.synthetic.optics.camera_settings import CameraSettings
+from ivif.datasets.synthetic.optics.noise import Raster
+from ivif.datasets.synthetic.optics.surface import EMISSION, PixelValues, SurfaceLayer
 
 LENS_BLUR = 0.0008
 """Standard deviation of the lens's blur, as a share of the picture's width."""

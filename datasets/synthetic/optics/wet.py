@@ -7,9 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
-from datasets.synthetic.optics.surface import PixelValues
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.noise import Noise, Raster, smooth_step
+from ivif.datasets.synthetic.optics.surface import PixelValues
 
 HEAT_SHARE = 0.55
 """Reflectance of rough wet ground for heat, relative to its reflectance for light."""

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics import infrared, visible
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, ground_share
-from datasets.synthetic.optics.noise import Noise, Raster
-from datasets.synthetic.optics.shadows import Landing, ShadowMap, Sheet, land
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics import infrared, visible
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.light import Light, ambient_reflected, contact_shade, ground_share
+from ivif.datasets.synthetic.optics.noise import Noise, Raster
+from ivif.datasets.synthetic.optics.shadows import Landing, ShadowMap, Sheet, land
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     DEPTH,
@@ -24,10 +24,10 @@ from datasets.synthetic.optics.surface import (
     PixelValues,
     SurfaceLayer,
 )
-from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
-from datasets.synthetic.places.ground import FAR, greenness, paint_ground
-from datasets.synthetic.places.world import World
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
+from ivif.datasets.synthetic.places.ground import FAR, greenness, paint_ground
+from ivif.datasets.synthetic.places.world import World
+from ivif.datasets.synthetic.things.thing import Thing
 
 LAMP_POWER = 15.0
 """Strength of a street lamp at 1 m; a white surface in full sun returns 1."""

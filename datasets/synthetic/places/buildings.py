@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Light
-from datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
-from datasets.synthetic.optics.shadows import Sheet
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Light
+from ivif.datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
+from ivif.datasets.synthetic.optics.shadows import Sheet
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     CHANNEL_COUNT,
@@ -26,7 +26,7 @@ from datasets.synthetic.optics.surface import (
     PixelValues,
     SurfaceLayer,
 )
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.things.thing import Thing
 
 ROOM_LIGHTS = np.array(((1.0, 0.78, 0.45), (1.0, 0.88, 0.66), (0.80, 0.90, 1.0), (1.0, 0.70, 0.35)), np.float32)
 """Colours of lit rooms."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Noise, band, repeated_band
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.noise import Noise, band, repeated_band
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     DEPTH,
@@ -19,7 +19,7 @@ from datasets.synthetic.optics.surface import (
     TEMPERATURE,
     SurfaceLayer,
 )
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.things.thing import Thing
 
 PANEL, ROW = 2.4, 3.2
 """Distance between light panels along and across the hall, metres."""

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour
-from datasets.synthetic.places.buildings import Style
-from datasets.synthetic.places.ground import Cover
-from datasets.synthetic.things.animals import Animal
-from datasets.synthetic.things.figures import Outfit
-from datasets.synthetic.things.furniture import Crate, Lamp, Sign
-from datasets.synthetic.things.plants import Tree
-from datasets.synthetic.things.vehicles import SHAPES, Vehicle
+from ivif.datasets.synthetic.conditions import Colour
+from ivif.datasets.synthetic.places.buildings import Style
+from ivif.datasets.synthetic.places.ground import Cover
+from ivif.datasets.synthetic.things.animals import Animal
+from ivif.datasets.synthetic.things.figures import Outfit
+from ivif.datasets.synthetic.things.furniture import Crate, Lamp, Sign
+from ivif.datasets.synthetic.things.plants import Tree
+from ivif.datasets.synthetic.things.vehicles import SHAPES, Vehicle
 
 Option = TypeVar("Option")
 

@@ -6,20 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.places import choices
-from datasets.synthetic.places.enclosures import compose_hall, compose_yard
-from datasets.synthetic.places.greens import compose_field, compose_park
-from datasets.synthetic.places.ground import Cover
-from datasets.synthetic.places.place import AWAY, Place
-from datasets.synthetic.places.population import populate, somebody_at
-from datasets.synthetic.places.streets import compose_square, compose_street
-from datasets.synthetic.places.world import World
-from datasets.synthetic.things.animals import Animal
-from datasets.synthetic.things.distractors import Dummy, Poster, flat
-from datasets.synthetic.things.furniture import Post
-from datasets.synthetic.things.thing import Thing
-from datasets.synthetic.things.vehicles import Vehicle
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.places import choices
+from ivif.datasets.synthetic.places.enclosures import compose_hall, compose_yard
+from ivif.datasets.synthetic.places.greens import compose_field, compose_park
+from ivif.datasets.synthetic.places.ground import Cover
+from ivif.datasets.synthetic.places.place import AWAY, Place
+from ivif.datasets.synthetic.places.population import populate, somebody_at
+from ivif.datasets.synthetic.places.streets import compose_square, compose_street
+from ivif.datasets.synthetic.places.world import World
+from ivif.datasets.synthetic.things.animals import Animal
+from ivif.datasets.synthetic.things.distractors import Dummy, Poster, flat
+from ivif.datasets.synthetic.things.furniture import Post
+from ivif.datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.things.vehicles import Vehicle
 
 COMPOSERS = (compose_street, compose_square, compose_park, compose_yard, compose_hall, compose_field)
 SHARES = (0.27, 0.25, 0.14, 0.14, 0.11, 0.09)

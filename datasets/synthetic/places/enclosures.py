@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets.synthetic.places import choices
-from datasets.synthetic.places.buildings import Style, Wall
-from datasets.synthetic.places.ceiling import Ceiling
-from datasets.synthetic.places.ground import Ground, Marking, Strip
-from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
-from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import View, World
-from datasets.synthetic.things.furniture import Crate, Lamp, Post
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.places import choices
+from ivif.datasets.synthetic.places.buildings import Style, Wall
+from ivif.datasets.synthetic.places.ceiling import Ceiling
+from ivif.datasets.synthetic.places.ground import Ground, Marking, Strip
+from ivif.datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
+from ivif.datasets.synthetic.places.population import Walkway
+from ivif.datasets.synthetic.places.world import View, World
+from ivif.datasets.synthetic.things.furniture import Crate, Lamp, Post
+from ivif.datasets.synthetic.things.thing import Thing
 
 
 def compose_yard(generator: np.random.Generator) -> Place:

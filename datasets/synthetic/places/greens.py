@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from datasets.synthetic.places import choices
-from datasets.synthetic.places.buildings import Wall
-from datasets.synthetic.places.ground import Ground, Strip
-from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
-from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import View, World
-from datasets.synthetic.things.furniture import Fence
-from datasets.synthetic.things.plants import Treeline
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.places import choices
+from ivif.datasets.synthetic.places.buildings import Wall
+from ivif.datasets.synthetic.places.ground import Ground, Strip
+from ivif.datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
+from ivif.datasets.synthetic.places.population import Walkway
+from ivif.datasets.synthetic.places.world import View, World
+from ivif.datasets.synthetic.things.furniture import Fence
+from ivif.datasets.synthetic.things.plants import Treeline
+from ivif.datasets.synthetic.things.thing import Thing
 
 
 def compose_park(generator: np.random.Generator) -> Place:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.noise import Noise, Raster, band, repeated_band, smooth_step
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     DEPTH,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.places import choices
-from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import World
+from ivif.datasets.synthetic.places import choices
+from ivif.datasets.synthetic.places.population import Walkway
+from ivif.datasets.synthetic.places.world import World
 
 AWAY = np.pi / 2
 """The direction that leads away from the camera."""

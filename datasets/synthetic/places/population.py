@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.synthetic.places.choices import CAR_COLOURS, new_seed, outfit, pick
-from datasets.synthetic.places.world import View
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.thing import Spot
+from ivif.datasets.synthetic.places.choices import CAR_COLOURS, new_seed, outfit, pick
+from ivif.datasets.synthetic.places.world import View
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.thing import Spot
 
 STANDING_ROOM = 0.35
 """Radius of the place one person takes, metres."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.synthetic.places import choices
-from datasets.synthetic.places.buildings import Wall
-from datasets.synthetic.places.ground import Ground, Marking, Strip
-from datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
-from datasets.synthetic.places.population import Walkway
-from datasets.synthetic.places.world import View, World
-from datasets.synthetic.things.furniture import Lamp, Post
-from datasets.synthetic.things.plants import Treeline
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.places import choices
+from ivif.datasets.synthetic.places.buildings import Wall
+from ivif.datasets.synthetic.places.ground import Ground, Marking, Strip
+from ivif.datasets.synthetic.places.place import AWAY, Place, steps, storeys, sun_azimuth
+from ivif.datasets.synthetic.places.population import Walkway
+from ivif.datasets.synthetic.places.world import View, World
+from ivif.datasets.synthetic.things.furniture import Lamp, Post
+from ivif.datasets.synthetic.things.plants import Treeline
+from ivif.datasets.synthetic.things.thing import Thing
 
 
 def _road_lines(half: float, crossing: float, bars: float) -> tuple[Marking, ...]:

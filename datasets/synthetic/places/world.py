@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasets.synthetic.optics.camera import Camera
-from datasets.synthetic.places.ground import Ground
-from datasets.synthetic.things.animals import Animal
-from datasets.synthetic.things.furniture import Lamp
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.thing import Spot, Thing
-from datasets.synthetic.things.vehicles import Vehicle
+from ivif.datasets.synthetic.optics.camera import Camera
+from ivif.datasets.synthetic.places.ground import Ground
+from ivif.datasets.synthetic.things.animals import Animal
+from ivif.datasets.synthetic.things.furniture import Lamp
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.thing import Spot, Thing
+from ivif.datasets.synthetic.things.vehicles import Vehicle
 
 
 @dataclass(frozen=True)

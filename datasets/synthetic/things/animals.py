@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Contact
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import Capsule, Material, SurfaceLayer
-from datasets.synthetic.things.thing import Mover
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Contact
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.optics.surface import Capsule, Material, SurfaceLayer
+from ivif.datasets.synthetic.things.thing import Mover
 
 
 class Build(NamedTuple):

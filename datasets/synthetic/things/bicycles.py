@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, point
-from datasets.synthetic.optics.surface import TOWARDS, Material, SurfaceLayer
-from datasets.synthetic.things.figures import Painter, Part
-from datasets.synthetic.things.poses import BICYCLE, directions
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, point
+from ivif.datasets.synthetic.optics.surface import TOWARDS, Material, SurfaceLayer
+from ivif.datasets.synthetic.things.figures import Painter, Part
+from ivif.datasets.synthetic.things.poses import BICYCLE, directions
 
 TYRE, SPOKES = (0.02, 0.02, 0.021), (0.30, 0.30, 0.30)
 

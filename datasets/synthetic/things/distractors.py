@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Contact
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.shadows import upright
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Contact
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.optics.shadows import upright
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     EMISSION,
@@ -21,8 +21,8 @@ from datasets.synthetic.optics.surface import (
     Material,
     SurfaceLayer,
 )
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.thing import Spot, Thing
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.thing import Spot, Thing
 
 POSTER_FRAME = 0.12
 """Width of a poster's frame in metres."""

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window, point
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window, point
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     CHANNEL_COUNT,
     NORMAL,
@@ -21,7 +21,7 @@ from datasets.synthetic.optics.surface import (
     hull,
     polygon_coverage,
 )
-from datasets.synthetic.things.poses import UP, Joints
+from ivif.datasets.synthetic.things.poses import UP, Joints
 
 SUMMERY = 23.0
 """Air temperature from which sleeves and trousers may be short, in degrees Celsius."""

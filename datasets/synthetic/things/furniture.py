@@ -8,13 +8,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window, point
-from datasets.synthetic.optics.light import Contact
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.shadows import upright
-from datasets.synthetic.optics.surface import ALBEDO, Capsule, Material, SurfaceLayer
-from datasets.synthetic.things.thing import Located, Spot, Thing
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window, point
+from ivif.datasets.synthetic.optics.light import Contact
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.optics.shadows import upright
+from ivif.datasets.synthetic.optics.surface import ALBEDO, Capsule, Material, SurfaceLayer
+from ivif.datasets.synthetic.things.thing import Located, Spot, Thing
 
 STEEL = (0.16, 0.165, 0.17)
 

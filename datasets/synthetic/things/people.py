@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.conditions import Colour, Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Contact
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.surface import NORMAL, SurfaceLayer
-from datasets.synthetic.things.bicycles import bicycle_casts, bicycle_part
-from datasets.synthetic.things.figures import Outfit, figure_parts
-from datasets.synthetic.things.poses import Joints, riding, walking
-from datasets.synthetic.things.thing import Mover
+from ivif.datasets.synthetic.conditions import Colour, Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Contact
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.optics.surface import NORMAL, SurfaceLayer
+from ivif.datasets.synthetic.things.bicycles import bicycle_casts, bicycle_part
+from ivif.datasets.synthetic.things.figures import Outfit, figure_parts
+from ivif.datasets.synthetic.things.poses import Joints, riding, walking
+from ivif.datasets.synthetic.things.thing import Mover
 
 
 @dataclass(frozen=True)

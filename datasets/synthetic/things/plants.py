@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window, point
-from datasets.synthetic.optics.light import Contact
-from datasets.synthetic.optics.noise import Noise, Raster, smooth_step
-from datasets.synthetic.optics.shadows import upright
-from datasets.synthetic.optics.surface import (
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window, point
+from ivif.datasets.synthetic.optics.light import Contact
+from ivif.datasets.synthetic.optics.noise import Noise, Raster, smooth_step
+from ivif.datasets.synthetic.optics.shadows import upright
+from ivif.datasets.synthetic.optics.surface import (
     ALBEDO,
     ALPHA,
     DEPTH,
@@ -22,7 +22,7 @@ from datasets.synthetic.optics.surface import (
     Material,
     SurfaceLayer,
 )
-from datasets.synthetic.things.thing import Located, Spot, Thing
+from ivif.datasets.synthetic.things.thing import Located, Spot, Thing
 
 
 @dataclass(frozen=True)

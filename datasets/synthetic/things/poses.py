@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic.optics.camera import Points
+from ivif.datasets.synthetic.optics.camera import Points
 
 UP = np.array((0.0, 1.0, 0.0))
 

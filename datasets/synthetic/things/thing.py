@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Contact, Light
-from datasets.synthetic.optics.noise import Noise, Raster
-from datasets.synthetic.optics.shadows import Sheet
-from datasets.synthetic.optics.surface import SurfaceLayer
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Contact, Light
+from ivif.datasets.synthetic.optics.noise import Noise, Raster
+from ivif.datasets.synthetic.optics.shadows import Sheet
+from ivif.datasets.synthetic.optics.surface import SurfaceLayer
 
 Spot = tuple[float, float, float]
 """x, z and radius of a place that is taken, metres."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic.conditions import Condition
-from datasets.synthetic.optics.camera import Camera, Points, Window
-from datasets.synthetic.optics.light import Contact, Light
-from datasets.synthetic.optics.noise import Noise, smooth_step
-from datasets.synthetic.optics.surface import EMISSION, NORMAL, Material, SurfaceLayer, hull, polygon_coverage
-from datasets.synthetic.things.thing import Mover, Spot
+from ivif.datasets.synthetic.conditions import Condition
+from ivif.datasets.synthetic.optics.camera import Camera, Points, Window
+from ivif.datasets.synthetic.optics.light import Contact, Light
+from ivif.datasets.synthetic.optics.noise import Noise, smooth_step
+from ivif.datasets.synthetic.optics.surface import EMISSION, NORMAL, Material, SurfaceLayer, hull, polygon_coverage
+from ivif.datasets.synthetic.things.thing import Mover, Spot
 
 
 class Shape(NamedTuple):

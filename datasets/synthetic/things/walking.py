@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.thing import Spot
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.thing import Spot
 
 STEP = 1 / 24
 """Seconds between two states."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from fusion.loading import network_names
-from fusion.method import FusionError
-from fusion.own_code import import_own
-from fusion.training.recipe import BY_SOURCES, Recipe, Supervision
-from fusion.training.registry import registered_recipes
+from ivif.fusion.loading import network_names
+from ivif.fusion.method import FusionError
+from ivif.fusion.own_code import import_own
+from ivif.fusion.training.recipe import BY_SOURCES, Recipe, Supervision
+from ivif.fusion.training.registry import registered_recipes
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer, RMSprop
 
-from fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANGenerator
-from fusion.reference.supervision import Targets
-from fusion.training.losses import filtered, sole_target, weighted, weighted_absolute_error, weighted_squared_error
-from fusion.training.recipe import BY_SOURCES, ByReferences, Examples, Recipe, Supervision, TrainingStep
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.ddcgan import DDcGANDiscriminator, DDcGANGenerator
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import filtered, sole_target, weighted, weighted_absolute_error, weighted_squared_error
+from ivif.fusion.training.recipe import BY_SOURCES, ByReferences, Examples, Recipe, Supervision, TrainingStep
+from ivif.fusion.training.registry import register_recipe
 
 _EIGHT_NEIGHBOURS = ((0.125, 0.125, 0.125), (0.125, -1.0, 0.125), (0.125, 0.125, 0.125))
 _LOG_EPS = 1e-8

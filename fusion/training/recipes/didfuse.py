@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, l1_loss, mse_loss, pad, tanh
 
-from fusion.networks.didfuse import DIDFuse, Features
-from fusion.reference.supervision import Targets
-from fusion.training.losses import sobel_kernels, ssim_map, weighted, weighted_map, weighted_squared_error
-from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.didfuse import DIDFuse, Features
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import sobel_kernels, ssim_map, weighted, weighted_map, weighted_squared_error
+from ivif.fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
+from ivif.fusion.training.registry import register_recipe
 
 
 @register_recipe

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import mse_loss
 
-from fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
-from fusion.reference.supervision import Targets
-from fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, weighted
-from fusion.training.recipe import Examples, Recipe, TrainingStep
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import laplacian, reference_intensity_laplacian, sole_target, weighted
+from ivif.fusion.training.recipe import Examples, Recipe, TrainingStep
+from ivif.fusion.training.registry import register_recipe
 
 _REAL, _FAKE = (0.7, 1.2), (0.0, 0.3)
 """Ends of the ranges that labels are drawn from."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fusion.networks.mgt import MGT
-from fusion.reference.supervision import Targets
-from fusion.training.losses import intensity_gradient_structure, reference_intensity_gradient_structure
-from fusion.training.recipe import Examples, Recipe
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.mgt import MGT
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import intensity_gradient_structure, reference_intensity_gradient_structure
+from ivif.fusion.training.recipe import Examples, Recipe
+from ivif.fusion.training.registry import register_recipe
 
 
 @register_recipe

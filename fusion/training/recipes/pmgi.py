@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from fusion.networks.pmgi import PMGI
-from fusion.reference.supervision import Targets
-from fusion.training.losses import laplacian, reference_intensity_laplacian
-from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.pmgi import PMGI
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import laplacian, reference_intensity_laplacian
+from ivif.fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
+from ivif.fusion.training.registry import register_recipe
 
 
 @register_recipe

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, mse_loss
 
-from fusion.networks.rfn_nest import RFNNest
-from fusion.reference.supervision import Targets
-from fusion.training.losses import ssim_terms
-from fusion.training.recipe import Examples, Recipe, TrainingStep
-from fusion.training.registry import register_recipe
+from ivif.fusion.networks.rfn_nest import RFNNest
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import ssim_terms
+from ivif.fusion.training.recipe import Examples, Recipe, TrainingStep
+from ivif.fusion.training.registry import register_recipe
 
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 

@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from fusion.networks.sdnet import SDNet
-from fusion.reference.supervision import Targets
-from fusion.training.losses import (
+from ivif.fusion.networks.sdnet import SDNet
+from ivif.fusion.reference.supervision import Targets
+from ivif.fusion.training.losses import (
     filtered,
     laplacian,
     reference_intensity_laplacian,
     sole_target,
     weighted_squared_error,
 )
-from fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
-from fusion.training.registry import register_recipe
+from ivif.fusion.training.recipe import CUT_ANYWHERE, Examples, Recipe
+from ivif.fusion.training.registry import register_recipe
 
 _LOW_PASS = ((0.0947, 0.1183, 0.0947), (0.1183, 0.1478, 0.1183), (0.0947, 0.1183, 0.0947))
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.experiments import ablation
-from benchmark.experiments.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Outcome, Study, ablate, ablation_text
-from benchmark.metrics import get
-from datasets.pairs import PairDataset
-from fusion.method import FusionError
-from fusion.reference.pool import Pool
-from fusion.training.patches import training_split
+from ivif.benchmark.experiments import ablation
+from ivif.benchmark.experiments.ablation import FACTORS, MAIN, METRICS, ORIGINAL, Outcome, Study, ablate, ablation_text
+from ivif.benchmark.metrics import get
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.pool import Pool
+from ivif.fusion.training.patches import training_split
 
 
 def test_every_factor_changes_one_thing_of_the_main_setting() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmark.cli import main
-from benchmark.experiments.cost import measure_costs
+from ivif.benchmark.cli import main
+from ivif.benchmark.experiments.cost import measure_costs
 
 
 def test_cost_of_a_network_is_what_its_layers_say() -> None:

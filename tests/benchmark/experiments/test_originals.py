@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cli import main
-from benchmark.experiments.originals import STORED, MetricCheck, OriginalValues, check_metrics, originals_of
-from benchmark.metrics import MetricError, get, metric_names
+from ivif.benchmark.cli import main
+from ivif.benchmark.experiments.originals import STORED, MetricCheck, OriginalValues, check_metrics, originals_of
+from ivif.benchmark.metrics import MetricError, get, metric_names
 
 BY_HAND = {"te", "sd@uint8sat", "sf@unit", "vif@mean", "qabf@wrapsafe", "qe", "qc"}
 """No code at hand computes these; the tests beside this one do, on paper."""

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.cli import main
-from benchmark.experiments import stages
-from benchmark.experiments.stages import CONSENSUS, ENHANCED, FIRST, MEAN, WEIGHTED, measure_stages, stages_text
-from benchmark.metrics import Picture, get
-from datasets.pairs import PairDataset
-from fusion.method import FusionError
-from fusion.reference.build import Plan
-from fusion.reference.filter import FAMILIES, Rule, choose, consensus_among
-from fusion.reference.pool import Pool, usable
+from ivif.benchmark.cli import main
+from ivif.benchmark.experiments import stages
+from ivif.benchmark.experiments.stages import CONSENSUS, ENHANCED, FIRST, MEAN, WEIGHTED, measure_stages, stages_text
+from ivif.benchmark.metrics import Picture, get
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import Plan
+from ivif.fusion.reference.filter import FAMILIES, Rule, choose, consensus_among
+from ivif.fusion.reference.pool import Pool, usable
 
 METHODS = ("average", "laplacian", "gff", "hybrid_msd")
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark.cli import main
-from benchmark.config import ConfigError
-from benchmark.reports.comparison import comparisons, couples
-from benchmark.reports.statistics import corrected, holm, paired, verdict
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store
+from ivif.benchmark.cli import main
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.reports.comparison import comparisons, couples
+from ivif.benchmark.reports.statistics import corrected, holm, paired, verdict
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store
 
 
 def test_six_pairs_that_all_gain() -> None:

@@ -13,23 +13,23 @@ import torch
 import yaml
 from scipy.stats import wilcoxon
 
-from benchmark.cli import main
-from benchmark.config import ConfigError
-from benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, json_numbers, series_of_results, write_people
-from benchmark.reports import statistics
-from benchmark.reports.evidence import gathered
-from benchmark.reports.evidence_tables import render_evidence
-from benchmark.reports.resampling import Parts, gain_interval
-from benchmark.reports.statistics import RESAMPLES, drawn, paired
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store
-from datasets.boxes import Boxes
-from datasets.images import write_png
-from datasets.pairs import PairDataset
-from downstream.detection import detection_scores
-from downstream.evaluation import Evaluation, evaluate
-from downstream.hota import HotaCounts
-from downstream.tracking import TrackingScores
+from ivif.benchmark.cli import main
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, json_numbers, series_of_results, write_people
+from ivif.benchmark.reports import statistics
+from ivif.benchmark.reports.evidence import gathered
+from ivif.benchmark.reports.evidence_tables import render_evidence
+from ivif.benchmark.reports.resampling import Parts, gain_interval
+from ivif.benchmark.reports.statistics import RESAMPLES, drawn, paired
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import PairDataset
+from ivif.downstream.detection import detection_scores
+from ivif.downstream.evaluation import Evaluation, evaluate
+from ivif.downstream.hota import HotaCounts
+from ivif.downstream.tracking import TrackingScores
 
 AP50, MAP, HOTA, MOTA = (score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "hota", "mota"))
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from scipy.stats import kendalltau
 
-from benchmark.cli import main
-from benchmark.people import PeopleBoard, PeopleEntry, write_people
-from benchmark.reports.prediction import predictions
-from benchmark.reports.rank_agreement import _resampled, rank_agreement
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store
+from ivif.benchmark.cli import main
+from ivif.benchmark.people import PeopleBoard, PeopleEntry, write_people
+from ivif.benchmark.reports.prediction import predictions
+from ivif.benchmark.reports.rank_agreement import _resampled, rank_agreement
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store
 
 
 def a_run(folder: Path, metrics: dict[str, dict[str, float]], found: dict[str, dict[str, float]]) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.config import ConfigError
-from benchmark.reports.tables import render
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store, StoreError
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.reports.tables import render
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store, StoreError
 
 VALUES = {
     ("alpha", "en"): [6.0, 7.0, 8.0],

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark.cli import main
-from benchmark.reports.temporal import flicker, motion, warping_error
-from datasets.pairs import ImageFile, Pair, PairDataset
-from datasets.synthetic import synthetic_dataset
+from ivif.benchmark.cli import main
+from ivif.benchmark.reports.temporal import flicker, motion, warping_error
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset
+from ivif.datasets.synthetic import synthetic_dataset
 
 
 def texture(seed: int = 0, height: int = 96, width: int = 128) -> np.ndarray:
@@ -78,7 +78,7 @@ def test_command_prints_sources_and_methods(
         )
         return [PairDataset("walk", tuple(pairs))]
 
-    for module in ("benchmark.running.runner", "benchmark.run_directory"):
+    for module in ("ivif.benchmark.running.runner", "ivif.benchmark.run_directory"):
         monkeypatch.setattr(f"{module}.load_datasets", frames)
     run = tmp_path / "run"
     sources = ["--infrared", str(folder / "infrared"), "--visible", str(folder / "visible")]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.cli import main
-from benchmark.config import ConfigError
-from benchmark.reports.transfer import transfer
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store
+from ivif.benchmark.cli import main
+from ivif.benchmark.config import ConfigError
+from ivif.benchmark.reports.transfer import transfer
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store
 
 
 def a_run(folder: Path, scores: dict[str, dict[str, float]]) -> Path:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.cli import main
-from benchmark.reports.variants import readings
-from benchmark.run_directory import Run
-from benchmark.store import Row, Store
+from ivif.benchmark.cli import main
+from ivif.benchmark.reports.variants import readings
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.store import Row, Store
 
 SCORES = {
     "sd": {"one": (30.0, 50.0), "two": (20.0, 20.0), "three": (10.0, 5.0)},

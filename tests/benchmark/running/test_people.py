@@ -16,23 +16,23 @@ import torch
 import yaml
 from torch import Tensor
 
-import benchmark.running.people
-import benchmark.running.runner
-from benchmark.cli import main
-from benchmark.config import ConfigError, RunConfig
-from benchmark.people import read_people
-from benchmark.reports.tables import render
-from benchmark.run_directory import Run
-from benchmark.running.people import Observer, observe, resolve_detection
-from benchmark.store import Store, StoreError
-from datasets.boxes import Boxes
-from datasets.images import write_png
-from datasets.labels import read_sequence_labels
-from datasets.pairs import ImageFile, Pair, PairDataset
-from datasets.synthetic import synthetic_dataset
-from downstream import DownstreamError, detector, errors
-from downstream.detector import DetectorSettings
-from fusion import FolderResults
+import ivif.benchmark.running.people
+import ivif.benchmark.running.runner
+from ivif.benchmark.cli import main
+from ivif.benchmark.config import ConfigError, RunConfig
+from ivif.benchmark.people import read_people
+from ivif.benchmark.reports.tables import render
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.running.people import Observer, observe, resolve_detection
+from ivif.benchmark.store import Store, StoreError
+from ivif.datasets.boxes import Boxes
+from ivif.datasets.images import write_png
+from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.pairs import ImageFile, Pair, PairDataset
+from ivif.datasets.synthetic import synthetic_dataset
+from ivif.downstream import DownstreamError, detector, errors
+from ivif.downstream.detector import DetectorSettings
+from ivif.fusion import FolderResults
 
 FRAMES = 6
 WIDTH, HEIGHT = 96, 64
@@ -98,7 +98,7 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(walk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``run("--detect")`` runs in ``run``, with maximum (shows people) and average (they are too faint to be found)."""
-    monkeypatch.setattr(benchmark.running.people, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(ivif.benchmark.running.people, "YoloDetector", BrightSpots)
     monkeypatch.setattr(BrightSpots, "seen", [])
 
     def call(*more: object, labels: str = "yolo") -> int:
@@ -202,7 +202,7 @@ def test_a_second_run_looks_at_nothing(walk: Path, run: Callable[..., int]) -> N
 @pytest.fixture
 def command(walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """``command("detect")`` of the package downstream looks at what ``run("--detect")`` looks at, in its directory."""
-    from downstream import cli
+    from ivif.downstream import cli
 
     monkeypatch.setattr(cli, "YoloDetector", BrightSpots)
     cli._detector.cache_clear()
@@ -324,7 +324,7 @@ def test_old_scores_are_gone_until_new_ones_are_there(walk: Path, run: Callable[
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(benchmark.running.runner, "do_pair", interrupted)
+        patch.setattr(ivif.benchmark.running.runner, "do_pair", interrupted)
         assert run("--detect") == 2
     assert table(walk)["maximum"]["ap50"] == ""
     assert run("--detect") == 0
@@ -430,7 +430,7 @@ def test_flags_in_a_file_are_true_or_false() -> None:
 @pytest.fixture
 def scenes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[RunConfig, str]]:
     """``scenes(pairs, sequence)``: what a run on so many tiny rendered scenes intends, libraries or not."""
-    monkeypatch.setattr(benchmark.running.people, "require", lambda library: None)
+    monkeypatch.setattr(ivif.benchmark.running.people, "require", lambda library: None)
 
     def intended(pairs: int, sequence: int, **wishes: object) -> tuple[RunConfig, str]:
         data = synthetic_dataset(pairs, sequence, (64, 48), cache=tmp_path)
@@ -461,7 +461,7 @@ def test_a_version_of_a_rendered_suite_is_rendered_too(scenes: Callable[..., tup
 def test_without_the_library_a_run_says_why_nobody_is_looked_for(
     scenes: Callable[..., tuple[RunConfig, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark.running.people, "require", errors.require)
+    monkeypatch.setattr(ivif.benchmark.running.people, "require", errors.require)
     monkeypatch.setitem(sys.modules, "ultralytics", None)
     config, reason = scenes(1, 2)
     assert not config.detect and not config.track

@@ -13,18 +13,18 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
-import benchmark.running.runner
-import benchmark.running.work
-from benchmark.config import ConfigError, RunConfig
-from benchmark.metrics import get
-from benchmark.reports.tables import render
-from benchmark.run_directory import Run
-from benchmark.running.runner import RunError, run
-from benchmark.store import Row, Store
-from datasets.images import luminance, read_image, write_png
+import ivif.benchmark.running.runner
+import ivif.benchmark.running.work
+from ivif.benchmark.config import ConfigError, RunConfig
+from ivif.benchmark.metrics import get
+from ivif.benchmark.reports.tables import render
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.running.runner import RunError, run
+from ivif.benchmark.store import Row, Store
+from ivif.datasets.images import luminance, read_image, write_png
 
 OWN_METHOD = """
-from fusion import FusionMethod
+from ivif.fusion import FusionMethod
 
 class Mine(FusionMethod):
     name = "mine"
@@ -93,7 +93,7 @@ def test_a_second_run_does_nothing(folders: Path, monkeypatch: pytest.MonkeyPatc
     settings = config(folders)
     assert run(settings).done == 8
     before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("*.p*")}
-    monkeypatch.setattr("benchmark.running.runner.do_pair", None)
+    monkeypatch.setattr("ivif.benchmark.running.runner.do_pair", None)
     summary = run(settings)
     assert (summary.done, summary.kept, summary.failed) == (0, 8, 0)
     assert {path: path.stat().st_mtime_ns for path in settings.out.rglob("*.p*")} == before
@@ -122,7 +122,7 @@ def test_a_new_metric_is_measured_on_the_fused_files_that_are_there(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(config(folders, metrics=["en"]))
-    monkeypatch.setattr("fusion.results._loaded", None)
+    monkeypatch.setattr("ivif.fusion.results._loaded", None)
     settings = config(folders, metrics=["en", "sd"])
     assert run(settings).done == 8
     assert all(row.value is not None for row in scores(settings).values())
@@ -225,7 +225,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(folders: Path, monkeyp
         path.write_bytes(data)
 
     settings = config(folders)
-    monkeypatch.setattr("fusion.results.write_atomic", until_full)
+    monkeypatch.setattr("ivif.fusion.results.write_atomic", until_full)
     with pytest.raises(RunError, match=r"No space left on device; make room .* is kept"):
         run(settings)
     monkeypatch.undo()
@@ -315,8 +315,8 @@ def test_a_smaller_run_counts_its_own_pairs_alone(folders: Path) -> None:
 def test_a_changed_metric_is_measured_again(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config(folders, metrics=["en", "sd"])
     run(settings)
-    codes = {key: benchmark.running.runner.metric_code(key) for key in ("en", "sd")}
-    monkeypatch.setattr(benchmark.running.runner, "metric_code", (codes | {"sd": "changed"}).__getitem__)
+    codes = {key: ivif.benchmark.running.runner.metric_code(key) for key in ("en", "sd")}
+    monkeypatch.setattr(ivif.benchmark.running.runner, "metric_code", (codes | {"sd": "changed"}).__getitem__)
     assert run(settings).done == 8
     assert {row.metric_key for row in Store(settings.out).rows()} == {codes["en"], "changed"}
 
@@ -333,7 +333,7 @@ def test_numbers_being_made_anew_are_missing_until_they_are(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(benchmark.running.runner, "do_pair", interrupted)
+        patch.setattr(ivif.benchmark.running.runner, "do_pair", interrupted)
         run(settings)
     assert {cell.count for cell in Run(settings.out).leaderboards()[0].lines[0].cells} == {0}
     assert run(settings).failed == 0
@@ -358,7 +358,7 @@ def test_a_metric_that_breaks_is_a_failure_of_that_metric(folders: Path, monkeyp
 
     measure = get
 
-    monkeypatch.setattr(benchmark.running.work, "get", lambda key: broken if key == "vif" else measure(key))
+    monkeypatch.setattr(ivif.benchmark.running.work, "get", lambda key: broken if key == "vif" else measure(key))
     settings = config(folders, methods=["average"])
     assert run(settings).failed == 4
     assert scores(settings)["average", "alley", "vif"].reason == "OutOfMemoryError: no memory"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.synthetic import conditions
-from datasets.synthetic.climate import temperatures
+from ivif.datasets.synthetic import conditions
+from ivif.datasets.synthetic.climate import temperatures
 
 
 def test_materials_peak_when_their_lag_says() -> None:

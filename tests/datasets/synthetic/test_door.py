@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets import synthetic
+from ivif.datasets import synthetic
 
 ROOT = Path(__file__).parents[3]
 INSIDE = (ROOT / "datasets" / "synthetic", Path(__file__).parent)
@@ -26,7 +26,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def below_the_door(path: Path) -> list[str]:
     """What a file takes of the renderer, without the packages' names in front."""
-    names = (name.removeprefix("datasets.synthetic.") for name in imported(path) if "datasets.synthetic." in name)
+    names = (name.removeprefix("ivif.datasets.synthetic.") for name in imported(path) if "datasets.synthetic." in name)
     return [name for name in names if name not in synthetic.__all__]
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from datasets import synthetic
-from datasets.images import read_image
-from datasets.labels import read_coco, read_mot, read_yolo
-from datasets.synthetic.export import run_lengths
+from ivif.datasets import synthetic
+from ivif.datasets.images import read_image
+from ivif.datasets.labels import read_coco, read_mot, read_yolo
+from ivif.datasets.synthetic.export import run_lengths
 
 
 def test_write_render_labels_agree(tmp_path: Path) -> None:

@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.synthetic import conditions
-from datasets.synthetic.optics import visible
-from datasets.synthetic.optics.air import Air
-from datasets.synthetic.optics.camera import Camera, Window
-from datasets.synthetic.optics.light import Light
-from datasets.synthetic.optics.misalignment import Misalignment
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.optics.shadows import ShadowMap, land, upright
-from datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
-from datasets.synthetic.places.buildings import Wall
-from datasets.synthetic.places.composition import compose
-from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic import conditions
+from ivif.datasets.synthetic.optics import visible
+from ivif.datasets.synthetic.optics.air import Air
+from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.light import Light
+from ivif.datasets.synthetic.optics.misalignment import Misalignment
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.optics.shadows import ShadowMap, land, upright
+from ivif.datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
+from ivif.datasets.synthetic.places.buildings import Wall
+from ivif.datasets.synthetic.places.composition import compose
+from ivif.datasets.synthetic.scene import SyntheticScene
+from ivif.datasets.synthetic.things.thing import Thing
 
 CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
 NOISE = Noise(np.random.default_rng(0))

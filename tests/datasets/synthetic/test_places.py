@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.synthetic import conditions
-from datasets.synthetic.places.composition import compose
+from ivif.datasets.synthetic import conditions
+from ivif.datasets.synthetic.places.composition import compose
 
 
 def test_crowds_and_distractors() -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from datasets import synthetic
-from datasets.images import luminance
-from datasets.synthetic import conditions
-from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.vehicles import Vehicle
+from ivif.datasets import synthetic
+from ivif.datasets.images import luminance
+from ivif.datasets.synthetic import conditions
+from ivif.datasets.synthetic.scene import SyntheticScene
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.vehicles import Vehicle
 
 SMALL = (160, 120)
 SEEDS = (0, 1, 2, 3, 4, 5)

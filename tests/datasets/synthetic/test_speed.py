@@ -9,7 +9,7 @@ import cv2
 import pytest
 import torch
 
-from datasets import synthetic
+from ivif.datasets import synthetic
 
 
 @pytest.fixture(autouse=True)

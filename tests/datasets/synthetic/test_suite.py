@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-import datasets
-from datasets import synthetic
-from datasets.pairs import PairError
-from datasets.synthetic import CHALLENGE, CONDITIONS, SUITES, suite
-from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.suite import item_files, pair_items
+from ivif import datasets
+from ivif.datasets import synthetic
+from ivif.datasets.pairs import PairError
+from ivif.datasets.synthetic import CHALLENGE, CONDITIONS, SUITES, suite
+from ivif.datasets.synthetic.scene import SyntheticScene
+from ivif.datasets.synthetic.suite import item_files, pair_items
 
 
 def test_challenge_v1_is_what_its_name_promises() -> None:

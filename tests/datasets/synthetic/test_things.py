@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.synthetic import conditions
-from datasets.synthetic.optics.camera import Camera
-from datasets.synthetic.optics.noise import Noise
-from datasets.synthetic.places.composition import compose
-from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.things.distractors import Dummy
-from datasets.synthetic.things.figures import Outfit
-from datasets.synthetic.things.furniture import Crate
-from datasets.synthetic.things.people import Person
-from datasets.synthetic.things.plants import Tree
-from datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
-from datasets.synthetic.things.vehicles import Vehicle
-from datasets.synthetic.things.walking import Crowd
+from ivif.datasets.synthetic import conditions
+from ivif.datasets.synthetic.optics.camera import Camera
+from ivif.datasets.synthetic.optics.noise import Noise
+from ivif.datasets.synthetic.places.composition import compose
+from ivif.datasets.synthetic.scene import SyntheticScene
+from ivif.datasets.synthetic.things.distractors import Dummy
+from ivif.datasets.synthetic.things.figures import Outfit
+from ivif.datasets.synthetic.things.furniture import Crate
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.plants import Tree
+from ivif.datasets.synthetic.things.poses import BICYCLE, FOREARM, SHANK, THIGH, UPPER_ARM
+from ivif.datasets.synthetic.things.vehicles import Vehicle
+from ivif.datasets.synthetic.things.walking import Crowd
 
 CAMERA = Camera(width=320, height=240, focal=300.0, column=160.0, horizon=90.0, elevation=3.0)
 PLAIN = Outfit((0.1,) * 3, (0.1,) * 3, (0.1,) * 3, (0.4,) * 3, (0.1,) * 3, 0.5)

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import synthetic
-from datasets.synthetic.optics.camera import Window
-from datasets.synthetic.scene import SyntheticScene
-from datasets.synthetic.truth import Truth, boxes_of, instances_of
+from ivif.datasets import synthetic
+from ivif.datasets.synthetic.optics.camera import Window
+from ivif.datasets.synthetic.scene import SyntheticScene
+from ivif.datasets.synthetic.truth import Truth, boxes_of, instances_of
 
 PICTURE = Window(0, 0, 40, 40)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.images import ImageError, read_image, write_png
-from datasets.pairs import PairDataset, pair_folders
-from fusion.classical.pixelwise import Average
-from fusion.cli import main
-from fusion.method import FusionError
-from fusion.reference.build import Plan, build_references, make, rejections
-from fusion.reference.filter import Rule
-from fusion.reference.pool import Pool
-from fusion.reference.supervision import References, aggregated
+from ivif.datasets.images import ImageError, read_image, write_png
+from ivif.datasets.pairs import PairDataset, pair_folders
+from ivif.fusion.classical.pixelwise import Average
+from ivif.fusion.cli import main
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import Plan, build_references, make, rejections
+from ivif.fusion.reference.filter import Rule
+from ivif.fusion.reference.pool import Pool
+from ivif.fusion.reference.supervision import References, aggregated
 
 METHODS = ("average", "laplacian", "gff", "dwt")
 
@@ -104,7 +104,7 @@ def test_a_stop_before_the_record_leaves_no_references(data: PairDataset, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("fusion.reference.build._record", stop)
+        broken.setattr("ivif.fusion.reference.build._record", stop)
         with pytest.raises(KeyboardInterrupt):
             build_references(data, plan(tmp_path, enhancement="published"), jobs=1)
     with pytest.raises(FusionError, match="no references"):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.images import to_float
-from fusion.method import FusionError
-from fusion.reference import enhance as module
-from fusion.reference.enhance import (
+from ivif.datasets.images import to_float
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference import enhance as module
+from ivif.fusion.reference.enhance import (
     STRENGTHS,
     Guard,
     Scene,

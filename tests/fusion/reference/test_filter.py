@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from benchmark.metrics import Picture
-from fusion.method import FusionError
-from fusion.reference import filter as rules
-from fusion.reference.exposure import exposedness, is_night
-from fusion.reference.filter import FAMILIES, Rule, choose, consensus, judge
+from ivif.benchmark.metrics import Picture
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference import filter as rules
+from ivif.fusion.reference.exposure import exposedness, is_night
+from ivif.fusion.reference.filter import FAMILIES, Rule, choose, consensus, judge
 
 
 def picture(seed: int, coarse: int = 10) -> Tensor:

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.images import read_image
-from datasets.pairs import PairDataset
-from fusion.cli import main
-from fusion.method import FusionError
-from fusion.reference.build import Plan, build_references
-from fusion.reference.enhance import enhance, lifted
-from fusion.reference.filter import NO_REGRET, Rule, choose
-from fusion.reference.pool import Pool, member
-from fusion.reference.regret import KEYS, Yardstick, no_regret, taught
-from fusion.reference.supervision import References
+from ivif.datasets.images import read_image
+from ivif.datasets.pairs import PairDataset
+from ivif.fusion.cli import main
+from ivif.fusion.method import FusionError
+from ivif.fusion.reference.build import Plan, build_references
+from ivif.fusion.reference.enhance import enhance, lifted
+from ivif.fusion.reference.filter import NO_REGRET, Rule, choose
+from ivif.fusion.reference.pool import Pool, member
+from ivif.fusion.reference.regret import KEYS, Yardstick, no_regret, taught
+from ivif.fusion.reference.supervision import References
 from tests.fusion.reference.test_build import METHODS, data  # noqa: F401
 from tests.fusion.reference.test_filter import CANDIDATES, INFRARED, VISIBLE, mixed
 
