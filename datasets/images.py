@@ -69,6 +69,11 @@ def decode_image(data: bytes, name: str, value_range: tuple[float, float] | None
     return _to_tensor(_to_plain(picture, name, value_range))
 
 
+def from_pillow(picture: Image.Image, name: str = "image") -> Tensor:
+    """A Pillow image as `read_image` gives it from a file, ``uint8 [1 or 3, H, W]``; raises `ImageError` likewise."""
+    return _to_tensor(_to_plain(picture, name, None))
+
+
 def _png_bit_depth(data: bytes) -> int | None:
     """Bits per channel of a PNG (Pillow silently keeps the high byte of 16-bit colour), None for other formats."""
     return data[24] if data.startswith(b"\x89PNG\r\n\x1a\n") else None
