@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cached_property, lru_cache, partial
+from importlib.metadata import distribution, packages_distributions
 from importlib.util import find_spec, resolve_name
 from itertools import chain
 from pathlib import Path
@@ -182,10 +183,26 @@ def _locate(name: str) -> tuple[str, int, int] | None:
         status = os.stat(file)  # noqa: PTH116 - asked again for each hash, and a path takes thrice the time
     except (ImportError, ValueError, OSError):
         return None
-    own = file.endswith((".py", os.sep)) and (root == PROJECT or not any(part in file for part in _INSTALLED))
+    own = file.endswith((".py", os.sep)) and (root == PROJECT or not _is_installed(root, file))
     if not own:
         return None
     return (file, id(loaded.__spec__), 0) if loaded else (file, status.st_mtime_ns, status.st_size)
+
+
+def _is_installed(root: str, file: str) -> bool:
+    """Whether a file of the package `root` came with Python or an installer, wherever this put it (``--target``)."""
+    if any(part in file for part in _INSTALLED):
+        return True
+    return any(Path(file).is_relative_to(folder) for folder in _folders_of_installers().get(root, ()))
+
+
+@lru_cache(maxsize=1)
+def _folders_of_installers() -> Mapping[str, set[Path]]:
+    """Where distributions lie, by the packages in them; those installed in editable form have their code elsewhere."""
+    return {
+        package: {Path(str(distribution(name).locate_file(""))).absolute() for name in names}
+        for package, names in packages_distributions().items()
+    }
 
 
 def _follow(

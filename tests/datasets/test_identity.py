@@ -378,3 +378,20 @@ def test_what_holds_itself_ends() -> None:
     around.append(around)
     assert code_fingerprint(around) == code_fingerprint(around)
     assert code_fingerprint({3, 1, 2}) == code_fingerprint({2, 3, 1})
+
+
+def test_what_an_installer_put_anywhere_counts_by_its_name_and_own_code_beside_it_does_not(tmp_path: Path) -> None:
+    """As with ``pip install --target``, and a module of one's own in the same folder."""
+    record = "toolbox/__init__.py,,\ntoolbox-1.0.dist-info/METADATA,,\ntoolbox-1.0.dist-info/RECORD,,\n"
+    files = {"METADATA": "Metadata-Version: 2.1\nName: toolbox\nVersion: 1.0\n", "RECORD": record}
+    write(tmp_path / "toolbox-1.0.dist-info", files)
+    code = "import toolbox, mine\nfrom ivif.datasets.identity import code_fingerprint as f\n"
+    code += "print(f(toolbox.tool), f(mine.tool))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[2]), str(tmp_path)))}
+    hashes = []
+    for number in (1, 2):
+        write(tmp_path / "toolbox", {"__init__.py": f"def tool(): return {number}\n"})
+        write(tmp_path, {"mine.py": f"def tool(): return {number}\n"})
+        hashes.append(subprocess.check_output([sys.executable, "-B", "-c", code], env=environment, text=True).split())
+    (theirs, own), (theirs_again, own_again) = hashes
+    assert theirs == theirs_again and own != own_again
