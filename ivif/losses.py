@@ -21,7 +21,7 @@ _TINY = 1e-3
 """Grey levels of a fixed texture below any rounding, without which roots have no gradient where an image is flat."""
 
 
-def term(key: str, fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
+def differentiable(key: str, fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
     """Mean of a metric over a batch, differentiable in the fused images.
 
     Args:
@@ -56,8 +56,8 @@ def __getattr__(name: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(DIFFERENTIABLE)}")
 
     def of(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
-        return term(name, fused, infrared, visible)
+        return differentiable(name, fused, infrared, visible)
 
     of.__name__ = of.__qualname__ = name
-    of.__doc__ = f"{get(name).name} of unrounded images, with a gradient; see `term`."
+    of.__doc__ = f"{get(name).name} of unrounded images, with a gradient; see `differentiable`."
     return of

@@ -14,6 +14,8 @@ EACH_ITS_OWN = {
     "main": "of every command line",
     "load": "a data set and a method by name: the packages' public faces",
     "names": "of data sets, methods and metrics: likewise",
+    "run": "the public face's takes settings by name and gives the finished run",
+    "leaderboard": "likewise: the text of what the package computes",
     "EXIT_FAILURES": "of every command line",
     "EXIT_ERROR": "of every command line",
 }

@@ -165,7 +165,7 @@ def test_terms_of_losses_survive_flat_images(key: str) -> None:
 def test_terms_that_have_no_gradient_are_refused() -> None:
     image = torch.zeros(1, 1, 48, 64)
     with pytest.raises(MetricError, match="no gradient"):
-        ivif.losses.term("en", image, image, image)
+        ivif.losses.differentiable("en", image, image, image)
     with pytest.raises(MetricError, match="of one size"):
         ivif.losses.ssim(image, image[..., :40], image)
     assert not hasattr(ivif.losses, "en")
