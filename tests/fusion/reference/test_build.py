@@ -13,8 +13,9 @@ from ivif.fusion.classical.pixelwise import Average
 from ivif.fusion.cli import main
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.build import Plan, build_references, make, rejections
-from ivif.fusion.reference.filter import Rule
-from ivif.fusion.reference.pool import Pool
+from ivif.fusion.reference.filter import NO_REGRET, Rule
+from ivif.fusion.reference.pool import Pool, member
+from ivif.fusion.reference.regret import KEYS
 from ivif.fusion.reference.supervision import References, aggregated
 
 METHODS = ("average", "laplacian", "gff", "dwt")
@@ -238,3 +239,34 @@ def test_command_on_own_pairs_tells_what_is_missing(
     (tmp_path / "list.txt").write_text("one gff")
     assert main(["references", *own, *few, "--filter", f"list:{tmp_path / 'list.txt'}"]) == 1
     assert "1 pairs failed" in capsys.readouterr().err
+
+
+def test_references_are_per_network_and_their_pool_is_shared(data: PairDataset, tmp_path: Path) -> None:
+    pool = Pool.of(tmp_path / "pool", METHODS)
+    plan = Plan(tmp_path / "gff", pool, Rule(NO_REGRET, count=2), "none", member("gff"))
+    assert set(build_references(data, plan, jobs=1).values()) == {"made"}
+    assert set(build_references(data, plan, jobs=1).values()) == {"kept"}
+    record = json.loads((tmp_path / "gff" / "pairs" / "one" / "record.json").read_text())
+    assert record["learner"] == "gff" and set(record["own"]) == set(KEYS)
+    assert "gff" not in record["candidates"] and set(record["candidates"]) == set(METHODS) - {"gff"}
+    assert all(set(facts["gains"]) == set(KEYS) for facts in record["candidates"].values() if "rejected" not in facts)
+    assert "for gff" in References(tmp_path / "gff").settings("one")
+    assert torch.equal(References(tmp_path / "gff").candidate("one"), read_image(tmp_path / "gff" / record["files"][0]))
+    other = replace(plan, learner=member("dwt"))
+    assert set(build_references(data, other, jobs=1).values()) == {"made"}
+
+
+def test_a_folder_of_results_is_a_learner_too(data: PairDataset, tmp_path: Path, capsys) -> None:
+    own = tmp_path / "own"
+    sources = ["--infrared", str(tmp_path / "infrared"), "--visible", str(tmp_path / "visible")]
+    assert main(["fuse", "--method", "average", *sources, "--out", str(own)]) == 0
+    out = tmp_path / "refs"
+    command = ["references", *sources, "--method", ",".join(METHODS), "--for", f"mine={own}", "--out", str(out)]
+    assert main([*command, "--enhance", "none", "--preview", "--jobs", "1"]) == 0
+    assert f"references in {out / 'mine'}/pairs" in capsys.readouterr().out
+    record = json.loads((out / "mine" / "pairs" / "one" / "record.json").read_text())
+    assert record["rule"]["name"] == NO_REGRET and record["learner"] == "mine"
+    assert (out / "mine" / "pairs" / "one" / "preview.png").is_file()
+    (own / "one.png").unlink()
+    assert main(command) == 1
+    assert "mine: no fused image one" in capsys.readouterr().err

@@ -10,8 +10,10 @@ from torch.nn.functional import interpolate
 from ivif.benchmark.metrics import Picture
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference import filter as rules
+from ivif.fusion.reference.enhance import enhance
 from ivif.fusion.reference.exposure import exposedness, is_night
-from ivif.fusion.reference.filter import FAMILIES, Rule, choose, consensus, judge
+from ivif.fusion.reference.filter import FAMILIES, NO_REGRET, Rule, choose, consensus, judge
+from ivif.fusion.reference.regret import KEYS
 
 
 def picture(seed: int, coarse: int = 10) -> Tensor:
@@ -207,3 +209,34 @@ def test_exposure_by_hand() -> None:
     half[:, 5:] = 255
     assert exposedness(half[None]).item() == pytest.approx(math.exp(-(2.5**2) / 2))
     assert is_night(half // 8) and not is_night(half // 8 + 100)
+
+
+def test_a_network_is_taught_what_it_lacks() -> None:
+    """To one whose result is pale another candidate is worth learning from than to one whose result is good."""
+    pale, rule = CANDIDATES["pale"], Rule(NO_REGRET, count=1)
+    choice = choose(rule, "pair", INFRARED, VISIBLE, CANDIDATES, pale)
+    gains = {found.method: found.gains for found in choice.judged}
+    assert choice.methods[0] != "pale" and gains[choice.methods[0]]["sd"] > 0
+    assert gains["pale"] == dict.fromkeys(KEYS, 0.0)
+    again = choose(rule, "pair", INFRARED, VISIBLE, {name: CANDIDATES[name] for name in ("pale", "even")}, mixed(0.5))
+    assert again.methods == ("even",)
+
+
+def test_whoever_is_to_learn_must_be_known_and_its_result_must_fit() -> None:
+    with pytest.raises(FusionError, match="--for NETWORK"):
+        choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES)
+    with pytest.raises(FusionError, match="size 40x64"):
+        choose(Rule(NO_REGRET), "pair", INFRARED, VISIBLE, CANDIDATES, mixed(0.5)[..., :40])
+
+
+def test_enhancement_lifts_pale_references_to_the_networks_own_contrast() -> None:
+    ramp = torch.linspace(0, 120, 80).to(torch.uint8).expand(1, 64, 80)
+    infrared, visible, own = mixed(0.9) // 2 + ramp, mixed(0.1) // 2 + ramp, mixed(0.5) // 2 + ramp
+    pale = own // 2 + 60
+    candidates = {"even": own, "pale": pale, "warm": infrared // 2 + visible // 3}
+    rich = ((own.float() - own.float().mean()) * 1.4 + 128).clamp(0, 255).to(torch.uint8)
+    choice = choose(Rule(NO_REGRET), "pair", infrared, visible, candidates, rich)
+    (found,) = enhance("adaptive", infrared, visible, [pale], [1.0], choice.yardstick)
+    (alone,) = enhance("adaptive", infrared, visible, [pale], [1.0])
+    assert found.image.float().std() > rich.float().std() > alone.image.float().std() > pale.float().std()
+    assert found.record["contrast"] > 1 and "contrast" not in alone.record
