@@ -281,7 +281,7 @@ def _description(
 ) -> dict[str, Any]:
     """What run.yaml says: the configuration, and what is needed to tell later where every number came from."""
     content: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "benchmark", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "ivif", "benchmark", *sys.argv[1:]]),
         "config": config.to_dict(),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
         "datasets": {data.name: {"split": data.fingerprint(), "pairs": [pair.name for pair in data]} for data in sets},

@@ -244,7 +244,7 @@ def test_two_runs_in_one_directory_are_refused(folders: Path) -> None:
 def test_killed_runs_resume_to_the_same_table(folders: Path, own_method: str) -> None:
     write_method(Path.cwd(), "import time; time.sleep(0.15); return (infrared + visible) / 2")
     settings = config(folders, methods=["average", own_method], out=folders.parent / "killed")
-    command = [sys.executable, "-m", "benchmark", "run", "--jobs", "1", "--out", str(settings.out)]
+    command = [sys.executable, "-m", "ivif", "benchmark", "run", "--jobs", "1", "--out", str(settings.out)]
     for option in ("infrared", "visible"):
         command += [f"--{option}", str(folders / option)]
     for method in settings.methods:
@@ -285,7 +285,7 @@ def test_numbers_keep_the_maker_they_were_made_by(folders: Path, monkeypatch: py
 
     settings = config(folders)
     run(settings)
-    monkeypatch.setattr("benchmark.running.provenance.PACKAGES", ("ivif-bench",))
+    monkeypatch.setattr("ivif.benchmark.running.provenance.PACKAGES", ("ivif-bench",))
     write_png(folders / "infrared" / "alley.png", torch.full((1, 48, 64), 77, dtype=torch.uint8))
     run(settings)
     makers = yaml.safe_load((settings.out / "run.yaml").read_text())["made_by"]
