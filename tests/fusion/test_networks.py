@@ -148,7 +148,7 @@ def shipped(monkeypatch, tmp_path, random_weights):
     """An empty folder of shipped weights, and one of published ones with sdnet in it."""
     folder = tmp_path / "shipped"
     folder.mkdir()
-    monkeypatch.setattr("fusion.weights.SHIPPED_FOLDER", folder)
+    monkeypatch.setattr("ivif.fusion.weights.SHIPPED_FOLDER", folder)
     monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "sdnet.safetensors").write_bytes(random_weights("sdnet").read_bytes())
