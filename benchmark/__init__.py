@@ -11,33 +11,11 @@
 `benchmark.metrics`, which needs little, stays quick to import.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
 from ivif._checkout import stand_for
 
 if __name__ == "benchmark":
     stand_for(__name__)
 
-if TYPE_CHECKING:
-    from ivif.benchmark.config import ConfigError, RunConfig
-    from ivif.benchmark.metrics import measure
-    from ivif.benchmark.run_directory import Run
-    from ivif.benchmark.running.runner import RunError, run
-
-__all__ = ["ConfigError", "Run", "RunConfig", "RunError", "measure", "run"]
-
-_MODULES = {
-    "ConfigError": "ivif.benchmark.config",
-    "Run": "ivif.benchmark.run_directory",
-    "RunConfig": "ivif.benchmark.config",
-    "RunError": "ivif.benchmark.running.runner",
-    "measure": "ivif.benchmark.metrics",
-    "run": "ivif.benchmark.running.runner",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(_MODULES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # `__init__.pyi` says what there is

@@ -16,6 +16,7 @@ from ivif.datasets.labels import own_pairs
 from ivif.datasets.options import tell_unmatched
 from ivif.datasets.pairs import PairDataset
 from ivif.downstream.labelled_images import CONTROLS
+from ivif.errors import IvifError
 from ivif.fusion import FusionError
 from ivif.fusion.loading import default_names, names
 from ivif.fusion.results import FolderResults, MethodResults, parse
@@ -26,7 +27,7 @@ ALL = "all"
 DEFAULT_DATASET = "synthetic"
 
 
-class ConfigError(ValueError):
+class ConfigError(IvifError, ValueError):
     """A run that cannot start as described; the message says what to change."""
 
 

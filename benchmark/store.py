@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from ivif.datasets.files import file_name, write_atomic
+from ivif.errors import IvifError
 
 
-class StoreError(ValueError):
+class StoreError(IvifError, ValueError):
     """Scores on disk that cannot be read; the message says what to do."""
 
 

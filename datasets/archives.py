@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ivif.errors import IvifError
+
 _CHUNK = 1 << 20
 _SLACK = 16 << 20
 
 
-class ArchiveError(ValueError):
+class ArchiveError(IvifError, ValueError):
     """An archive that is damaged, or that no honest publisher would make; the message names the member."""
 
 

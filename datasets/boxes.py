@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ivif.errors import IvifError
 
-class BoxesError(ValueError):
+
+class BoxesError(IvifError, ValueError):
     """Boxes that contradict themselves, or a label file that cannot be read; the message names file and line."""
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivif.datasets.errors import PairError
 from ivif.datasets.files import cache_root, data_root
-from ivif.datasets.pairs import PairError
+from ivif.spelling import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,8 @@ def find(name: str) -> CatalogEntry:
         return _BY_KEY[name.lower()]
     except KeyError:
         raise PairError(
-            f"no data set {name!r}; there are {', '.join(_BY_KEY)}; own images: --infrared DIR --visible DIR"
+            f"no data set {name!r}; {did_you_mean(name, _BY_KEY) or 'there are ' + ', '.join(_BY_KEY)}; "
+            "own images: --infrared DIR --visible DIR"
         ) from None
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ivif.datasets.archives import ArchiveError, Limits, unpack
 from ivif.datasets.catalog import CatalogEntry, RemoteFile
 from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
+from ivif.errors import IvifError
 
 __all__ = ["ArchiveError", "DownloadError", "Limits", "ManualDownload", "download", "fetch", "unpack"]
 
@@ -29,7 +30,7 @@ _CHUNK = 1 << 18
 _RETRIED_CODES = (408, 425, 429, 500, 502, 503, 504)
 
 
-class DownloadError(RuntimeError):
+class DownloadError(IvifError, RuntimeError):
     """A download that failed; the message says what was expected, what was found, and what to do."""
 
 

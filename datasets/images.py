@@ -15,13 +15,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ivif.datasets.files import write_atomic
+from ivif.errors import IvifError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
 
 Image.MAX_IMAGE_PIXELS = 100_000_000
 
 
-class ImageError(ValueError):
+class ImageError(IvifError, ValueError):
     """An image that cannot be used; the message names the file, what was found and what to do."""
 
 

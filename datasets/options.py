@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ivif.datasets import load
 from ivif.datasets.images import parse_range
+from ivif.datasets.loading import load
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
-
-SEVERAL = "Options for several values take them repeated, separated by commas, or both: --metrics en,sd --metrics vif"
-"""For the end of a command's help."""
 
 
 class Several(argparse.Action):

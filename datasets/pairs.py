@@ -17,13 +17,10 @@ import torch
 from torch import Tensor
 
 from ivif.datasets.boxes import Boxes
+from ivif.datasets.errors import PairError
 from ivif.datasets.files import sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import SUFFIXES, ImageError, luminance, read_image
-
-
-class PairError(ValueError):
-    """A pair or data set that cannot be used; the message says what was found, expected, and what to do."""
 
 
 class Source(Protocol):

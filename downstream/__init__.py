@@ -6,35 +6,11 @@ of one method and keeps what was found. The heavy libraries are imported when th
 ``downstream``.
 """
 
+import lazy_loader
+
 from ivif._checkout import stand_for
-from ivif.downstream.detection import DetectionScores, bootstrap_interval, detection_scores
-from ivif.downstream.detector import Detector, DetectorSettings, YoloDetector, detect
-from ivif.downstream.errors import DownstreamError
-from ivif.downstream.evaluation import Evaluation, evaluate
-from ivif.downstream.labelled_images import LabelledImage
-from ivif.downstream.series import Series
-from ivif.downstream.sort import Sort, track
-from ivif.downstream.tracking import TrackingScores, combined, tracking_scores
 
 if __name__ == "downstream":
     stand_for(__name__)
 
-__all__ = [
-    "DetectionScores",
-    "Detector",
-    "DetectorSettings",
-    "DownstreamError",
-    "Evaluation",
-    "LabelledImage",
-    "Series",
-    "Sort",
-    "TrackingScores",
-    "YoloDetector",
-    "bootstrap_interval",
-    "combined",
-    "detect",
-    "detection_scores",
-    "evaluate",
-    "track",
-    "tracking_scores",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # `__init__.pyi` says what there is

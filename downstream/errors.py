@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ivif.errors import IvifError
 
-class DownstreamError(ValueError):
+
+class DownstreamError(IvifError, ValueError):
     """Something that cannot be detected, tracked or scored; the message says what was found and what to do."""
 
 

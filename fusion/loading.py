@@ -23,6 +23,7 @@ from ivif.fusion.registry import registered
 from ivif.fusion.weights import is_shipped
 from ivif.fusion.weights.convert import as_safetensors
 from ivif.fusion.weights.manifest import read_manifest
+from ivif.spelling import did_you_mean
 
 METHOD_PACKAGES = classical, networks
 """Packages whose modules register their methods when they are imported."""
@@ -34,22 +35,22 @@ def names() -> list[str]:
     A network counts when the weights that go with its plain name are shipped.
     """
     without = {name for name in network_names() if not is_shipped(name)}
-    return [name for name in _bundled() if name not in without]
+    return [name for name in bundled() if name not in without]
 
 
 def default_names() -> list[str]:
     """What a run takes that names no method: `names` without the slow ones."""
-    return [name for name in names() if not _bundled()[name].slow]
+    return [name for name in names() if not bundled()[name].slow]
 
 
 def network_names() -> list[str]:
     """Names of all bundled networks, with or without weights."""
-    return [name for name, cls in _bundled().items() if _is_network(cls)]
+    return [name for name, cls in bundled().items() if _is_network(cls)]
 
 
 def network_class(name: str) -> type[NetworkMethod]:
     """The method class of a network, bundled or a user's own; raises `FusionError` if there is none of that name."""
-    found = _own_class(name) if ":" in name else _bundled().get(name)
+    found = _own_class(name) if ":" in name else bundled().get(name)
     if found is None or not _is_network(found):
         raise FusionError(f"no network {name!r}; there are {', '.join(network_names())}, or your own")
     return found
@@ -88,13 +89,14 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         if plus:
             raise FusionError(f"{name!r}: weights of your own network come from a file, as in {name}=FILE")
         return _own_method(name, weights)
-    bundled = _bundled().get(key)
-    if bundled is None:
-        raise FusionError(f"no method {name!r}; there are {', '.join(names())}, or your own as package.module:Class")
+    cls = bundled().get(key)
+    if cls is None:
+        near = did_you_mean(key, bundled()) or f"there are {', '.join(names())}"
+        raise FusionError(f"no method {name!r}; {near}, or your own as package.module:Class")
     if plus and (weights is not None or variant not in VARIANTS):
         known = ", ".join(f"{key}+{known}" for known in VARIANTS)
         raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
-    return _with_weights(bundled, weights or variant) if weights or variant else bundled()
+    return _with_weights(cls, weights or variant) if weights or variant else cls()
 
 
 def trained_share(method: FusionMethod) -> float | None:
@@ -118,8 +120,8 @@ VARIANTS = {"rts": "RtS", "published": "published", "rts+published": "RtS, publi
 """What may follow a network's name after a plus sign, and how titles show it."""
 
 
-def _bundled() -> dict[str, type[FusionMethod]]:
-    """Classical methods, then networks, whichever of the two was imported first; see `METHOD_PACKAGES`."""
+def bundled() -> dict[str, type[FusionMethod]]:
+    """Classes by name, classical ones first, whichever package was imported first; see `METHOD_PACKAGES`."""
     return dict(sorted(registered().items(), key=lambda item: _is_network(item[1])))
 
 

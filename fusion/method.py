@@ -17,9 +17,10 @@ from torch.nn.functional import pad
 from ivif.datasets.files import sha256_bytes
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
+from ivif.errors import IvifError
 
 
-class FusionError(ValueError):
+class FusionError(IvifError, ValueError):
     """A method that cannot be used, or images that it cannot fuse; the message says what to do."""
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from importlib import import_module
+from pathlib import Path
+
+from ivif.command_line import Group, add_version, ended
+from ivif.errors import IvifError
+from ivif.spelling import did_you_mean
 
 GROUPS = {
     "benchmark": "measure: run, leaderboard, compare, report, explain ...",
@@ -11,20 +17,73 @@ GROUPS = {
     "downstream": "look for people: detection, tracking",
     "datasets": "pairs: list, download, verify, render",
 }
+SHELLS = ("bash", "zsh")
 
 
 def main() -> int:
     """Hand the arguments after a group's name to that group; its code alone is imported."""
-    group, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
-    if group in GROUPS:
-        return import_module(f"ivif.{group}.__main__").main(arguments)
-    lines = [f"  {name:12}{about}" for name, about in GROUPS.items()]
-    usage = "\n".join(["usage: ivif GROUP COMMAND ...", "", "groups:", *lines, "", "ivif GROUP --help says more"])
-    if group in ("-h", "--help"):
-        print(usage)
+    name, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
+    return group(name).main(arguments) if name in GROUPS else ended(lambda: _own(name, arguments), "nothing is lost")
+
+
+def group(name: str) -> Group:
+    """One of `GROUPS`."""
+    found: Group = import_module(f"ivif.{name}.cli").GROUP
+    return found
+
+
+def _own(name: str, arguments: list[str]) -> int:
+    if name == "completion":
+        print(_completion(arguments[0] if arguments else "bash"))
         return 0
-    print(f"error: no group {group!r}\n\n{usage}", file=sys.stderr)
-    return 2
+    if not name.startswith("-"):
+        raise IvifError(f"no group {name!r}; {did_you_mean(name, GROUPS) or 'there are ' + ', '.join(GROUPS)}")
+    _parser().parse_args([name, *arguments])
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = [f"  {name:12}{about}" for name, about in GROUPS.items()]
+    more = [
+        'completion  completions for bash or zsh: eval "$(ivif completion bash)"',
+        "ivif GROUP --help says more",
+    ]
+    parser = argparse.ArgumentParser(
+        prog="ivif",
+        usage="ivif GROUP COMMAND ...",
+        description="Infrared-visible image fusion: methods, metrics, leaderboards.",
+        epilog="\n".join(["groups:", *lines, "", *more]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_version(parser)
+    return parser
+
+
+def _completion(shell: str) -> str:
+    """The script that completes groups, commands, options and files in a shell."""
+    import shtab
+
+    if shell not in SHELLS:
+        raise IvifError(f"no completion for {shell!r}; there are {', '.join(SHELLS)}")
+    parser = argparse.ArgumentParser(prog="ivif")
+    add_version(parser)
+    groups = parser.add_subparsers()
+    for name in GROUPS:
+        group(name).add_to(groups)
+    for action in _actions(parser):
+        if action.type is Path:
+            action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
+    text: str = shtab.complete(parser, shell)
+    return text
+
+
+def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """All options of a parser and of its commands."""
+    found = list(parser._actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [each for command in action.choices.values() for each in _actions(command)]
+    return found
 
 
 if __name__ == "__main__":

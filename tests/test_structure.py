@@ -12,12 +12,12 @@ PACKAGES = ("datasets", "fusion", "downstream", "benchmark", "ivif")
 
 EACH_ITS_OWN = {
     "main": "of every command line",
+    "GROUP": "likewise",
+    "fill_list": "of the commands `list` of two groups",
     "load": "a data set and a method by name: the packages' public faces",
     "names": "of data sets, methods and metrics: likewise",
     "run": "the public face's takes settings by name and gives the finished run",
     "leaderboard": "likewise: the text of what the package computes",
-    "EXIT_FAILURES": "of every command line",
-    "EXIT_ERROR": "of every command line",
 }
 """Names that several modules may define, with the reason."""
 

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ivif.errors import IvifError
+
 SMALL_PICTURE_PIXELS = 2**20
 """Pictures up to this size keep all terms: up to 30 numbers of 8 bytes a pixel where all metrics are measured."""
 
@@ -22,7 +24,7 @@ KEPT_TERMS = 1
 """How many terms larger pictures keep, so that all metrics of 1280x1024 pixels fit into a gigabyte with PyTorch."""
 
 
-class MetricError(ValueError):
+class MetricError(IvifError, ValueError):
     """Images that a metric is not defined on; the message says what was found and expected."""
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ivif.benchmark.metrics.picture import MetricError, Picture, is_constant
+from ivif.spelling import did_you_mean, look_up
 
 Function = Callable[[Picture, Picture, Picture], Tensor]
 """(infrared, visible, fused) to ``float64 [B]``."""
@@ -252,10 +253,16 @@ def metric_names() -> list[str]:
 
 
 def get(key: str) -> Metric:
-    """The metric called `key`, in any case; raises `MetricError` with the known keys for an unknown one."""
-    if key.lower() not in _METRICS:
-        raise MetricError(f"no metric {key!r}; there are {', '.join(_METRICS)}, and profiles {', '.join(profiles())}")
-    return _METRICS[key.lower()]
+    """The metric that `key` means, as papers spell it too (``MS-SSIM``, ``Q_abf``).
+
+    Raises:
+        MetricError: there is none; the message has the nearest keys and profiles.
+    """
+    found = look_up(key, {known: (its.label, its.name) for known, its in _METRICS.items()})
+    if found is None:
+        near = did_you_mean(key, [*_METRICS, *profiles()]) or "`list metrics` shows all"
+        raise MetricError(f"no metric {key!r}; {near}")
+    return _METRICS[found]
 
 
 def profiles() -> dict[str, tuple[str, ...]]:

@@ -22,6 +22,7 @@ from ivif.downstream.detection import DetectionScores, ImageMatches
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.evaluation import evaluate_again
 from ivif.downstream.tracking import TrackingScores, combined
+from ivif.errors import IvifError
 from ivif.fusion.method import FusionError
 
 RESAMPLED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "hota", "mota"))
@@ -34,7 +35,7 @@ EQUAL = 1e-9
 """By how much a score made again may miss the recorded one."""
 
 
-class ResamplingError(ValueError):
+class ResamplingError(IvifError, ValueError):
     """Scores that cannot be made again from what a run directory holds; the message says why."""
 
 

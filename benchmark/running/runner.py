@@ -35,12 +35,13 @@ from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.downstream import DownstreamError
+from ivif.errors import IvifError
 from ivif.fusion import FusionError
 from ivif.fusion.method import resolve_device
 from ivif.fusion.results import FolderResults, MethodResults, ResultFiles
 
 
-class RunError(RuntimeError):
+class RunError(IvifError, RuntimeError):
     """A run that had to stop half way; the message says why and what to do. Everything finished is kept."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from ivif.datasets.files import file_name
 from ivif.datasets.options import Several, add_pair_options, chosen_pairs
@@ -20,9 +19,8 @@ SHOWN = 10
 """Failures that are told in full."""
 
 
-def add_references_parser(commands: Any) -> None:
-    """Add ``references`` to the subparsers of ``python -m fusion``."""
-    parser = commands.add_parser("references", help="the best of what many methods made of each pair, to train on")
+def fill_references(parser: argparse.ArgumentParser) -> None:
+    """Add what ``references`` takes."""
     add_reference_options(parser)
     parser.add_argument("--preview", action="store_true", help="a contact sheet for every pair")
     parser.set_defaults(command=_references)

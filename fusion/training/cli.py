@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from ivif.datasets.options import add_pair_options, chosen_pairs
 from ivif.fusion.method import FusionError, resolve_device
@@ -18,9 +18,8 @@ from ivif.fusion.training.trainer import TrainingBudget, TrainingSettings, train
 from ivif.fusion.weights import find_network_weights
 
 
-def add_train_parser(commands: Any) -> None:
-    """Add ``train`` to the subparsers of ``python -m fusion``."""
-    parser = commands.add_parser("train", help="train a network by its published recipe, or your own by yours")
+def fill_train(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train`` takes."""
     add = parser.add_argument
     add("network", metavar="NETWORK", help="a bundled one, or your own recipe as package.module:Class")
     supervision = "what the loss compares with: the sources as its authors do, or references"
@@ -47,10 +46,8 @@ def add_train_parser(commands: Any) -> None:
     parser.set_defaults(command=_train)
 
 
-def add_train_all_parser(commands: Any) -> None:
-    """Add ``train-all`` to the subparsers of ``python -m fusion``."""
-    about = "train all networks of a plan twice, by the sources and by references made for what each lacks"
-    parser = commands.add_parser("train-all", help=about)
+def fill_train_all(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train-all`` takes."""
     add = parser.add_argument
     add("networks", nargs="*", metavar="NETWORK", help="these of the plan alone")
     add("--plan", type=Path, metavar="FILE", help=f"YAML (default: {PLANS}/cpu.yaml, with --device cuda cuda.yaml)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
@@ -16,10 +15,9 @@ from ivif.fusion.weights.fetch import fetch_published, published_weights
 from ivif.fusion.weights.manifest import problems, read_manifest, share_text
 
 
-def add_weights_parser(commands: Any) -> None:
-    """Add ``weights`` with its subcommands to the subparsers of ``python -m fusion``."""
-    weights = commands.add_parser("weights", help="list, convert, verify or fetch the weights of networks")
-    actions = weights.add_subparsers(required=True, metavar="action")
+def fill_weights(parser: argparse.ArgumentParser) -> None:
+    """Add what ``weights`` takes: its own commands."""
+    actions = parser.add_subparsers(required=True, metavar="action", parser_class=argparse.ArgumentParser)
 
     show = actions.add_parser("list", help="weights that are here, and published ones that could be")
     show.set_defaults(command=_list)
@@ -27,13 +25,7 @@ def add_weights_parser(commands: Any) -> None:
     change = actions.add_parser("convert", help="published checkpoint to safetensors")
     change.add_argument("network", metavar="NETWORK", help="bundled, or your own as package.module:Class")
     change.add_argument("source", nargs="+", type=Path, metavar="FILE", help="the checkpoint's files, or their folder")
-    change.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="default: where NETWORK+published looks",
-    )
+    change.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: where NETWORK+published looks")
     change.set_defaults(command=_convert)
 
     check = actions.add_parser("verify", help="compare weights with their manifests and networks")

@@ -192,8 +192,12 @@ def test_settings_left_empty_in_a_file_take_their_defaults(folders: Path) -> Non
 def test_slow_methods_are_brought_in_by_all(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("ivif.benchmark.cli.method_names", "ivif.benchmark.config.names", "ivif.fusion.loading.names"):
-        monkeypatch.setattr(module, lambda: ["average", "maximum"])
+    for module in (
+        "ivif.benchmark.commands.running.method_names",
+        "ivif.benchmark.config.names",
+        "ivif.fusion.loading.names",
+    ):
+        monkeypatch.setattr(f"ivif.{module}", lambda: ["average", "maximum"])
     monkeypatch.setattr(type(load("maximum")), "slow", True)
     sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]
     assert main(["run", *sources, "--out", str(folders / "quick")]) == 0

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ivif.datasets import Boxes, Pair, PairDataset, statistics
-from ivif.datasets import __main__ as cli
+from ivif.datasets import Boxes, Pair, PairDataset, cli, commands, statistics
 from ivif.datasets.images import write_png
 from ivif.datasets.pairs import ImageFile
 
@@ -78,7 +77,7 @@ def test_command_prints_a_table(
             write_png(file.path, ramp)
         return PairDataset(name, (Pair("ramp", *files),))
 
-    monkeypatch.setattr(cli, "load", named)
+    monkeypatch.setattr(commands, "load", named)
     assert cli.main(["statistics", "synthetic", "photographs"]) == 0
     lines = {line[:40].strip(): line for line in capsys.readouterr().out.splitlines()}
     assert "71.5 [71.5, 71.5]" in lines["infrared: mean level"] and "NO" in lines["infrared: mean level"]

@@ -85,13 +85,13 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., int]]:
     """``run("detect", "--images", folder)`` is that command with `BrightSpots` for a detector, results in ``out``."""
-    from ivif.downstream import cli
+    from ivif.downstream import cli, commands
 
-    cli._detector.cache_clear()
-    monkeypatch.setattr(cli, "YoloDetector", BrightSpots)
+    commands._detector.cache_clear()
+    monkeypatch.setattr(commands, "YoloDetector", BrightSpots)
 
     def call(*arguments: object) -> int:
         return cli.main([*map(str, arguments), "--out", str(tmp_path / "out")])
 
     yield call
-    cli._detector.cache_clear()
+    commands._detector.cache_clear()

@@ -24,7 +24,7 @@ from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMeth
 from ivif.fusion.networks.pmgi import PMGIMethod
 from ivif.fusion.networks.sdnet import SDNet, SDNetMethod
 from ivif.fusion.weights import read_weights
-from ivif.fusion.weights.cli import add_weights_parser, weights_problems
+from ivif.fusion.weights.cli import fill_weights, weights_problems
 from ivif.fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout
 from ivif.fusion.weights.fetch import fetch_published, published_weights
 from ivif.fusion.weights.manifest import problems, read_manifest, write_weights
@@ -564,10 +564,10 @@ def command(monkeypatch, tmp_path):
     """``command("list")`` runs the action with an empty cache; gives its exit code."""
     monkeypatch.setenv("IVIF_CACHE", str(tmp_path / "cache"))
     parser = argparse.ArgumentParser()
-    add_weights_parser(parser.add_subparsers(required=True))
+    fill_weights(parser)
 
     def run(*words):
-        options = parser.parse_args(["weights", *map(str, words)])
+        options = parser.parse_args(list(map(str, words)))
         return options.command(options)
 
     return run

@@ -202,10 +202,10 @@ def test_a_second_run_looks_at_nothing(walk: Path, run: Callable[..., int]) -> N
 @pytest.fixture
 def command(walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """``command("detect")`` of the package downstream looks at what ``run("--detect")`` looks at, in its directory."""
-    from ivif.downstream import cli
+    from ivif.downstream import cli, commands
 
-    monkeypatch.setattr(cli, "YoloDetector", BrightSpots)
-    cli._detector.cache_clear()
+    monkeypatch.setattr(commands, "YoloDetector", BrightSpots)
+    commands._detector.cache_clear()
 
     def call(name: str, labels: str = "yolo") -> int:
         words = [name, "--infrared", walk / "infrared", "--visible", walk / "visible", "--out", walk / "run"]
@@ -213,7 +213,7 @@ def command(walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
         return cli.main([*map(str, words), "--labels", str(walk / labels), "--detector", str(walk / "spots.pt")])
 
     yield call
-    cli._detector.cache_clear()
+    commands._detector.cache_clear()
 
 
 @pytest.mark.parametrize(("wish", "name", "labels"), [("--detect", "detect", "yolo"), ("--track", "track", "gt.txt")])

@@ -65,12 +65,12 @@ def test_tracks_of_given_detections(walk, run):
 
 
 def test_detections_are_used_again(walk, run):
-    from ivif.downstream import cli
+    from ivif.downstream import commands
 
     run("detect", "--images", walk / "images")
-    seen = cli._detector("yolov8n.pt", None, "person", "auto").seen
+    seen = commands._detector("yolov8n.pt", None, "person", "auto").seen
     run("detect", "--images", walk / "images", "--labels", walk / "yolo")
-    assert cli._detector("yolov8n.pt", None, "person", "auto").seen == seen == 6
+    assert commands._detector("yolov8n.pt", None, "person", "auto").seen == seen == 6
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_several_sequences_have_a_total(walk, run, monkeypatch):
 
 
 def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, monkeypatch):
-    from ivif.downstream import cli
+    from ivif.downstream import commands
 
     made = []
 
@@ -219,13 +219,13 @@ def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, mon
             made.append(weights)
             super().__init__(weights, *settings)
 
-    monkeypatch.setattr(cli, "YoloDetector", Recorded)
+    monkeypatch.setattr(commands, "YoloDetector", Recorded)
     assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--detector", "nets/{method}.pt") == 0
     assert made == ["nets/infrared.pt", "nets/average.pt"]
 
 
 def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
-    from ivif.downstream import cli
+    from ivif.downstream import commands
 
     trained = {}
 
@@ -234,7 +234,7 @@ def test_training_by_method_and_mixed(run, walk, pairs, monkeypatch, capsys):
         write_atomic(out, out.name.encode())
         return out
 
-    monkeypatch.setattr(cli, "train_detector", train)
+    monkeypatch.setattr(commands, "train_detector", train)
     methods = ("--method", "infrared", "--method", "average", "--labels", walk / "yolo", "--limit", 2)
     assert run("train-detector", *pairs, *methods, "--epochs", 3, "--seed", 5) == 0
     assert trained == {name: (["000001", "000002"], 3, 5) for name in ("infrared.pt", "average.pt")}
@@ -337,7 +337,7 @@ def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatc
 
 
 def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots, capsys, monkeypatch):
-    from ivif.downstream import DownstreamError, cli
+    from ivif.downstream import DownstreamError, commands
 
     class Missing(type(spots)):
         def __init__(self, weights, *settings):
@@ -345,7 +345,7 @@ def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots
                 raise DownstreamError("infrared.pt: no such file")
             super().__init__(weights, *settings)
 
-    monkeypatch.setattr(cli, "YoloDetector", Missing)
+    monkeypatch.setattr(commands, "YoloDetector", Missing)
     arguments = ("detect", *pairs, "--labels", walk / "yolo", "--method", "infrared", "--method", "visible")
     assert run(*arguments, "--detector", "{method}.pt") == 1
     assert "failed: infrared: infrared.pt: no such file" in capsys.readouterr().err

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ivif.datasets import __main__ as cli
+from ivif.datasets import cli, commands
 from ivif.datasets.catalog import ENTRIES
 from ivif.datasets.download import Fetched, Record
 
@@ -63,8 +62,8 @@ def test_download_prints_what_came(
         return tmp_path / "vifb"
 
     record = Record((Fetched("https://example.org/a.zip", "5" * 64, 123, "2025-01-02"),), "6" * 64)
-    monkeypatch.setattr(cli, "download", download)
-    monkeypatch.setattr(cli, "read_record", lambda folder: record)
+    monkeypatch.setattr(commands, "download", download)
+    monkeypatch.setattr(commands, "read_record", lambda folder: record)
     assert cli.main(["download", "VIFB", "tno", "--root", str(tmp_path)]) == 0
     assert asked == [("vifb", tmp_path, False), ("tno", tmp_path, False)]
     shown = capsys.readouterr().out
@@ -134,9 +133,7 @@ def test_render_refuses_a_bad_size(size: str, tmp_path: Path, capsys: pytest.Cap
 
 def test_render_passes_everything_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple] = []
-    fake = types.ModuleType("ivif.datasets.synthetic")
-    fake.write_render = lambda out, **options: asked.append((out, options))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ivif.datasets.synthetic", fake)
+    monkeypatch.setattr(commands, "write_render", lambda out, **options: asked.append((out, options)))
     command = "render --condition fog --pairs 5 --sequence 7 --size 320x240 --seed 3 --preview --out"
     assert cli.main([*command.split(), str(tmp_path)]) == 0
     options = {"condition": "fog", "pairs": 5, "sequence": 7, "size": (320, 240), "seed": 3, "preview": True}

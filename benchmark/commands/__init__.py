@@ -1,0 +1,1 @@
+"""What the commands of the benchmark take and do; `benchmark.cli` lists them."""

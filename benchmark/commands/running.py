@@ -1,0 +1,101 @@
+"""The command that makes a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ivif.benchmark.config import ALL, RunConfig, read_config
+from ivif.benchmark.reports.tables import render
+from ivif.benchmark.run_directory import Run
+from ivif.benchmark.running.people import Effort
+from ivif.benchmark.running.runner import Summary, run
+from ivif.command_line import EXIT_FAILURES
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import parse_range
+from ivif.datasets.options import Several
+from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
+from ivif.fusion.loading import default_names
+from ivif.fusion.loading import names as method_names
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings: dict[str, Any] = read_config(options.config) if options.config else {}
+    given = {key: value for key, value in vars(options).items() if key in RunConfig.__dataclass_fields__}
+    settings |= {key: value for key, value in given.items() if value not in (None, [])}
+    settings.setdefault("out", "runs/default")
+    config = RunConfig.from_dict(settings).checked()
+    left_out = [name for name in method_names() if name not in config.methods]
+    if left_out and list(config.methods) == default_names():
+        print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
+    summary = run(config)
+    boards = Run(config.out).leaderboards()
+    for form in ("md", "tex", "csv"):
+        write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
+    print(render(boards, "terminal"))
+    print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
+    if summary.effort:
+        print(_effort(summary.effort, summary.seconds))
+    if summary.why_not:
+        print(f"nobody was looked for: {summary.why_not}")
+    _print_failures(summary)
+    return EXIT_FAILURES if summary.failed else 0
+
+
+def _effort(effort: Effort, total: float) -> str:
+    looked = f"{effort.looked} pictures looked at now, {effort.reused} still valid from before"
+    return f"detector: {looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s"
+
+
+def _print_failures(summary: Summary) -> None:
+    if not summary.failed:
+        return
+    print(f"{summary.failed} values are missing:")
+    for reason, count, example in summary.reasons[:10]:
+        print(f"  {count} x {reason}  [{example}]")
+    if len(summary.reasons) > 10:
+        print(f"  and {len(summary.reasons) - 10} more reasons, in scores/")
+
+
+def fill_run(parser: argparse.ArgumentParser) -> None:
+    """Add what ``run`` takes."""
+    add = parser.add_argument
+    add(
+        "--config", type=Path, metavar="FILE", help="settings as YAML (a run's run.yaml too); options below override it"
+    )
+    add("--out", metavar="DIR", help="run directory (default runs/default); finished work in it is kept")
+    add("--dataset", dest="datasets", action=Several, metavar="NAME", help="default: synthetic scenes")
+    add("--root", metavar="DIR", help="folder of the data set; default: $IVIF_DATA/NAME or a downloaded copy")
+    add("--infrared", metavar="DIR", help="your own pairs: folder of infrared images ...")
+    add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
+    methods = (
+        "bundled method, package.module:Class, NAME=FILE for a network with weights of your own; 'all': every bundled "
+        "one; default: all but the slow ones, none if --fused is given"
+    )
+    add("--method", dest="methods", action=Several, metavar="NAME", help=methods)
+    folders = "folder of fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other file names"
+    add("--fused", action=Several, metavar="NAME=DIR", help=folders)
+    add("--metrics", action=Several, metavar="KEY", help="metric or profile; default: core")
+    add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
+    add(
+        "--value-range",
+        type=parse_range,
+        metavar="LOW:HIGH",
+        help="black and white level of 16-bit source files; --value-range=LOW:HIGH if LOW is negative",
+    )
+    add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
+    add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add("--seed", type=int, help="of everything random (default: 0)")
+    group = parser.add_argument_group("people", "what fused images are good for; needs the extra 'downstream'")
+    add = group.add_argument
+    flag, found = argparse.BooleanOptionalAction, "find people in the fused images of labelled pairs"
+    add("--detect", action=flag, help=f"{found} (default: in rendered scenes, if ultralytics is installed)")
+    followed = "and follow them through sequences; brings --detect in"
+    add("--track", action=flag, help=f"{followed} (default: where nothing is said of --detect either)")
+    defaults = f"{DEFAULT_DETECTOR}; for rendered scenes: {SHIPPED_DETECTOR}"
+    add("--detector", metavar="FILE", help=f"weights that ultralytics loads; brings --detect in (default: {defaults})")
+    add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: what it was trained for)")
+    labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
+    add("--labels", metavar="PATH", help=labels)
+    parser.set_defaults(command=_run)

@@ -1,0 +1,17 @@
+from .detection import DetectionScores as DetectionScores
+from .detection import bootstrap_interval as bootstrap_interval
+from .detection import detection_scores as detection_scores
+from .detector import Detector as Detector
+from .detector import DetectorSettings as DetectorSettings
+from .detector import YoloDetector as YoloDetector
+from .detector import detect as detect
+from .errors import DownstreamError as DownstreamError
+from .evaluation import Evaluation as Evaluation
+from .evaluation import evaluate as evaluate
+from .labelled_images import LabelledImage as LabelledImage
+from .series import Series as Series
+from .sort import Sort as Sort
+from .sort import track as track
+from .tracking import TrackingScores as TrackingScores
+from .tracking import combined as combined
+from .tracking import tracking_scores as tracking_scores
