@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError
 
 from ivif import datasets
 from ivif.benchmark.metrics import MetricError, expand_keys
 from ivif.datasets.catalog import is_rendered
+from ivif.datasets.files import file_name
 from ivif.datasets.labels import own_pairs
 from ivif.datasets.options import tell_unmatched
 from ivif.datasets.pairs import PairDataset
@@ -20,6 +21,7 @@ from ivif.errors import IvifError
 from ivif.fusion import FusionError
 from ivif.fusion.loading import default_names, names
 from ivif.fusion.results import FolderResults, MethodResults, parse
+from ivif.spelling import did_you_mean
 
 ALL = "all"
 """What stands for every bundled method, the slow ones too."""
@@ -31,12 +33,26 @@ class ConfigError(IvifError, ValueError):
     """A run that cannot start as described; the message says what to change."""
 
 
-@dataclass(frozen=True)
-class RunConfig:
+def _words(value: Any) -> Any:
+    """One word stands for a list of it; numbers that YAML read are words."""
+    if isinstance(value, str):
+        return (value,)
+    return [str(item) if isinstance(item, int | float) else item for item in value] if _listed(value) else value
+
+
+def _listed(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class RunConfig(BaseModel):
     """A run as somebody wishes it; what is missing or wrong shows when it is `checked`.
 
     Attributes:
-        out: run directory.
+        out: run directory; None: below ``runs/``, called like the data sets.
         datasets: names of published data sets, or "synthetic"; empty: the synthetic scenes, or the user's own pairs.
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
@@ -59,42 +75,57 @@ class RunConfig:
         image_size: longer side in pixels that the detector sees; None: what it was trained for.
     """
 
-    out: Path
-    datasets: tuple[str, ...] = ()
-    root: Path | None = None
-    infrared: Path | None = None
-    visible: Path | None = None
-    methods: tuple[str, ...] = ()
-    fused: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ("core",)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: UserPath | None = None
+    datasets: Words = ()
+    root: UserPath | None = None
+    infrared: UserPath | None = None
+    visible: UserPath | None = None
+    methods: Words = ()
+    fused: Words = ()
+    metrics: Words = ("core",)
     limit: int | None = None
     value_range: tuple[float, float] | None = None
     jobs: int = 0
     device: str = "auto"
     seed: int = 0
-    labels: Path | None = None
-    detect: bool | None = None
-    track: bool | None = None
+    labels: UserPath | None = None
+    detect: StrictBool | None = None
+    track: StrictBool | None = None
     detector: str | None = None
     image_size: int | None = None
 
+    def __init__(self, out: Path | str | None = None, **settings: Any) -> None:
+        try:
+            super().__init__(out=out, **{key: value for key, value in settings.items() if value is not None})
+        except ValidationError as error:
+            raise ConfigError("; ".join(_complaint(found) for found in error.errors())) from error
+
     def checked(self) -> CheckedConfig:
         """This configuration with defaults filled in; raises `ConfigError` if it cannot be run."""
-        wish = RunConfig.from_dict(vars(self))
         try:
-            metrics, methods = expand_keys(wish.metrics), wish._methods()
+            metrics, methods = expand_keys(self.metrics), self._methods()
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
         filled = {
+            "out": self.out or Path("runs", self._data_name()),
             "metrics": metrics,
             "methods": tuple(results.text for results in methods),
             "fused": (),
-            "datasets": tuple(dict.fromkeys(wish.datasets)) or (() if wish.infrared else (DEFAULT_DATASET,)),
-            "detect": True if wish.detect is None and (wish.track or wish.detector) else wish.detect,
-            "detector": _absolute_file(wish.detector),
-            **{key: path.absolute() for key in _PATHS if (path := getattr(wish, key)) is not None},
+            "datasets": tuple(dict.fromkeys(self.datasets)) or (() if self.infrared else (DEFAULT_DATASET,)),
+            "detect": True if self.detect is None and (self.track or self.detector) else self.detect,
+            "detector": _absolute_file(self.detector),
         }
-        return CheckedConfig(**{**vars(wish), **filled})
+        wish = {**vars(self), **filled}
+        return CheckedConfig(
+            **{key: value.absolute() if key in _PATHS and value else value for key, value in wish.items()}
+        )
+
+    def _data_name(self) -> str:
+        """What the data are called, for a folder's name."""
+        own = self.infrared.resolve().parent.name or "folders" if self.infrared else DEFAULT_DATASET
+        return file_name("+".join(dict.fromkeys(self.datasets)) or own)
 
     def _methods(self) -> list[MethodResults | FolderResults]:
         named = [every for name in self.methods for every in (names() if name == ALL else [name])]
@@ -102,25 +133,33 @@ class RunConfig:
         return [*map(parse, chosen), *map(FolderResults.parse, self.fused)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for YAML; `from_dict` reads them back."""
-        return {key: _plain(value) for key, value in asdict(self).items() if value is not None}
+        """Plain values for YAML; `RunConfig` takes them back."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RunConfig:
-        """A configuration from plain values; raises `ConfigError` for unknown or missing keys and wrong types."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"unknown settings {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-        if "out" not in values:
-            raise ConfigError("the run directory is missing: --out DIR, or `out:` in the file")
-        try:
-            return cls(**{key: _typed(key, value) for key, value in values.items() if value is not None})
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"a setting has the wrong type: {error}") from error
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """A configuration from plain values; raises `ConfigError` for unknown keys and wrong types."""
+        if unnamed := [key for key in values if not isinstance(key, str)]:
+            raise ConfigError(f"{unnamed[0]!r} is no name of a setting")
+        return cls(**values)
+
+    def but(self, **changes: Any) -> Self:
+        """The same with some settings changed, checked again."""
+        return type(self)(**{**vars(self), **changes})
 
 
-@dataclass(frozen=True)
+def _complaint(found: Any) -> str:
+    """What pydantic found wrong, in a sentence."""
+    key = str(found["loc"][0])
+    match found["type"]:
+        case "extra_forbidden":
+            known = list(RunConfig.model_fields)
+            return f"unknown setting {key}; {did_you_mean(key, known) or 'there are ' + ', '.join(sorted(known))}"
+        case "bool_type":
+            return f"{key}: expected true or false, found {found['input']!r}"
+    return f"{key}: {found['msg'].lower()}, found {found['input']!r}"
+
+
 class CheckedConfig(RunConfig):
     """A run that can start: every default filled in, nothing contradicts itself. `RunConfig.checked` makes one.
 
@@ -130,7 +169,10 @@ class CheckedConfig(RunConfig):
         ConfigError: what it says cannot be run.
     """
 
-    def __post_init__(self) -> None:
+    out: Path
+
+    def __init__(self, out: Path | str | None = None, **settings: Any) -> None:
+        super().__init__(out, **settings)
         if (self.infrared is None) != (self.visible is None):
             raise ConfigError("--infrared and --visible go together: give both folders or neither")
         if self.infrared is not None and self.datasets:
@@ -182,36 +224,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 _PATHS = ("out", "root", "infrared", "visible", "labels")
-_LISTS = ("datasets", "methods", "fused", "metrics")
-_FLAGS = ("detect", "track")
-_TEXTS = ("device", "detector")
 
 
 def _absolute_file(detector: str | None) -> str | None:
     """A file from the root on, so that run.yaml can be given elsewhere; official names stay as they are."""
     path = Path(detector).expanduser() if detector else None
     return str(path.absolute()) if path and path.is_file() else detector
-
-
-def _typed(key: str, value: Any) -> Any:
-    if key in _PATHS:
-        return Path(value).expanduser()
-    if key in _LISTS:
-        return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
-    if key == "value_range":
-        low, high = value
-        return float(low), float(high)
-    if key in _FLAGS:
-        if not isinstance(value, bool):
-            raise ValueError(f"{key}: expected true or false, found {value!r}")
-        return value
-    return str(value) if key in _TEXTS else int(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 def load_datasets(config: RunConfig) -> list[PairDataset]:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import yaml
 
+from ivif._checkout import as_typed
 from ivif.benchmark.config import ConfigError, RunConfig, load_datasets
 from ivif.benchmark.leaderboard import Leaderboard, leaderboard
 from ivif.benchmark.people import PeopleBoard, read_people
@@ -50,7 +51,7 @@ class Run:
             self.pairs = {name: tuple(facts["pairs"]) for name, facts in self.description["datasets"].items()}
         except OSError as error:
             raise ConfigError(
-                f"{folder} is no run directory (no run.yaml); python -m benchmark run makes one"
+                f"{folder} is no run directory (no run.yaml); {as_typed('benchmark run')} makes one"
             ) from error
         except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{folder}/run.yaml is damaged ({error!r}); run again into the same directory") from error

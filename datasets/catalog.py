@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivif._checkout import as_typed
 from ivif.datasets.errors import PairError
 from ivif.datasets.files import cache_root, data_root
 from ivif.spelling import did_you_mean
@@ -93,7 +94,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
         description="scenes rendered in both spectra from one world, exact boxes and tracks, twelve conditions: a "
         "small excerpt of 'challenge' at 400x300",
         pairs=None,
-        tree="rendered on demand: python -m datasets render --out DIR",
+        tree=f"rendered on demand: {as_typed('datasets render --out DIR')}",
         rendered=True,
     ),
     CatalogEntry(
@@ -268,6 +269,6 @@ def _below(place: Path, entry: CatalogEntry) -> Path | None:
 
 def how_to_get(entry: CatalogEntry) -> str:
     """The commands that bring a missing data set here."""
-    fetch = f"python -m datasets {'download' if entry.automatic else 'show'} {entry.key}"
+    fetch = as_typed(f"datasets {'download' if entry.automatic else 'show'} {entry.key}")
     fetch += "" if entry.automatic else " (tells how to get it by hand)"
     return f"{fetch}; or name its folder: --root DIR; or set IVIF_DATA to a folder that holds {entry.title}/"

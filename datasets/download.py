@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from ivif._checkout import as_typed
 from ivif.datasets.archives import ArchiveError, Limits, unpack
 from ivif.datasets.catalog import CatalogEntry, RemoteFile
 from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
@@ -79,7 +80,7 @@ def download(entry: CatalogEntry, root: Path | None = None, force: bool = False,
     """
     root = cache_root() / "data" if root is None else Path(root).expanduser()
     if not entry.automatic:
-        steps = entry.manual or "It is rendered: python -m datasets render --help."
+        steps = entry.manual or f"It is rendered: {as_typed('datasets render --help')}."
         raise ManualDownload(
             f"{entry.title} cannot be fetched by a program.\n  {steps}\n  {entry.homepage}\n  Expected then: "
             f"{root / entry.title}/ with {entry.tree}"

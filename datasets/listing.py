@@ -6,6 +6,7 @@ import argparse
 
 from tabulate import tabulate
 
+from ivif._checkout import as_typed
 from ivif.datasets.catalog import ENTRIES, CatalogEntry, find, locate
 
 
@@ -27,12 +28,8 @@ def _count(entry: CatalogEntry) -> str:
 def _where(entry: CatalogEntry) -> str:
     if entry.rendered:
         return "rendered on demand"
-    folder = locate(entry)
-    return (
-        str(folder)
-        if folder
-        else f"not here: python -m datasets {'download' if entry.automatic else 'show'} {entry.key}"
-    )
+    way = as_typed(f"datasets {'download' if entry.automatic else 'show'} {entry.key}")
+    return str(locate(entry) or f"not here: {way}")
 
 
 def fill_show(parser: argparse.ArgumentParser) -> None:

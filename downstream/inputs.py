@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ivif import datasets
+from ivif._checkout import as_typed
 from ivif.datasets.images import parse_range
 from ivif.datasets.labels import PERSONS, is_mot, own_pairs
 from ivif.datasets.options import Several, tell_unmatched
@@ -36,7 +37,7 @@ DEFAULT_METHODS = ("infrared", "visible", "average")
 def add_input_options(command: argparse.ArgumentParser) -> None:
     """The options that `read_series` reads."""
     group = command.add_argument_group("pictures", "a data set or two folders with methods, or pictures as they are")
-    group.add_argument("--dataset", metavar="NAME", help="see python -m datasets list")
+    group.add_argument("--dataset", metavar="NAME", help=f"see {as_typed('datasets list')}")
     group.add_argument("--root", type=Path, metavar="DIR", help="the data set's folder, or one that holds it")
     group.add_argument("--split", metavar="NAME", help="the data set's train, test ... (default: all that it has)")
     group.add_argument("--infrared", type=Path, metavar="DIR", help="own infrared images")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 
@@ -36,3 +37,8 @@ def stand_for(package: str) -> None:
     """Make a package at the top of a checkout, which is being imported, the one below `ivif`."""
     sys.meta_path.insert(0, _Same(package))
     sys.modules[package] = import_module(f"ivif.{package}")
+
+
+def as_typed(command: str) -> str:
+    """A command as it is typed here: ``python -m fusion train`` where a checkout stands, else ``ivif fusion train``."""
+    return f"{'python -m' if (Path.cwd() / 'ivif' / '_checkout.py').is_file() else 'ivif'} {command}"

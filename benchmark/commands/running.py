@@ -22,9 +22,8 @@ from ivif.fusion.loading import names as method_names
 
 def _run(options: argparse.Namespace) -> int:
     settings: dict[str, Any] = read_config(options.config) if options.config else {}
-    given = {key: value for key, value in vars(options).items() if key in RunConfig.__dataclass_fields__}
+    given = {key: value for key, value in vars(options).items() if key in RunConfig.model_fields}
     settings |= {key: value for key, value in given.items() if value not in (None, [])}
-    settings.setdefault("out", "runs/default")
     config = RunConfig.from_dict(settings).checked()
     left_out = [name for name in method_names() if name not in config.methods]
     if left_out and list(config.methods) == default_names():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
     project and whose labels are exact.
     """
     if config.detect is not None:
-        return replace(config, track=bool(config.track)), ""
+        return config.but(track=bool(config.track)), ""
     labelled = labelled_sets(sets)
     if not labelled or not _all_rendered(config):
         return config, ""
@@ -96,7 +96,7 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
             require(library)
     except DownstreamError as error:
         return config, str(error)
-    return replace(config, detect=True, track=followed), ""
+    return config.but(detect=True, track=followed), ""
 
 
 def _all_rendered(config: CheckedConfig) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu_, linear, scaled_dot_product_attention
 
+from ivif._checkout import as_typed
 from ivif.fusion.method import FusionError
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.registry import register
@@ -367,7 +368,7 @@ class MGTMethod(NetworkMethod):
     module = MGT
     published = PublishedWeights(
         "https://github.com/zhenglab/ReferenceSupervisionIVIF",
-        manual="Its authors publish the code without weights; train it: python -m fusion train mgt",
+        manual=f"Its authors publish the code without weights; train it: {as_typed('fusion train mgt')}",
     )
     slow = True
     multiple = _LARGEST

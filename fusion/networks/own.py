@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ivif._checkout import as_typed
 from ivif.datasets.files import sha256_bytes
 from ivif.fusion.method import FusionError
 from ivif.fusion.networks.base import NetworkMethod
@@ -120,7 +121,7 @@ def require_image(name: str, fused: object, source: Tensor) -> Tensor:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise FusionError(f"there is no weights file {path}; python -m fusion train makes one with a recipe of yours")
+        raise FusionError(f"there is no weights file {path}; {as_typed('fusion train')} makes one by your recipe")
     return path
 
 

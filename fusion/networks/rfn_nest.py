@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ivif._checkout import as_typed
 from ivif.fusion.method import FusionError
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.networks.nestfuse import LEVEL_CHANNELS, SMALLEST_SIDE, NestFuse, ReflectConvolution
@@ -74,7 +75,7 @@ class RFNNestMethod(NetworkMethod):
     module = RFNNest
     published = PublishedWeights(
         "https://github.com/hli1221/imagefusion-rfn-nest",
-        manual="Unpack the archives of its folder models/, then: python -m fusion weights convert rfn_nest "
+        manual=f"Unpack the archives of its folder models/, then: {as_typed('fusion weights convert rfn_nest')} "
         "nestfuse_gray_1e2.model Final_epoch_2_alpha_700_wir_6.0_wvi_3.0_ssim_vi.model",
     )
     undivided: ClassVar[int] = 512

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ivif._checkout import as_typed
 from ivif.datasets.files import sha256_bytes, sha256_file
 from ivif.datasets.images import luminance, read_image, to_float, to_uint8
 from ivif.datasets.pairs import Pair
@@ -47,7 +48,7 @@ class References:
         if self.count is not None and self.count < 1:
             raise FusionError(f"{self.count} references a pair: training needs 1 or more")
         if not (self.folder / "pairs").is_dir():
-            raise FusionError(f"{self.folder} is no folder of references; python -m fusion references makes one")
+            raise FusionError(f"{self.folder} is no folder of references; {as_typed('fusion references')} makes one")
 
     def read(self, pair: str) -> tuple[Tensor, Tensor]:
         """References ``uint8 [K, H, W]`` and weights ``float32 [K]`` of a pair, which sum to 1.
@@ -103,7 +104,7 @@ class References:
             if (settings := _settings(record)) != first:
                 raise FusionError(
                     f"{self.folder}: references of {pairs[0]} were made by {first}, those of {pair} by {settings}; "
-                    f"python -m fusion references --out {self.folder}, with the options you want, makes them alike"
+                    f"{as_typed(f'fusion references --out {self.folder}')}, with the options you want, makes them alike"
                 )
             weights = record["weights"][: self.count]
             files = [sha256_file(self._folder(pair) / f"{number}.png") for number in range(1, 1 + len(weights))]
@@ -121,7 +122,7 @@ class References:
             return {**found, "learner": record.get("learner")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FusionError(
-                f"{folder}: no references ({error}); python -m fusion references --out {self.folder} makes them"
+                f"{folder}: no references ({error}); {as_typed(f'fusion references --out {self.folder}')} makes them"
             ) from error
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from ivif._checkout import as_typed
 from ivif.datasets.options import add_pair_options, chosen_pairs
 from ivif.fusion.method import FusionError, resolve_device
 from ivif.fusion.reference.supervision import Aggregation, References
@@ -24,7 +25,7 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     add("network", metavar="NETWORK", help="a bundled one, or your own recipe as package.module:Class")
     supervision = "what the loss compares with: the sources as its authors do, or references"
     add("--supervision", choices=("original", "rts"), default="original", help=supervision)
-    add("--references", type=Path, metavar="DIR", help="of python -m fusion references, for rts")
+    add("--references", type=Path, metavar="DIR", help=f"of {as_typed('fusion references')}, for rts")
     add("--k", type=int, metavar="K", help="how many of a pair's references are used, best first (default: all)")
     add("--aggregation", choices=get_args(Aggregation), default=ByReferences.aggregation, help="of several references")
     add("--init", default="scratch", metavar="WEIGHTS", help="scratch, original (the shipped weights), or a file")
@@ -83,7 +84,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     if options.recipe == "published":
         raise FusionError("recipes with references exist in their corrected form alone; leave out --recipe")
     if options.references is None:
-        raise FusionError("--supervision rts needs --references DIR; python -m fusion references makes them")
+        raise FusionError(f"--supervision rts needs --references DIR; {as_typed('fusion references')} makes them")
     return recipe_for(options.network, ByReferences(options.aggregation))
 
 

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from ivif._checkout import as_typed
 from ivif.datasets.files import cache_root
 from ivif.fusion.method import FusionError
 
@@ -36,11 +37,11 @@ def find_network_weights(name: str, weights: str | Path) -> Path:
     if key is None:
         path, remedy = Path(weights).expanduser(), "give the path of a safetensors file"
     elif str(weights).endswith("published"):
-        path, remedy = published_folder() / f"{key}.safetensors", f"python -m fusion weights fetch {key}"
+        path, remedy = published_folder() / f"{key}.safetensors", as_typed(f"fusion weights fetch {key}")
     else:
         path = SHIPPED_FOLDER / f"{key}.safetensors"
         more = " --supervision rts --references DIR" if weights == "rts" else ""
-        remedy = f"python -m fusion train {name}{more} makes some, and {key}=FILE uses them"
+        remedy = f"{as_typed(f'fusion train {name}{more}')} makes some, and {key}=FILE uses them"
     if not path.is_file():
         raise FusionError(f"no {weights} weights of {name} ({path}): {remedy}")
     return path
@@ -56,7 +57,7 @@ def read_weights(network: nn.Module, path: Path) -> None:
         given, wanted = load_file(path), network.state_dict()
     except (OSError, SafetensorError) as error:
         raise FusionError(
-            f"{path}: not a safetensors file ({error}); python -m fusion weights convert makes one"
+            f"{path}: not a safetensors file ({error}); {as_typed('fusion weights convert')} makes one"
         ) from error
     missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
     shaped = sorted(key for key in wanted.keys() & given.keys() if wanted[key].shape != given[key].shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ivif._checkout import as_typed
 from ivif.datasets.download import DownloadError, fetch
 from ivif.fusion.loading import network_class, network_names
 from ivif.fusion.method import FusionError
@@ -55,7 +56,9 @@ def fetch_published(key: str, folder: Path | None = None, progress: bool = False
         for file, path in zip(weights.files, sources, strict=True):
             fetch(file.url, path, file.sha256 or recorded.get(file.url), progress=progress)
     except DownloadError as error:
-        raise FusionError(f"{error}\n  By hand: {weights.homepage}, then python -m fusion weights convert") from error
+        raise FusionError(
+            f"{error}\n  By hand: {weights.homepage}, then {as_typed('fusion weights convert')}"
+        ) from error
     network = network_class(key.partition("+")[0])
     convert(network, sources, target, weights.licence, {file.name: file.url for file in weights.files})
     return target

@@ -193,9 +193,9 @@ def test_slow_methods_are_brought_in_by_all(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in (
-        "ivif.benchmark.commands.running.method_names",
-        "ivif.benchmark.config.names",
-        "ivif.fusion.loading.names",
+        "benchmark.commands.running.method_names",
+        "benchmark.config.names",
+        "fusion.loading.names",
     ):
         monkeypatch.setattr(f"ivif.{module}", lambda: ["average", "maximum"])
     monkeypatch.setattr(type(load("maximum")), "slow", True)
