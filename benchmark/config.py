@@ -145,7 +145,7 @@ class RunConfig(BaseModel):
 
     def but(self, **changes: Any) -> Self:
         """The same with some settings changed, checked again."""
-        return type(self)(**{**vars(self), **changes})
+        return type(self)(**{**self.model_dump(exclude_unset=True), **changes})
 
 
 def _complaint(found: Any) -> str:

@@ -1,7 +1,7 @@
 """Command lines: groups of commands whose code is imported when one of them is asked for, and one end for all errors.
 
 `Group.main` is the one place that turns errors and signals into a line and an exit code: 0 all well, 1 something failed
-and is recorded, 2 it could not be done, 130 and 143 stopped by Ctrl-C and SIGTERM.
+and is recorded, 2 it could not be done or was stopped (Ctrl-C, SIGTERM), 141 nobody reads any more.
 """
 
 from __future__ import annotations
@@ -173,10 +173,10 @@ def ended(work: Callable[[], int], kept: str) -> int:
         return EXIT_ERROR
     except Stopped:
         print(f"stopped; {kept}", file=sys.stderr)
-        return 128 + signal.SIGTERM
+        return EXIT_ERROR
     except KeyboardInterrupt:
         print(f"interrupted; {kept}", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return EXIT_ERROR
 
 
 @contextmanager

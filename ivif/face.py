@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -81,8 +81,13 @@ def fuse(method: str | Any, infrared: Images, visible: Images, device: str = "cp
     return result[0] if single else result
 
 
-def run(**settings: Any) -> Any:
-    """Run a benchmark, as ``python -m benchmark run`` does; settings are those of `ivif.benchmark.RunConfig`.
+def run(existing: Literal["resume", "add", "replace"] = "resume", **settings: Any) -> Any:
+    """Run a benchmark, as ``python -m benchmark run`` does.
+
+    Args:
+        existing: what becomes of a run that stands in the directory: ``resume`` goes on with it and refuses to leave
+            anything out, ``add`` keeps it and adds, ``replace`` takes its place.
+        settings: those of `ivif.benchmark.RunConfig`.
 
     Returns:
         The run, see `ivif.benchmark.Run`.
@@ -94,9 +99,9 @@ def run(**settings: Any) -> Any:
     from ivif.benchmark.run_directory import Run
     from ivif.benchmark.running.runner import run as run_now
 
-    config = RunConfig.from_dict(settings).checked()
-    run_now(config)
-    return Run(config.out)
+    wish = RunConfig.from_dict(settings)
+    run_now(wish, existing)
+    return Run(wish.checked().out)
 
 
 def leaderboard(folder: str | Path | Any, form: str = "terminal") -> str:

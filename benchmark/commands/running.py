@@ -24,11 +24,12 @@ def _run(options: argparse.Namespace) -> int:
     settings: dict[str, Any] = read_config(options.config) if options.config else {}
     given = {key: value for key, value in vars(options).items() if key in RunConfig.model_fields}
     settings |= {key: value for key, value in given.items() if value not in (None, [])}
-    config = RunConfig.from_dict(settings).checked()
+    wish = RunConfig.from_dict(settings)
+    config = wish.checked()
     left_out = [name for name in method_names() if name not in config.methods]
-    if left_out and list(config.methods) == default_names():
+    if left_out and options.existing != "add" and list(config.methods) == default_names():
         print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
-    summary = run(config)
+    summary = run(wish, options.existing)
     boards = Run(config.out).leaderboards()
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
@@ -63,7 +64,12 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     add(
         "--config", type=Path, metavar="FILE", help="settings as YAML (a run's run.yaml too); options below override it"
     )
-    add("--out", metavar="DIR", help="run directory (default runs/default); finished work in it is kept")
+    add("--out", metavar="DIR", help="run directory (default: runs/DATASET); finished work in it is kept")
+    standing = parser.add_mutually_exclusive_group()
+    more = "keep the methods, data sets and metrics of the run that stands in OUT, and add these"
+    standing.add_argument("--add", dest="existing", action="store_const", const="add", default="resume", help=more)
+    anew = "put this run in the place of the one that stands in OUT"
+    standing.add_argument("--replace", dest="existing", action="store_const", const="replace", help=anew)
     add("--dataset", dest="datasets", action=Several, metavar="NAME", help="default: synthetic scenes")
     add("--root", metavar="DIR", help="folder of the data set; default: $IVIF_DATA/NAME or a downloaded copy")
     add("--infrared", metavar="DIR", help="your own pairs: folder of infrared images ...")

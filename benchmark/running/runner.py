@@ -27,6 +27,7 @@ from ivif.benchmark.people import read_people, write_people
 from ivif.benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
 from ivif.benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
 from ivif.benchmark.running.provenance import made_by
+from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
 from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
 from ivif.benchmark.store import Row, Store
 from ivif.datasets.boxes import BoxesError
@@ -81,21 +82,28 @@ Entrants = Sequence[MethodResults | FolderResults]
 """What takes part."""
 
 
-def run(config: RunConfig) -> Summary:
+def run(config: RunConfig, existing: Existing = "resume") -> Summary:
     """Run a configuration; safe to interrupt and to give again.
 
+    Args:
+        config: what is run.
+        existing: what to do with a run that stands in the directory, see `succession.Existing`.
+
     Raises:
-        ConfigError: a configuration that cannot be run, a data set, method, device or detector that is not there, or a
-            run directory another process works in.
+        ConfigError: a configuration that cannot be run, a data set, method, device or detector that is not there, a
+            run directory another process works in, or one whose run has what this one would leave out.
         RunError: the disk is full or read-only, a worker process died, or the detector failed.
         StoreError: scores of an earlier run are damaged.
     """
     start = perf_counter()
     checked = config.checked()
+    if existing == "add" and (before := standing_run(checked.out)):
+        checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
     sets = load_datasets(checked)
     entrants = _entrants(checked, device)
     checked, why_not = resolve_detection(checked, sets)
+    check_succession(checked, sets, existing)
     observer = prepare(checked, sets, device) if checked.detect else None
     try:
         checked.out.mkdir(parents=True, exist_ok=True)

@@ -91,8 +91,8 @@ def _fill() -> int:
     ("work", "code", "told"),
     [
         (lambda: 1, 1, ""),
-        (_interrupt, 130, "interrupted; all is kept\n"),
-        (_kill, 143, "stopped; all is kept\n"),
+        (_interrupt, 2, "interrupted; all is kept\n"),
+        (_kill, 2, "stopped; all is kept\n"),
         (_refuse, 2, "error: no such thing\n"),
         (_fill, 2, "error: [Errno 28] No space left on device: 'scores.parquet'\n"),
     ],

@@ -306,7 +306,7 @@ def test_folders_given_with_dots_are_named_by_where_they_lead(folders: Path, mon
 def test_a_smaller_run_counts_its_own_pairs_alone(folders: Path) -> None:
     run(config(folders))
     settings = config(folders, limit=2)
-    assert run(settings).done == 0
+    assert run(settings, "replace").done == 0
     (board,) = Run(settings.out).leaderboards()
     assert (board.images, [line.failed for line in board.lines]) == (2, [0, 0])
     assert all(cell.count == 2 for line in board.lines for cell in line.cells)
