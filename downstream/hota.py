@@ -25,7 +25,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 HOTA_THRESHOLDS = np.arange(1, 20) * 0.05
 """Localisation thresholds: least intersection over union of a match."""
@@ -107,6 +106,8 @@ class HotaCounts:
 
 def hota_counts(frames: Sequence[Frame]) -> HotaCounts:
     """Compare the tracks of a sequence with the truth; each identity at most once a frame."""
+    from scipy.optimize import linear_sum_assignment  # half a second of importing
+
     frames = _numbered(frames)
     true_length = _lengths([frame.truth for frame in frames])
     track_length = _lengths([frame.tracks for frame in frames])

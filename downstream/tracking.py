@@ -17,7 +17,6 @@ from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from ivif.datasets.boxes import Boxes
 from ivif.downstream.errors import DownstreamError, require
@@ -150,6 +149,8 @@ def tracking_scores(tracks: Mapping[int, Boxes], truth: Mapping[int, Boxes], lab
 
 def _compared(tracks: Boxes, truth: Boxes, frame: int, label: str) -> Frame:
     """One frame's identities and overlaps, what lies in ignore regions removed."""
+    from scipy.optimize import linear_sum_assignment  # half a second of importing
+
     tracks, truth = _of_class(tracks, label), _of_class(truth, label)
     regions, people = truth[truth.ignore], truth[~truth.ignore]
     _check_identities(people, frame, "true")
