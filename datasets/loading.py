@@ -9,6 +9,7 @@ from typing import Any
 from ivif.datasets.catalog import ENTRIES, find, how_to_get, locate
 from ivif.datasets.layouts import LAYOUTS
 from ivif.datasets.pairs import PairDataset, PairError
+from ivif.plugins import named_object
 
 
 def names() -> list[str]:
@@ -22,7 +23,8 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
     "synthetic" are a few rendered scenes, "challenge" (or "challenge/v1") the whole suite they are taken from.
 
     Args:
-        name: one of `names`.
+        name: one of `names`; ``package.module:function`` of your own, or what an installed package offers (see
+            `plugins`): a function that gives a `PairDataset`; `root` goes to its parameter of that name.
         root: its folder, or a folder that holds it. None looks below ``IVIF_DATA``, then among the downloads.
             For "synthetic" and "challenge": where rendered scenes are kept.
         **options: what the data set's function in `datasets.layouts` (or `synthetic_dataset`, `challenge_dataset` in
@@ -32,6 +34,8 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
         PairError: unknown name or option, or nothing found; the message says which commands mend it.
     """
     key, _, version = name.partition("/")
+    if key.lower() not in names() and (own := named_object("datasets", name, PairError)) is not None:
+        return _own(name, own, root, options)
     entry = find(key)
     if entry.rendered:
         return _rendered(entry.key, root, options | ({"version": version} if version else {}))
@@ -41,6 +45,18 @@ def load(name: str, root: Path | str | None = None, **options: Any) -> PairDatas
         where = f"in {root}" if root is not None else "below IVIF_DATA or among the downloads"
         raise PairError(f"{entry.title} is not {where}: {how_to_get(entry)}")
     return LAYOUTS[entry.key](folder, **options)
+
+
+def _own(name: str, function: Any, root: Path | str | None, options: dict[str, Any]) -> PairDataset:
+    if not callable(function):
+        raise PairError(f"{name} is no function that gives pairs")
+    _check_options(name, function, options)
+    if root is not None and "root" in inspect.signature(function).parameters:
+        options = {**options, "root": Path(root).expanduser()}
+    found = function(**options)
+    if not isinstance(found, PairDataset):
+        raise PairError(f"{name} gave {type(found).__name__}; expected a PairDataset")
+    return found
 
 
 def _rendered(key: str, root: Path | str | None, options: dict[str, Any]) -> PairDataset:

@@ -27,8 +27,8 @@ from ivif.downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_
 from ivif.downstream.detector import (
     DEFAULT_DETECTOR,
     SHIPPED_DETECTOR,
+    Detector,
     DetectorSettings,
-    YoloDetector,
     default_detector,
 )
 from ivif.downstream.drawing import annotated, write_video
@@ -37,6 +37,7 @@ from ivif.downstream.evaluation import Evaluation, evaluate, follow, part_file
 from ivif.downstream.findings import BATCH, Findings, read_detections
 from ivif.downstream.inputs import add_input_options, read_series
 from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.loading import load_detector
 from ivif.downstream.series import Series
 from ivif.downstream.sort import Sort
 from ivif.downstream.tracking import TrackingScores, combined, tracking_scores
@@ -114,9 +115,9 @@ def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, An
 
 
 @lru_cache(maxsize=1)
-def _detector(weights: str, image_size: int | None, label: str, device: str) -> YoloDetector:
+def _detector(weights: str, image_size: int | None, label: str, device: str) -> Detector:
     """The detector; methods share it, unless each has its own weights."""
-    return YoloDetector(weights, DetectorSettings(image_size, label=label), device)
+    return load_detector(weights, DetectorSettings(image_size, label=label), device)
 
 
 def _tell_failures(method: str, found: Findings) -> int:

@@ -18,11 +18,11 @@ from ivif.fusion import classical, networks
 from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.networks.own import ModuleMethod
-from ivif.fusion.own_code import import_own
 from ivif.fusion.registry import registered
 from ivif.fusion.weights import is_shipped
 from ivif.fusion.weights.convert import as_safetensors
 from ivif.fusion.weights.manifest import read_manifest
+from ivif.plugins import is_own, named_object, offered
 from ivif.spelling import did_you_mean
 
 METHOD_PACKAGES = classical, networks
@@ -69,7 +69,7 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
 
     Args:
         name: a bundled method; a network with ``+rts`` or ``+published`` after its name gets those weights, with
-            ``=FILE`` or ``+WORD=FILE`` those of the file.
+            ``=FILE`` or ``+WORD=FILE`` those of the file; ``NAME=package.module:Class`` gives your own another name.
         weights: of a network: "original", "rts", "published", a safetensors file, or its authors' checkpoint
             (converted, see `fusion.weights.convert`). None is what the name says.
 
@@ -77,15 +77,15 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         FusionError: unknown name, module or class; a class that is no method; weights that don't exist, don't fit,
             are given to a method that has none, or are missing where a user's own module needs them.
     """
-    own, equals, file = name.partition("=")
+    own, equals, place = name.partition("=")
     if equals:
-        if weights is not None or not file:
+        if weights is not None or not place:
             raise FusionError(f"{name!r}: expected NAME=FILE, and weights named once")
-        method = load(network_of(own), file)
+        method = load(place) if is_own(place) else load(network_of(own), place)
         method.name = own
         return method
     key, plus, variant = name.partition("+")
-    if ":" in name:
+    if ":" in name or (key not in bundled() and key in offered("methods")):
         if plus:
             raise FusionError(f"{name!r}: weights of your own network come from a file, as in {name}=FILE")
         return _own_method(name, weights)
@@ -145,6 +145,14 @@ def _with_weights(cls: type[FusionMethod], weights: str | Path) -> FusionMethod:
     return method
 
 
+def own_name(path: str) -> str:
+    """What a user's own class calls itself; its path where that can't be told, as `load` will say."""
+    try:
+        return _own_class(path).name
+    except FusionError:
+        return path
+
+
 def _own_method(path: str, weights: str | Path | None) -> FusionMethod:
     own = _own_class(path)
     try:
@@ -157,7 +165,7 @@ def _own_method(path: str, weights: str | Path | None) -> FusionMethod:
 
 
 def _own_class(path: str) -> type[FusionMethod]:
-    found = import_own(path)
+    found = named_object("methods", path, FusionError)
     if isinstance(found, type) and issubclass(found, nn.Module):
         return ModuleMethod.of(found)
     if not (isinstance(found, type) and issubclass(found, FusionMethod)):

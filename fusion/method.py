@@ -7,7 +7,8 @@ digest and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -55,12 +56,16 @@ class FusionMethod(ABC):
         """Fuse ``float32 [B, 1, H, W]`` and ``[B, C, H, W]`` in 0..1 to ``[B, C, H, W]``; C is 3 for rgb, else 1."""
 
     def to(self, device: torch.device | str) -> Self:
-        """Move what the method holds (weights) to `device`; methods without state stay as they are."""
+        """Move what the method holds to `device`: attributes that are modules or tensors."""
+        for name, value in vars(self).items():
+            if isinstance(value, torch.nn.Module | Tensor):
+                setattr(self, name, value.to(device))
         return self
 
     def state(self) -> str:
-        """What besides code decides the result: parameters, and the SHA-256 of weights."""
-        return ""
+        """What besides code decides the result: attributes that are modules, tensors or plain values."""
+        parts = [f"{name} {part}" for name, value in sorted(vars(self).items()) if (part := _state_of(value))]
+        return "\n".join(parts)
 
     def code(self) -> tuple[object, ...]:
         """The classes and functions that decide the result, and how pictures get in and out."""
@@ -118,6 +123,25 @@ class FusionMethod(ABC):
             found = f"{fused.dtype} {list(fused.shape)}"
             raise FusionError(f"{self.name} returned {found} for sources of {visible.dtype} {list(visible.shape)}")
         return fused[..., :height, :width].to(visible.dtype)
+
+
+def _state_of(value: object) -> str:
+    """The hash of a module's or tensor's content, a plain value's text, "" for anything else."""
+    if isinstance(value, torch.nn.Module):
+        return hash_of_tensors(value.state_dict())
+    if isinstance(value, Tensor):
+        return hash_of_tensors({"": value})
+    return repr(value) if isinstance(value, bool | int | float | str | Path) else ""
+
+
+def hash_of_tensors(tensors: Mapping[str, object]) -> str:
+    """SHA-256 of names, types, shapes and contents of a module's parameters and buffers."""
+    parts = []
+    for name, tensor in sorted(tensors.items()):
+        if isinstance(tensor, Tensor):
+            content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            parts.append(f"{name} {tensor.dtype} {list(tensor.shape)} {sha256_bytes(content)}")
+    return sha256_bytes("\n".join(parts).encode())
 
 
 def resolve_device(device: str) -> str:

@@ -3,7 +3,7 @@
 Whatever takes part, in a run, a pool of candidates or a detection, is named in one grammar (see `parse`)::
 
     sdnet+rts                  a bundled method
-    package.module:Class       a class of one's own
+    package.module:Class       a class of one's own, called as it says; NAME=package.module:Class: another name
     NAME=weights.safetensors   a network with weights of one's own; NAME begins with the network's
     NAME=DIR                   a folder of fused images; 'NAME=DIR/{pair}_x.png' for other file names
 """
@@ -21,9 +21,10 @@ from torch import Tensor
 from ivif.datasets.files import sha256_bytes, sha256_file, write_atomic
 from ivif.datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
 from ivif.datasets.pairs import Pair, PairImages
-from ivif.fusion.loading import load, network_names, network_of, trained_share
+from ivif.fusion.loading import load, network_names, network_of, own_name, trained_share
 from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.weights.convert import holds_checkpoint
+from ivif.plugins import is_own
 
 PAIR, KEY = "{pair}", "{key}"
 """What stands in a pattern for the name of a pair, and for the beginning of a result's fingerprint."""
@@ -255,7 +256,7 @@ class FolderResults:
 def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults | FolderResults:
     """What a text names, see the module's docstring.
 
-    Methods are loaded when they are needed, so that their faults show then.
+    Methods are loaded when they are needed, so that their faults show then; a class of one's own is imported.
 
     Args:
         text: a bundled method, ``package.module:Class``, ``NAME=FILE`` or ``NAME=DIR``.
@@ -269,7 +270,10 @@ def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults 
     if not name or (equals and not place):
         raise FusionError(f"{text!r}: expected a method, NAME=FILE (weights) or NAME=DIR (fused images)")
     if not equals:
-        return MethodResults(name, name, device, colour)
+        called = own_name(name) if is_own(name) else name
+        return MethodResults(called, name if called == name else f"{called}={name}", device, colour)
+    if is_own(place):
+        return MethodResults(name, text, device, colour)
     if PAIR in place or _is_folder_of_images(name, Path(place).expanduser()):
         return FolderResults.parse(text)
     return MethodResults(name, f"{name}={Path(place).expanduser().absolute()}", device, colour)

@@ -30,11 +30,12 @@ def _catalogue(_: argparse.Namespace) -> int:
 
 def registered_facts() -> Catalogue:
     """The facts of all that this project registers."""
-    metrics = [_metric_facts(get(key)) for key in metric_names()]
+    metrics = [metric_facts(get(key)) for key in metric_names()]
     return Catalogue(metrics, [facts for cls in bundled().values() for facts in _method_facts(cls)])
 
 
-def _metric_facts(metric: Metric) -> MetricFacts:
+def metric_facts(metric: Metric) -> MetricFacts:
+    """What a metric says of itself."""
     same = {name: getattr(metric, name) for name in MetricFacts.__dataclass_fields__ if hasattr(metric, name)}
     return MetricFacts(
         **same

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from ivif.benchmark.catalogue import MetricFacts, catalogue, matching
 from ivif.datasets.catalog import ENTRIES
 from ivif.datasets.files import cache_root
+from ivif.plugins import is_own, offered
 
 
 def fill_list(parser: argparse.ArgumentParser) -> None:
@@ -28,24 +29,27 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _method_rows() -> list[Sequence[str]]:
+def _method_rows() -> Sequence[tuple[str, ...]]:
     fetched = {path.stem for path in (cache_root() / "weights").glob("*.safetensors")}
     facts = catalogue().methods
     rows = [(f.name, f.title, f.family, f.input, f.trained, f.paper) for f in facts if f.here]
     published = ((f"{f.name}+published", f"{f.title} (published)", f) for f in facts if f.name in fetched)
-    return [*rows, *((name, title, f.family, f.input, "authors'", f.paper) for name, title, f in published)]
+    rows += [(name, title, f.family, f.input, "authors'", f.paper) for name, title, f in published]
+    return rows + [(name, point.value, "own", "", "-", "") for name, point in offered("methods").items()]
 
 
-def _metric_rows() -> list[Sequence[str]]:
-    return [(f.key, f.name, f.better, _range(f), f.unit, f.family) for f in catalogue().metrics]
+def _metric_rows() -> Sequence[tuple[str, ...]]:
+    rows = [(f.key, f.name, f.better, _range(f), f.unit, f.family) for f in catalogue().metrics]
+    return rows + [(name, point.value, "", "", "", "own") for name, point in offered("metrics").items()]
 
 
 def _range(facts: MetricFacts) -> str:
     return f"{facts.low:g} .. {'inf' if facts.high is None else format(facts.high, 'g')}"
 
 
-def _dataset_rows() -> list[Sequence[str]]:
-    return [(entry.key, entry.title, entry.licence) for entry in ENTRIES]
+def _dataset_rows() -> Sequence[tuple[str, ...]]:
+    rows = [(entry.key, entry.title, entry.licence) for entry in ENTRIES]
+    return rows + [(name, point.value, "") for name, point in offered("datasets").items()]
 
 
 _TABLES = {
@@ -62,10 +66,20 @@ def fill_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    facts = catalogue().metric(options.metric)
+    facts = _facts(options.metric)
     print(f"{facts.key}: {facts.name}\n\n{textwrap.indent(facts.notes, '  ')}\n")
     print(tabulate(_lines(facts), tablefmt="plain", maxcolwidths=[None, 90]))
     return 0
+
+
+def _facts(name: str) -> MetricFacts:
+    """From the catalogue; of a metric of somebody's own, from its code."""
+    if not (is_own(name) or name in offered("metrics")):
+        return catalogue().metric(name)
+    from ivif.benchmark.commands.cataloguing import metric_facts
+    from ivif.benchmark.metrics import get
+
+    return metric_facts(get(name))
 
 
 def _lines(facts: MetricFacts) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ivif.benchmark.metrics.picture import MetricError, Picture, is_constant
+from ivif.plugins import named_object
 from ivif.spelling import did_you_mean, look_up
 
 Function = Callable[[Picture, Picture, Picture], Tensor]
@@ -253,22 +254,32 @@ def metric_names() -> list[str]:
 
 
 def get(key: str) -> Metric:
-    """The metric that `key` means, as papers spell it too (``MS-SSIM``, ``Q_abf``).
+    """The metric that `key` means, as papers spell it too (``MS-SSIM``, ``Q_abf``), or ``package.module:function``.
 
     Raises:
         MetricError: there is none; the message has the nearest keys and profiles.
     """
     found = look_up(key, {known: (its.label, its.name) for known, its in _METRICS.items()})
     if found is None:
+        if (own := named_object("metrics", key, MetricError)) is not None:
+            return _own(key, own)
         near = did_you_mean(key, [*_METRICS, *profiles()]) or "`list metrics` shows all"
         raise MetricError(f"no metric {key!r}; {near}")
     return _METRICS[found]
 
 
+def _own(name: str, function: Function) -> Metric:
+    """A metric of somebody's own, called as it was named, so that other processes find it by that."""
+    for registered in _METRICS.values():
+        if registered.function is function:
+            return replace(registered, key=name)
+    raise MetricError(f"{name} is no metric: decorate the function with ivif.benchmark.metrics.metric(...)")
+
+
 def profiles() -> dict[str, tuple[str, ...]]:
     """Profiles by name, "all" and "variants" included."""
-    defaults = tuple(key for key in _METRICS if VARIANT not in key)
-    return {**PROFILES, "all": defaults, "variants": tuple(_METRICS)}
+    ours = tuple(key for key, its in _METRICS.items() if its.function.__module__.startswith("ivif."))
+    return {**PROFILES, "all": tuple(key for key in ours if VARIANT not in key), "variants": ours}
 
 
 def expand_keys(keys: Sequence[str]) -> tuple[str, ...]:

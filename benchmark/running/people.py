@@ -27,14 +27,14 @@ from ivif.benchmark.people import (
     write_people,
 )
 from ivif.datasets.catalog import is_rendered
-from ivif.datasets.files import sha256_file
 from ivif.datasets.pairs import PairDataset
 from ivif.downstream.detection import check_classes
-from ivif.downstream.detector import Detector, DetectorSettings, YoloDetector, default_detector, find_detector
+from ivif.downstream.detector import Detector, DetectorSettings, default_detector
 from ivif.downstream.errors import DownstreamError, require
 from ivif.downstream.evaluation import Evaluation, evaluate
 from ivif.downstream.findings import Findings
 from ivif.downstream.labelled_images import CONTROLS, images_of_camera
+from ivif.downstream.loading import detector_facts, is_plugged_in, load_detector
 from ivif.downstream.series import Series
 from ivif.downstream.sort import Sort
 from ivif.downstream.tracking import combined
@@ -121,15 +121,15 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
     try:
         for data in labelled:
             check_classes((pair.boxes for pair in data if pair.boxes is not None), settings.label)
-        for library in LOOKING:
+        name = config.detector or default_detector(_all_rendered(config))
+        for library in () if is_plugged_in(name) else LOOKING:
             require(library)
         sort = _tracker_parameters() if config.track else None
-        weights = find_detector(config.detector or default_detector(_all_rendered(config)))
-        detector = YoloDetector(weights, settings, device)
+        detector = load_detector(name, settings, device)
+        looks = detector_facts(name, detector) | asdict(settings)
     except DownstreamError as error:
         raise ConfigError(str(error)) from error
-    looks = {"name": detector.name, "file": str(weights), "sha256": sha256_file(weights), **asdict(settings)}
-    looks["image_size"] = detector.image_size
+    looks["image_size"] = getattr(detector, "image_size", settings.image_size)
     return Observer(detector, sort, {"detector": looks, "sort": sort, "packages": _versions()})
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ivif._checkout import as_typed
-from ivif.datasets.files import sha256_bytes
-from ivif.fusion.method import FusionError
+from ivif.fusion.method import FusionError, hash_of_tensors
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.weights import read_weights
 
@@ -27,7 +27,8 @@ class ModuleMethod(NetworkMethod):
 
     * ``value_range = (low, high)``: of what it takes and gives, if not 0..1. Results outside are an error: clipping
       them without a word would hide a mistake of scale.
-    * ``loads_own_weights = True``: it has its weights as soon as it is made, so none need be given.
+    * ``loads_own_weights = True``: it has its weights as soon as it is made, so none need be given. Where it calls
+      `load_state_dict` when it is made, and no random numbers are left, that is seen without it.
 
     Args:
         weights: a safetensors file. None only where there is nothing to load: modules without parameters, or with
@@ -51,7 +52,7 @@ class ModuleMethod(NetworkMethod):
                     f"{self.title} would fuse with random weights: name a file of them (--weights FILE, or NAME=FILE "
                     "where methods are listed), or state loads_own_weights = True in the class if it brings them along"
                 )
-            self._tensors = _hash_of_tensors(self.network)
+            self._tensors = hash_of_tensors(self.network.state_dict())
         self._settle()
 
     @classmethod
@@ -126,12 +127,27 @@ def _existing(path: Path) -> Path:
 
 
 def _is_complete(network: nn.Module) -> bool:
-    return getattr(network, "loads_own_weights", False) or not any(True for _ in network.parameters())
+    """Whether a new module has its weights: it says so, has none, or loads them when it is made, all of them."""
+    if getattr(network, "loads_own_weights", False) or not any(True for _ in network.parameters()):
+        return True
+    again, loaded = _made_again(type(network))
+    return loaded and hash_of_tensors(again.state_dict()) == hash_of_tensors(network.state_dict())
 
 
-def _hash_of_tensors(network: nn.Module) -> str:
-    parts = []
-    for name, tensor in sorted(network.state_dict().items()):
-        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        parts.append(f"{name} {tensor.dtype} {list(tensor.shape)} {sha256_bytes(content)}")
-    return sha256_bytes("\n".join(parts).encode())
+def _made_again(module: type[nn.Module]) -> tuple[nn.Module, bool]:
+    """A module made with other random numbers, and whether it, or a part of it, loaded a state."""
+    loads = 0
+
+    def counted(self: nn.Module, *arguments: Any, **options: Any) -> Any:
+        nonlocal loads
+        loads += 1
+        return load(self, *arguments, **options)
+
+    load = nn.Module.load_state_dict
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed() + 1)
+        nn.Module.load_state_dict = counted  # type: ignore[method-assign]
+        try:
+            return module(), loads > 0
+        finally:
+            nn.Module.load_state_dict = load  # type: ignore[method-assign]

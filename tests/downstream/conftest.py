@@ -85,10 +85,10 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., int]]:
     """``run("detect", "--images", folder)`` is that command with `BrightSpots` for a detector, results in ``out``."""
-    from ivif.downstream import cli, commands
+    from ivif.downstream import cli, commands, loading
 
     commands._detector.cache_clear()
-    monkeypatch.setattr(commands, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(loading, "YoloDetector", BrightSpots)
 
     def call(*arguments: object) -> int:
         return cli.main([*map(str, arguments), "--out", str(tmp_path / "out")])

@@ -210,7 +210,7 @@ def test_several_sequences_have_a_total(walk, run, monkeypatch):
 
 
 def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, monkeypatch):
-    from ivif.downstream import commands
+    from ivif.downstream import loading
 
     made = []
 
@@ -219,7 +219,7 @@ def test_retrained_each_method_has_its_own_detector(run, walk, pairs, spots, mon
             made.append(weights)
             super().__init__(weights, *settings)
 
-    monkeypatch.setattr(commands, "YoloDetector", Recorded)
+    monkeypatch.setattr(loading, "YoloDetector", Recorded)
     assert run("detect", *pairs, "--method", "infrared", "--method", "average", "--detector", "nets/{method}.pt") == 0
     assert made == ["nets/infrared.pt", "nets/average.pt"]
 
@@ -337,7 +337,7 @@ def test_a_wrong_truth_loses_no_other_score(walk, run, pairs, capsys, monkeypatc
 
 
 def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots, capsys, monkeypatch):
-    from ivif.downstream import DownstreamError, commands
+    from ivif.downstream import DownstreamError, loading
 
     class Missing(type(spots)):
         def __init__(self, weights, *settings):
@@ -345,7 +345,7 @@ def test_a_missing_detector_of_one_method_loses_no_other(walk, run, pairs, spots
                 raise DownstreamError("infrared.pt: no such file")
             super().__init__(weights, *settings)
 
-    monkeypatch.setattr(commands, "YoloDetector", Missing)
+    monkeypatch.setattr(loading, "YoloDetector", Missing)
     arguments = ("detect", *pairs, "--labels", walk / "yolo", "--method", "infrared", "--method", "visible")
     assert run(*arguments, "--detector", "{method}.pt") == 1
     assert "failed: infrared: infrared.pt: no such file" in capsys.readouterr().err

@@ -43,7 +43,13 @@ def test_each_load_gives_a_fresh_method():
     assert fusion.load("average") is not fusion.load("average")
 
 
-@pytest.mark.parametrize("name", ["nonsense", "", "Average", "average "])
+@pytest.mark.parametrize(("name", "near"), [("Average", "average"), ("average ", "average"), ("RFN-Nest", "rfn_nest")])
+def test_unknown_name_is_told_with_its_neighbours(name, near):
+    with pytest.raises(FusionError, match=f"no method '{name}'; did you mean {near}.*package.module:Class"):
+        fusion.load(name)
+
+
+@pytest.mark.parametrize("name", ["nonsense", ""])
 def test_unknown_name_lists_those_there_are(name):
     with pytest.raises(FusionError, match=f"no method '{name}'; there are average, .*package.module:Class"):
         fusion.load(name)

@@ -7,9 +7,9 @@ from pkgutil import iter_modules
 
 from ivif.fusion.loading import network_names
 from ivif.fusion.method import FusionError
-from ivif.fusion.own_code import import_own
 from ivif.fusion.training.recipe import BY_SOURCES, Recipe, Supervision
 from ivif.fusion.training.registry import registered_recipes
+from ivif.plugins import import_own
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -35,7 +35,7 @@ def recipe_for(name: str, supervision: Supervision = BY_SOURCES) -> Recipe:
 
 
 def _own_recipe(path: str) -> type[Recipe]:
-    found = import_own(path)
+    found = import_own(path, FusionError)
     if not (isinstance(found, type) and issubclass(found, Recipe) and hasattr(found, "module")):
         raise FusionError(
             f"{path} is no recipe: expected a class that derives from fusion.training.recipe.Recipe and names its "

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import ivif.benchmark.running.people
 import ivif.benchmark.running.runner
+import ivif.downstream.loading
 from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError, RunConfig
 from ivif.benchmark.people import read_people
@@ -98,7 +99,7 @@ def walk(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(walk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``run("--detect")`` runs in ``run``, with maximum (shows people) and average (they are too faint to be found)."""
-    monkeypatch.setattr(ivif.benchmark.running.people, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(ivif.downstream.loading, "YoloDetector", BrightSpots)
     monkeypatch.setattr(BrightSpots, "seen", [])
 
     def call(*more: object, labels: str = "yolo") -> int:
@@ -202,9 +203,9 @@ def test_a_second_run_looks_at_nothing(walk: Path, run: Callable[..., int]) -> N
 @pytest.fixture
 def command(walk: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """``command("detect")`` of the package downstream looks at what ``run("--detect")`` looks at, in its directory."""
-    from ivif.downstream import cli, commands
+    from ivif.downstream import cli, commands, loading
 
-    monkeypatch.setattr(commands, "YoloDetector", BrightSpots)
+    monkeypatch.setattr(loading, "YoloDetector", BrightSpots)
     commands._detector.cache_clear()
 
     def call(name: str, labels: str = "yolo") -> int:

@@ -148,10 +148,10 @@ def test_failures_are_rows_with_reasons_and_the_rest_goes_on(folders: Path, own_
     found = scores(settings)
     assert "truncated" in found["average", "alley", "en"].reason
     assert "64x48" in found["average", "bridge", "en"].reason
-    assert found[own_method, "crossing", "qabf"].reason == "RuntimeError: weights are missing"
+    assert found["mine", "crossing", "qabf"].reason == "RuntimeError: weights are missing"
     assert found["average", "crossing", "en"].status == "ok"
     board = Run(settings.out).leaderboards()[0]
-    assert {line.method: line.failed for line in board.lines} == {"average": 2, own_method: 4}
+    assert {line.method: line.failed for line in board.lines} == {"average": 2, "mine": 4}
     assert "(2/4)" in render([board], "terminal")
 
 
