@@ -81,7 +81,7 @@ def colours_of(run: Run, sets: Sequence[PairDataset]) -> dict[str, dict[str, Col
     before = len(known)
     found: dict[str, dict[str, Colours]] = {}
     for data in sets:
-        files = {name: own for name in run.methods if (own := _results(run, name, data.name))}
+        files = {name: own for name in run.methods if (own := results_or_none(run, name, data.name))}
         chroma: dict[str, dict[str, float]] = {name: {} for name in files}
         for pair in data:
             keys = {name: f"{data.name}/{pair.name}/{hashes.get((data.name, name, pair.name), '')}" for name in files}
@@ -107,7 +107,8 @@ def _read(path: Path) -> dict[str, float]:
         return {}
 
 
-def _results(run: Run, method: str, dataset: str) -> ResultFiles | None:
+def results_or_none(run: Run, method: str, dataset: str) -> ResultFiles | None:
+    """What a method made of a data set; None where its folder is gone."""
     try:
         return run.results(method, dataset)
     except FusionError:

@@ -55,7 +55,7 @@ def couples(run: Run, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
     if methods:
         found = [(methods[0], name) for name in methods[1:]]
     else:
-        found = [(name, retrained) for name in run.methods if (retrained := _retrained(name)) in run.methods]
+        found = [(name, retrained) for name in run.methods if (retrained := retrained_name(name)) in run.methods]
     if not found:
         raise ConfigError(
             f"nothing to compare in {run.folder}: name two methods, or run a network NAME beside NAME{RETRAINED}"
@@ -63,7 +63,7 @@ def couples(run: Run, methods: Sequence[str] = ()) -> list[tuple[str, str]]:
     return found
 
 
-def _retrained(name: str) -> str:
+def retrained_name(name: str) -> str:
     """``sdnet+rts`` for ``sdnet``, ``sdnet+rts+published`` for ``sdnet+published``."""
     network, plus, weights = name.partition("+")
     return f"{network}{RETRAINED}{plus}{weights}"

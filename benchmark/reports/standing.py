@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.benchmark.leaderboard import Leaderboard, leaderboard
+from ivif.benchmark.leaderboard import Leaderboard
 from ivif.benchmark.ranking import mean_ranks
 from ivif.benchmark.reports.statistics import (
     Friedman,
@@ -180,23 +180,3 @@ def standings(run: Run) -> list[BoardStanding]:
         standing(board, run.pairs[board.dataset], [row for row in rows if row.dataset == board.dataset])
         for board in run.leaderboards()
     ]
-
-
-def by_condition(run: Run, tags: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, dict[str, BoardStanding]]:
-    """Standings on the pairs of one condition alone, by data set and condition.
-
-    People are looked for in whole sequences, and have no scores here.
-
-    Args:
-        run: the run.
-        tags: names of pairs by data set, then by condition.
-    """
-    rows, shares = run.rows(), run.trained_shares
-    found: dict[str, dict[str, BoardStanding]] = {}
-    for dataset, parts in tags.items():
-        for tag, pairs in parts.items():
-            chosen = set(pairs)
-            own = [row for row in rows if row.dataset == dataset and row.pair in chosen]
-            board = leaderboard(dataset, pairs, own, run.methods, run.config.metrics, trained_shares=shares)
-            found.setdefault(dataset, {})[tag] = standing(board, pairs, own)
-    return found
