@@ -24,6 +24,11 @@ GROUP = Group(
             f"{_COMMANDS}.reading:fill_leaderboard",
             ("leaderboard runs/vifb", "leaderboard runs/vifb --format tex"),
         ),
+        "report": Command(
+            "one HTML file of a run: table, pictures, plots, and where each number comes from",
+            f"{_COMMANDS}.reading:fill_report",
+            ("report runs/vifb", "report runs/classical runs/networks -o report.html --images beside"),
+        ),
         "list": Command(
             "what there is to choose from",
             f"{_COMMANDS}.listing:fill_list",

@@ -115,13 +115,13 @@ def leaderboard(folder: str | Path | Any, form: str = "terminal") -> str:
         ConfigError: no run is there, or no such form.
     """
     from ivif.benchmark.config import ConfigError
-    from ivif.benchmark.reports.tables import FORMATS, render
+    from ivif.benchmark.reports.tables import FORMATS, leaderboard_text
     from ivif.benchmark.run_directory import Run
 
     known = {name: name for name in FORMATS}
     if form not in known:
         raise ConfigError(f"no form {form!r}; there are {', '.join(FORMATS)}")
-    return render((folder if isinstance(folder, Run) else Run(Path(folder))).leaderboards(), known[form])
+    return leaderboard_text(folder if isinstance(folder, Run) else Run(Path(folder)), known[form])
 
 
 class FusionMetric:

@@ -8,9 +8,11 @@ from pathlib import Path
 from ivif.benchmark.reports.comparison import comparison_text, comparisons, couples
 from ivif.benchmark.reports.evidence import gathered
 from ivif.benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
+from ivif.benchmark.reports.html.page import REPORT_FILE, write_report
+from ivif.benchmark.reports.html.pictures import PICTURE_MODES
 from ivif.benchmark.reports.prediction import predictions, predictions_table
 from ivif.benchmark.reports.sheet import run_sheet
-from ivif.benchmark.reports.tables import FORMATS, render
+from ivif.benchmark.reports.tables import FORMATS, leaderboard_text
 from ivif.benchmark.reports.temporal import temporal_scores, temporal_table
 from ivif.benchmark.reports.transfer import transfer, transfer_table
 from ivif.benchmark.reports.variants import readings, variants_table
@@ -32,7 +34,23 @@ def _add_directory(parser: argparse.ArgumentParser, about: str = "run directory"
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    print(render(Run(options.run).leaderboards(), options.format), end="")
+    print(leaderboard_text(Run(options.run), options.format), end="")
+    return 0
+
+
+def fill_report(parser: argparse.ArgumentParser) -> None:
+    """Add what ``report`` takes."""
+    several = "run directory; several are joined, unless they are on different pairs of a data set"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=several)
+    parser.add_argument("-o", "--out", "--output", type=Path, metavar="FILE", help="default: report.html in the first")
+    where = "pictures inside the file, in a folder beside it, or left out (default: %(default)s)"
+    parser.add_argument("--images", choices=PICTURE_MODES, default="embed", help=where)
+    parser.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    out = options.out or options.runs[0] / REPORT_FILE
+    print(write_report([Run(folder) for folder in options.runs], out, options.images))
     return 0
 
 

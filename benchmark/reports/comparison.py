@@ -10,9 +10,14 @@ from tabulate import tabulate
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import Leaderboard, Line
 from ivif.benchmark.metrics import Metric
-from ivif.benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
+from ivif.benchmark.reports.statistics import SIGNIFICANT, Paired, corrected, least_p, paired_by_name, verdict
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
+
+NOTE = (
+    "p: Wilcoxon signed-rank, two-sided, corrected by Holm for all tests of this table. effect: matched-pairs rank "
+    "biserial, +1 where the method is better on every pair, -1 where it is worse."
+)
 
 RETRAINED = "+rts"
 """What follows the name of a network that was trained with references, before whose weights they are."""
@@ -106,11 +111,12 @@ def comparison_text(board: Leaderboard, found: Sequence[Compared]) -> str:
     """A table of every metric, and one of what that comes to, for a terminal."""
     rows = [
         [
-            f"{one.baseline} > {one.method}" if not number else "",
+            f"{one.method} against {one.baseline}" if not number else "",
             f"{metric.key} {metric.arrow}",
             test.before,
             test.after,
             f"{test.wins}:{test.losses}",
+            test.effect,
             p,
             _word(outcome),
         ]
@@ -119,10 +125,23 @@ def comparison_text(board: Leaderboard, found: Sequence[Compared]) -> str:
             zip(board.metrics, one.tests, one.adjusted, one.verdicts(), strict=True)
         )
     ]
-    head = ["", "metric", "before", "after", "pairs won:lost", "p (Holm)", ""]
-    table = tabulate(rows, head, floatfmt=("", "", ".4g", ".4g", "", ".2g", ""))
-    note = "p: Wilcoxon signed-rank, two-sided, corrected by Holm for all tests of this table."
-    return f"{board.dataset}, {board.images} pairs\n\n{table}\n\n{note}\n\n{_summary(board, found)}"
+    head = ["", "metric", "baseline", "method", "pairs won:lost", "effect", "p (Holm)", ""]
+    table = tabulate(rows, head, floatfmt=("", "", ".4g", ".4g", "", "+.2f", ".2g", ""))
+    parts = [f"{board.dataset}, {board.images} pairs", table, NOTE, *_too_few(found), _summary(board, found)]
+    return "\n\n".join(parts)
+
+
+def _too_few(found: Sequence[Compared]) -> list[str]:
+    """Whether no test of a table could have come out significant, whatever the images are like."""
+    tests = [test for one in found for test in one.tests]
+    pairs = max((test.pairs for test in tests), default=0)
+    least = least_p(pairs, len(tests))
+    if least < SIGNIFICANT:
+        return []
+    return [
+        f"Worth nothing as a test: of {pairs} pairs in {len(tests)} tests no p-value can be below {least:.2g}, so that "
+        "nothing here could be significant. Take more pairs, or fewer metrics."
+    ]
 
 
 def _summary(board: Leaderboard, found: Sequence[Compared]) -> str:
@@ -131,13 +150,13 @@ def _summary(board: Leaderboard, found: Sequence[Compared]) -> str:
         verdicts = one.verdicts()
         people = [_change(line.people[n].mean for line in one.lines) for n in range(len(board.people))]
         counts = [verdicts.count(value) for value in (1, 0, -1)]
-        rows.append([one.method, _change(line.rank for line in one.lines), *counts, *people])
-    head = ["against its baseline", "mean rank", "metrics better", "alike", "worse"]
+        rows.append([f"{one.baseline}, {one.method}", _change(line.rank for line in one.lines), *counts, *people])
+    head = ["baseline, then method", "mean rank", "metrics better", "not told apart", "worse"]
     return tabulate(rows, [*head, *(f"{score.label} {score.arrow}" for score in board.people)], disable_numparse=True)
 
 
 def _change(values: Iterable[float | None]) -> str:
-    return " > ".join("-" if value is None else f"{value:.3g}" for value in values)
+    return " to ".join("-" if value is None else f"{value:.3g}" for value in values)
 
 
 def _word(outcome: int) -> str:

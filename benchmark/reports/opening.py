@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import Leaderboard, Line
 from ivif.benchmark.people import PeopleScore
-from ivif.benchmark.reports.colour import Colours
+from ivif.benchmark.reports.colour import Colours, colours_of
 from ivif.benchmark.reports.resampling import FEWEST, ResamplingError, gain_interval, made_again
-from ivif.benchmark.reports.standing import BoardStanding
+from ivif.benchmark.reports.standing import BoardStanding, standings
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.pairs import PairDataset
 
@@ -42,6 +42,39 @@ class CameraGain:
     low: float = math.nan
     high: float = math.nan
     why_not: str = ""
+
+
+@dataclass(frozen=True)
+class BoardJudgement:
+    """A leaderboard with what is to be said of it.
+
+    Attributes:
+        standing: the leaderboard and how sure it is.
+        colours: by method, those of its fused images, as far as they are still there.
+        sentences: see `opening`.
+        split: fingerprint of the pairs' names, as the run recorded it.
+    """
+
+    standing: BoardStanding
+    colours: Mapping[str, Colours]
+    sentences: tuple[str, ...]
+    split: str = ""
+
+
+def judged(run: Run) -> list[BoardJudgement]:
+    """One a data set of a run; raises `StoreError` where scores are damaged."""
+    try:
+        sets = run.datasets()
+    except ConfigError:
+        sets = []
+    colours = colours_of(run, sets)
+    found = []
+    for own in standings(run):
+        known = colours.get(own.board.dataset, {})
+        sentences = opening(own, camera_gains(run, own.board, sets), known)
+        split = run.description["datasets"][own.board.dataset].get("split", "")
+        found.append(BoardJudgement(own, known, tuple(sentences), split))
+    return found
 
 
 def camera_gains(run: Run, board: Leaderboard, sets: Sequence[PairDataset]) -> list[CameraGain]:

@@ -14,23 +14,27 @@ from markupsafe import Markup
 from ivif.benchmark.reports.colour import colours_of
 from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
-from ivif.benchmark.reports.html.pictures import Images, pictures_content
+from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
 from ivif.benchmark.reports.joining import join
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.files import write_atomic
 
 PACKAGE = "ivif.benchmark.reports.html"
-LIBRARIES = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison-slider.js")
+VENDORED = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison-slider.js")
 SCRIPTS = ("common.js", "table.js", "pictures.js", "plots.js", "page.js")
 
 
-def write_report(runs: Sequence[Run], out: Path, images: Images = "embed") -> Path:
+REPORT_FILE = "report.html"
+"""What a run calls its report."""
+
+
+def write_report(runs: Sequence[Run], out: Path, images: PictureMode = "embed") -> Path:
     """Write the report of one run, or of several joined.
 
     Args:
         runs: finished runs, see `join`.
         out: the file; pictures that are not embedded lie in a folder ``NAME_files`` beside it.
-        images: see `IMAGES`.
+        images: see `PICTURE_MODES`.
 
     Returns:
         The file.
@@ -44,7 +48,7 @@ def write_report(runs: Sequence[Run], out: Path, images: Images = "embed") -> Pa
     return out
 
 
-def page(runs: Sequence[Run], images: Images, folder: Path) -> str:
+def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
     """The text of the report, see `write_report`; pictures that are not embedded are written to `folder`."""
     parts = join(runs)
     boards, pictures = [], []
@@ -65,7 +69,7 @@ def page(runs: Sequence[Run], images: Images, folder: Path) -> str:
         pictures=pictures,
         methods=methods_content(parts),
         trust=trust_content(parts),
-        libraries=[_library(name) for name in LIBRARIES],
+        libraries=[_library(name) for name in VENDORED],
         scripts=[_script(name) for name in SCRIPTS],
         style=Markup(_text("templates", "report.css")),
     )

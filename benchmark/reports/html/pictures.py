@@ -26,8 +26,8 @@ from ivif.downstream.evaluation import Evaluation, evaluate_again
 from ivif.downstream.labelled_images import CONTROLS
 from ivif.fusion import FusionError
 
-Images = Literal["embed", "beside", "none"]
-IMAGES: tuple[Images, ...] = ("embed", "beside", "none")
+PictureMode = Literal["embed", "beside", "none"]
+PICTURE_MODES: tuple[PictureMode, ...] = ("embed", "beside", "none")
 """Pictures inside the file, in a folder beside it, or left out."""
 
 WIDTHS = {"embed": 480, "beside": 1280}
@@ -40,16 +40,16 @@ QUALITY = 80
 SMALL = 64
 """Width at which pictures are compared."""
 
-Place = Callable[[str, str, bytes], str]
+PutPicture = Callable[[str, str, bytes], str]
 """Where a picture is put, by pair and name: gives the address that the page has it by."""
 
 
-def pictures_content(part: Joined, images: Images, folder: Path) -> dict[str, Any]:
+def pictures_content(part: Joined, images: PictureMode, folder: Path) -> dict[str, Any]:
     """Pictures of one data set.
 
     Args:
         part: the data set.
-        images: see `IMAGES`.
+        images: see `PICTURE_MODES`.
         folder: where pictures lie that are not embedded.
 
     Returns:
@@ -80,7 +80,7 @@ def _embedded(pair: str, name: str, data: bytes) -> str:
     return "data:image/webp;base64," + base64.b64encode(data).decode()
 
 
-def _beside(folder: Path, dataset: str) -> Place:
+def _beside(folder: Path, dataset: str) -> PutPicture:
     def put(pair: str, name: str, data: bytes) -> str:
         path = folder / file_name(dataset) / file_name(pair) / f"{file_name(name)}.webp"
         write_atomic(path, data)
@@ -89,7 +89,7 @@ def _beside(folder: Path, dataset: str) -> Place:
     return put
 
 
-def _pair(part: Joined, pair: Pair, width: int, put: Place) -> dict[str, Any] | None:
+def _pair(part: Joined, pair: Pair, width: int, put: PutPicture) -> dict[str, Any] | None:
     try:
         sources = pair.read()
     except (ImageError, PairError):
