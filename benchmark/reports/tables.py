@@ -15,13 +15,14 @@ from ivif.benchmark.leaderboard import Cell, Leaderboard, Line
 from ivif.benchmark.people import PEOPLE_SCORES
 from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.escaping import escape_markdown
+from ivif.benchmark.reports.exchange import to_json
 from ivif.benchmark.reports.opening import BoardJudgement, judged
 from ivif.benchmark.reports.paper import TableChoice, latex_tables
 from ivif.benchmark.reports.training_note import BRIEFLY_TRAINED, about_training
 from ivif.benchmark.run_directory import TRAINED_SHARE, Run
 
-Format = Literal["terminal", "md", "tex", "csv"]
-FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
+Format = Literal["terminal", "md", "tex", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv", "json")
 
 
 _EVERYTHING = TableChoice()
@@ -38,13 +39,15 @@ def render(
     Args:
         boards: one a data set.
         form: one of `FORMATS`.
-        judgements: of the same data sets: what is said on top, which methods tie, and whose colours are odd.
+        judgements: of the same data sets, which JSON is made of: what is said on top, ties, odd colours.
         choice: what LaTeX shows.
     """
     if form == "csv":
         return _render_csv(boards)
     if form == "tex":
         return latex_tables(boards, judgements, choice)
+    if form == "json":
+        return to_json(judgements)
     by_dataset = {own.standing.board.dataset: own for own in judgements}
     return "\n".join(_render_one(board, form, by_dataset.get(board.dataset)) for board in boards)
 

@@ -120,6 +120,9 @@ def test_sheet_shows_sources_and_methods(folders: Path) -> None:
     assert main(["sheet", str(out), "--width", "100"]) == 0, "all four pairs by default"
     assert read_image(out / "sheet.png").shape[1] > 4 * 75
     assert main(["sheet", str(out), "--method", "nope"]) == 2
+    assert main(["sheet", str(out), "--width", "100", "--columns", "2", "-o", str(out / "sheet.pdf")]) == 0
+    assert (out / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    assert main(["sheet", str(out), "-o", str(out / "sheet.bmp")]) == 2
 
 
 def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
@@ -145,7 +148,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []
-    monkeypatch.setattr("ivif.benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
+    monkeypatch.setattr("ivif.benchmark.reports.sheet.wrapped_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
     run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], (), 100, tmp_path / "references")
     before, after, mean = drawn[0][2:5]
     record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
