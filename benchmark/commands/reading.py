@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ivif.benchmark.config import ConfigError
-from ivif.benchmark.reports.comparison import comparison_text, comparisons, couples
+from ivif.benchmark.reports.comparison import COMPARISON_FORMATS, comparisons, couples, render_comparisons
 from ivif.benchmark.reports.evidence import gathered
 from ivif.benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
 from ivif.benchmark.reports.exchange import to_excel
@@ -157,13 +157,13 @@ def fill_compare(parser: argparse.ArgumentParser) -> None:
     _add_directory(parser)
     named = "baseline, then what to compare with it; default: every network with its +rts counterpart"
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=named)
+    parser.add_argument("--format", choices=COMPARISON_FORMATS, default="terminal")
     parser.set_defaults(command=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
     of = Run(options.run)
-    for board, found in comparisons(of, couples(of, options.methods)):
-        print(comparison_text(board, found))
+    print(render_comparisons(comparisons(of, couples(of, options.methods)), options.format), end="")
     return 0
 
 

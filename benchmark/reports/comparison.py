@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tabulate import tabulate
 
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import Leaderboard, Line
 from ivif.benchmark.metrics import Metric
+from ivif.benchmark.reports.decimals import decimals, fixed
+from ivif.benchmark.reports.escaping import escape_latex
 from ivif.benchmark.reports.statistics import SIGNIFICANT, Paired, corrected, least_p, paired_by_name, verdict
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
@@ -161,3 +166,75 @@ def _change(values: Iterable[float | None]) -> str:
 
 def _word(outcome: int) -> str:
     return {1: "better", -1: "worse", 0: ""}[outcome]
+
+
+ComparisonFormat = Literal["terminal", "tex", "csv"]
+COMPARISON_FORMATS: tuple[ComparisonFormat, ...] = ("terminal", "tex", "csv")
+
+
+def render_comparisons(found: Sequence[tuple[Leaderboard, Sequence[Compared]]], form: ComparisonFormat) -> str:
+    """Comparisons on all data sets as text; `form` is one of `COMPARISON_FORMATS`."""
+    if form == "csv":
+        return _csv(found)
+    if form == "tex":
+        return "\n".join(_latex(board, own) for board, own in found)
+    return "\n".join(f"{comparison_text(board, own)}\n" for board, own in found)
+
+
+def _csv(found: Sequence[tuple[Leaderboard, Sequence[Compared]]]) -> str:
+    """Full precision, one row a test."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = ("baseline", "method", "gain", "pairs", "won", "lost", "effect", "p", "p_holm", "outcome")
+    writer.writerow(["dataset", "compared_method", "compared_baseline", "metric", *columns])
+    for board, own in found:
+        for one in own:
+            for metric, test, p, outcome in zip(board.metrics, one.tests, one.adjusted, one.verdicts(), strict=True):
+                numbers = test.before, test.after, test.gain, test.pairs, test.wins, test.losses, test.effect, test.p, p
+                writer.writerow([board.dataset, one.method, one.baseline, metric.key, *numbers, _word(outcome)])
+    return text.getvalue()
+
+
+def _latex(board: Leaderboard, found: Sequence[Compared]) -> str:
+    """A table with booktabs; what is significantly better is bold."""
+    rows = [line for one in found for line in _latex_rows(board, one)]
+    caption = (
+        f"{escape_latex(board.dataset)}, {board.images} pairs: methods against their baselines. Significantly better "
+        "values are bold. p: Wilcoxon signed-rank test, corrected by Holm for all tests of this table; r: matched-pairs "
+        "rank biserial correlation."
+    )
+    return "\n".join(
+        (
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{' '.join((caption, *map(escape_latex, _too_few(found))))}}}",
+            r"\begin{tabular}{lrrrrr}",
+            r"\toprule",
+            r"Metric & Baseline & Method & Pairs won:lost & r & p \\",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        )
+    )
+
+
+def _latex_rows(board: Leaderboard, one: Compared) -> Iterator[str]:
+    yield r"\midrule"
+    yield rf"\multicolumn{{6}}{{l}}{{{escape_latex(one.method)} against {escape_latex(one.baseline)}}} \\"
+    for metric, test, p, outcome in zip(board.metrics, one.tests, one.adjusted, one.verdicts(), strict=True):
+        arrow = r"$\uparrow$" if metric.better == "higher" else r"$\downarrow$"
+        sides = [fixed(value, decimals((test.before, test.after))) for value in (test.before, test.after)]
+        if outcome:
+            better = 1 if outcome > 0 else 0
+            sides[better] = rf"\textbf{{{sides[better]}}}"
+        small = "$<$0.001" if p < 0.001 else f"{p:.3f}"
+        cells = (
+            f"{escape_latex(metric.label)} {arrow}",
+            *sides,
+            f"{test.wins}:{test.losses}",
+            f"{test.effect:+.2f}",
+            small,
+        )
+        yield f"{' & '.join(cells)} \\\\"

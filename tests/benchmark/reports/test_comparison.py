@@ -1,5 +1,7 @@
 """Comparison with a baseline: tests and corrections worked out by hand."""
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +118,13 @@ def test_what_cannot_be_compared(run: Path) -> None:
         couples(Run(run), ["a", "c"])
     with pytest.raises(ConfigError, match="name two methods"):
         couples(Run(run), ["a"])
+
+
+def test_comparisons_as_latex_and_csv(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", str(run), "a", "a+rts", "--format"]
+    assert main([*words, "csv"]) == 0
+    rows = {row["metric"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert rows["sd"]["won"] == "10" and rows["sd"]["outcome"] == "better" and float(rows["sd"]["effect"]) == 1
+    assert main([*words, "tex"]) == 0
+    latex = capsys.readouterr().out
+    assert latex.count("rule") == 3 and "a+rts against a" in latex and r"& 10:0 & +1.00 & 0.004 \\" in latex
