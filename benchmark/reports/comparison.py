@@ -200,8 +200,8 @@ def _latex(board: Leaderboard, found: Sequence[Compared]) -> str:
     rows = [line for one in found for line in _latex_rows(board, one)]
     caption = (
         f"{escape_latex(board.dataset)}, {board.images} pairs: methods against their baselines. Significantly better "
-        "values are bold. p: Wilcoxon signed-rank test, corrected by Holm for all tests of this table; r: matched-pairs "
-        "rank biserial correlation."
+        "values are bold. p: Wilcoxon signed-rank test, corrected by Holm for all tests of this table; r: "
+        "matched-pairs rank biserial correlation."
     )
     return "\n".join(
         (
