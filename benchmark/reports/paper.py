@@ -240,6 +240,7 @@ def _caption(sections: Sequence[_Section], columns: Sequence[_Column]) -> str:
         + (rf" (split \texttt{{{section.split[:8]}}})" if section.split else "")
         for section in sections
     )
+    detectors = dict.fromkeys(escape_latex(own.board.detector) for own in sections if own.board.detector)
     variants = [escape_latex(column.key) for column in columns if "@" in column.key]
     units: dict[str, list[str]] = {}
     for column in columns:
@@ -251,6 +252,7 @@ def _caption(sections: Sequence[_Section], columns: Sequence[_Column]) -> str:
         "Best in bold, second underlined.",
         rf"{TIED}: not told from the best (paired Wilcoxon tests, Holm)." if any(own.alike for own in sections) else "",
         "Rank: mean over metrics, families of metrics weighing the same.",
+        f"People found by {', '.join(detectors)}, no part of the rank." if detectors else "",
         f"Definitions other than the default: {', '.join(variants)}." if variants else "",
     ]
     return " ".join(filter(None, parts))
