@@ -22,7 +22,16 @@ GROUP = Group(
         "leaderboard": Command(
             "print the leaderboard of a run directory",
             f"{_COMMANDS}.reading:fill_leaderboard",
-            ("leaderboard runs/vifb", "leaderboard runs/vifb --format tex"),
+            (
+                "leaderboard runs/vifb",
+                "leaderboard runs/vifb --format tex --columns en,sd,vif --decimals 2 -o table.tex",
+                "leaderboard runs/vifb --format xlsx -o table.xlsx",
+            ),
+        ),
+        "report": Command(
+            "one HTML file of a run: table, pictures, plots, and where each number comes from",
+            f"{_COMMANDS}.reading:fill_report",
+            ("report runs/vifb", "report runs/classical runs/networks -o report.html --images beside"),
         ),
         "list": Command(
             "what there is to choose from",
@@ -37,7 +46,7 @@ GROUP = Group(
         "sheet": Command(
             "one picture of the fused images of all methods, to look at",
             f"{_COMMANDS}.reading:fill_sheet",
-            ("sheet runs/vifb --pair carLight",),
+            ("sheet runs/vifb --pair carLight", "sheet runs/vifb -o sheet.pdf"),
         ),
         "compare": Command(
             "methods against a baseline: paired tests, metric by metric",

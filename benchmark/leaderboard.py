@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ivif.benchmark.metrics import Metric, get
 from ivif.benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, PeopleScore
+from ivif.benchmark.ranking import mean_ranks
 from ivif.benchmark.store import Row
 
 
@@ -29,7 +32,8 @@ class Line:
     Attributes:
         method: its name.
         cells: one a metric.
-        rank: mean over the metrics of the method's rank among all methods (1 is best), None if a mean is missing.
+        rank: mean of the method's ranks among all methods by each metric (1 is best), families of metrics weighing the
+            same, see `benchmark.ranking`; None if a mean is missing.
         failed: images without a value in at least one metric, or that the detector could not look at.
         flagged: images with a value by convention in at least one metric.
         people: one a score of people.
@@ -104,7 +108,7 @@ def leaderboard(
         if (row.method, row.metric) in table:
             table[row.method, row.metric].append(row)
     cells = {place: _cell(own) for place, own in table.items()}
-    ranks = {key: _ranks(get(key), {method: cells[method, key].mean for method in methods}) for key in keys}
+    ranks = _ranks(methods, keys, cells)
     lines = []
     for method in methods:
         own = [row for key in keys for row in table[method, key]]
@@ -114,7 +118,7 @@ def leaderboard(
             Line(
                 method,
                 tuple(cells[method, key] for key in keys),
-                _mean_rank([ranks[key][method] for key in keys]),
+                ranks[method],
                 len(set(pairs) - complete),
                 len({row.pair for row in own if row.status == "flagged"}),
                 _people_cells(result, scores),
@@ -143,11 +147,6 @@ def _people_cells(result: PeopleEntry, scores: Sequence[PeopleScore]) -> tuple[C
     return tuple(Cell(result.value(score), getattr(result, score.counted)) for score in scores)
 
 
-def _mean_rank(ranks: Sequence[float | None]) -> float | None:
-    known = [rank for rank in ranks if rank is not None]
-    return sum(known) / len(known) if known and len(known) == len(ranks) else None
-
-
 def _cell(rows: Sequence[Row]) -> Cell:
     values = [row.value for row in rows if row.value is not None]
     total = math.fsum(values) if all(map(math.isfinite, values)) else sum(values)
@@ -161,16 +160,14 @@ def _images_with_all(rows: Sequence[Row], metrics: int) -> set[str]:
     return {pair for pair, count in counts.items() if count == metrics}
 
 
-def _ranks(metric: Metric, means: dict[str, float | None]) -> dict[str, float | None]:
-    """Rank of each mean, 1 is best; ties share the middle rank."""
-    sign = -1 if metric.better == "higher" else 1
-    keyed = {method: sign * mean for method, mean in means.items() if mean is not None}
-    ranks: dict[str, float | None] = dict.fromkeys(means)
-    for method, value in keyed.items():
-        better = sum(other < value for other in keyed.values())
-        equal = sum(other == value for other in keyed.values())
-        ranks[method] = better + (equal + 1) / 2
-    return ranks
+def _ranks(
+    methods: Sequence[str], keys: Sequence[str], cells: Mapping[tuple[str, str], Cell]
+) -> dict[str, float | None]:
+    if not (methods and keys):
+        return dict.fromkeys(methods)
+    means = [[cells[method, key].mean for key in keys] for method in methods]
+    found = mean_ranks(np.array(means, dtype=np.float64), [get(key) for key in keys])
+    return {method: None if math.isnan(rank) else float(rank) for method, rank in zip(methods, found, strict=True)}
 
 
 def method_means(boards: Sequence[Leaderboard], column: Metric | PeopleScore) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ivif.benchmark.store import StoreError
 from ivif.datasets.files import write_atomic
 from ivif.datasets.pairs import PairDataset
-from ivif.downstream.labelled_images import images_of_results
+from ivif.downstream.labelled_images import images_of_camera, images_of_results
 from ivif.downstream.series import Series
 from ivif.fusion.results import Results
 
@@ -140,6 +140,11 @@ def identified_sequences(data: PairDataset) -> list[str]:
 def series_of_results(data: PairDataset, results: Results) -> Series:
     """What a method made of a data set, in the order in which it is scored."""
     return in_parts(Series(data.name, results.name, images_of_results(data, results)))
+
+
+def series_of_camera(data: PairDataset, camera: str) -> Series:
+    """What one camera saw alone, in the order in which it is scored."""
+    return in_parts(Series(data.name, camera, images_of_camera(data, camera)))
 
 
 def in_parts(series: Series) -> Series:

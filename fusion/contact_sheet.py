@@ -40,8 +40,7 @@ def contact_sheet(
     """
     _check(rows, column_titles, row_titles)
     cells = [[_scaled(image, width) for image in row] for row in rows]
-    font = ImageFont.load_default(size=max(10, min(18, width // 12)))
-    line = math.ceil(font.getbbox("Ág")[3])
+    font, line = _font(width)
     names = [_shortened(title, font, width) for title in row_titles]
     left = GAP + max(round(font.getlength(name)) for name in names)
     heights = [max(cell.height for cell in row) for row in cells]
@@ -58,6 +57,60 @@ def contact_sheet(
         for x, cell in zip(columns, row, strict=True):
             sheet.paste(cell, (x, top))
         top += height + GAP
+    return _pixels(sheet)
+
+
+def wrapped_sheet(
+    rows: Sequence[Sequence[Tensor]],
+    column_titles: Sequence[str],
+    row_titles: Sequence[str],
+    columns: int,
+    width: int = 240,
+) -> Tensor:
+    """Lay images out in a grid that fits a screen: each row's images wrap, a name above each of them.
+
+    Args:
+        rows, column_titles, row_titles, width: see `contact_sheet`.
+        columns: images beside one another at most.
+
+    Returns:
+        ``uint8 [3, H, W]``: the rows below one another, each under its title.
+
+    Raises:
+        ValueError: see `contact_sheet`; fewer than one column.
+    """
+    _check(rows, column_titles, row_titles)
+    if columns < 1:
+        raise ValueError(f"{columns} columns: a sheet takes 1 or more")
+    font, line = _font(width)
+    columns = min(columns, len(column_titles))
+    cells = [[_scaled(image, width) for image in row] for row in rows]
+    lines = [[row[start : start + columns] for start in range(0, len(row), columns)] for row in cells]
+    title = line + GAP
+    height = sum(title + sum(line + max(cell.height for cell in part) + 2 * GAP for part in row) for row in lines)
+    sheet = Image.new("RGB", (GAP + columns * (width + GAP), height + GAP), _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    top = GAP
+    for row, name in zip(lines, row_titles, strict=True):
+        draw.text((GAP, top), _shortened(name, font, sheet.width - 2 * GAP), _INK, font, stroke_width=0.4)
+        top += title
+        names = iter(column_titles)
+        for part in row:
+            for place, cell in enumerate(part):
+                x = GAP + place * (width + GAP)
+                draw.text((x, top), _shortened(next(names), font, width), _INK, font)
+                sheet.paste(cell, (x, top + line))
+            top += line + max(cell.height for cell in part) + 2 * GAP
+    return _pixels(sheet)
+
+
+def _font(width: int) -> tuple[ImageFont.ImageFont | ImageFont.FreeTypeFont, int]:
+    """For images of this width, and the height of a line."""
+    font = ImageFont.load_default(size=max(10, min(18, width // 12)))
+    return font, math.ceil(font.getbbox("Ág")[3])
+
+
+def _pixels(sheet: Image.Image) -> Tensor:
     pixels = torch.frombuffer(bytearray(sheet.tobytes()), dtype=torch.uint8)
     return pixels.reshape(sheet.height, sheet.width, 3).permute(2, 0, 1).contiguous()
 

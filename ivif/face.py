@@ -104,24 +104,29 @@ def run(existing: Literal["resume", "add", "replace"] = "resume", **settings: An
     return Run(wish.checked().out)
 
 
-def leaderboard(folder: str | Path | Any, form: str = "terminal") -> str:
-    """The tables of a run: "terminal", "md", "tex" or "csv".
+def leaderboard(folder: str | Path | Any, form: str = "terminal") -> Any:
+    """The tables of a run: "terminal", "md", "tex", "csv" or "json" as text, "frame" as a pandas DataFrame.
 
     Args:
         folder: of the run, or what `run` gave.
-        form: of the text.
+        form: see above.
 
     Raises:
         ConfigError: no run is there, or no such form.
     """
     from ivif.benchmark.config import ConfigError
-    from ivif.benchmark.reports.tables import FORMATS, render
+    from ivif.benchmark.reports.exchange import to_frame
+    from ivif.benchmark.reports.opening import judged
+    from ivif.benchmark.reports.tables import FORMATS, leaderboard_text
     from ivif.benchmark.run_directory import Run
 
+    finished = folder if isinstance(folder, Run) else Run(Path(folder))
+    if form == "frame":
+        return to_frame(judged(finished))
     known = {name: name for name in FORMATS}
     if form not in known:
-        raise ConfigError(f"no form {form!r}; there are {', '.join(FORMATS)}")
-    return render((folder if isinstance(folder, Run) else Run(Path(folder))).leaderboards(), known[form])
+        raise ConfigError(f"no form {form!r}; there are {', '.join(FORMATS)} and frame")
+    return leaderboard_text(finished, known[form])
 
 
 class FusionMetric:

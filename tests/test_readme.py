@@ -28,8 +28,8 @@ def steps() -> list[tuple[str, list[str]]]:
         if step["code"]:
             found.append(("code", [step["code"]]))
         else:
-            typed = re.sub(r" {3,}\S.*$", "", step["command"].replace("\\\n", ""), flags=re.MULTILINE)
-            found.append(("command", shlex.split(re.sub(r" {2,}", " ", typed))))
+            typed = re.sub(r"\\\n +", "", step["command"])
+            found.append(("command", shlex.split(re.sub(r" {3,}\S.*$", "", typed))))
     return found
 
 

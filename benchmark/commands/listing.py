@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from ivif.benchmark.catalogue import MetricFacts, catalogue, matching
+from ivif.benchmark.explanation import explanation, range_text
 from ivif.datasets.catalog import ENTRIES
 from ivif.datasets.files import cache_root
 from ivif.plugins import is_own, offered
@@ -39,12 +40,8 @@ def _method_rows() -> Sequence[tuple[str, ...]]:
 
 
 def _metric_rows() -> Sequence[tuple[str, ...]]:
-    rows = [(f.key, f.name, f.better, _range(f), f.unit, f.family) for f in catalogue().metrics]
+    rows = [(f.key, f.name, f.better, range_text(f), f.unit, f.family) for f in catalogue().metrics]
     return rows + [(name, point.value, "", "", "", "own") for name, point in offered("metrics").items()]
-
-
-def _range(facts: MetricFacts) -> str:
-    return f"{facts.low:g} .. {'inf' if facts.high is None else format(facts.high, 'g')}"
 
 
 def _dataset_rows() -> Sequence[tuple[str, ...]]:
@@ -68,7 +65,7 @@ def fill_explain(parser: argparse.ArgumentParser) -> None:
 def _explain(options: argparse.Namespace) -> int:
     facts = _facts(options.metric)
     print(f"{facts.key}: {facts.name}\n\n{textwrap.indent(facts.notes, '  ')}\n")
-    print(tabulate(_lines(facts), tablefmt="plain", maxcolwidths=[None, 90]))
+    print(tabulate(explanation(facts), tablefmt="plain", maxcolwidths=[None, 90]))
     return 0
 
 
@@ -80,26 +77,3 @@ def _facts(name: str) -> MetricFacts:
     from ivif.benchmark.metrics import get
 
     return metric_facts(get(name))
-
-
-def _lines(facts: MetricFacts) -> list[tuple[str, str]]:
-    unmoved = [what for what, holds in (("swapping", facts.symmetric), ("transposing", facts.transposable)) if holds]
-    base = facts.key.partition("@")[0]
-    siblings = [f for f in catalogue().metrics if f.key.partition("@")[0] == base and f.key != facts.key]
-    arrow = "↑" if facts.better == "higher" else "↓"
-    return [
-        ("formula", f"{facts.formula}. A: infrared, B: visible, F: fused, all 0..255."),
-        ("values", f"{facts.better} is better {arrow}, {_range(facts)} {facts.unit}".rstrip()),
-        ("family", facts.family),
-        ("A = B = F", "depends on the picture" if facts.identity is None else f"{facts.identity:g}"),
-        ("unmoved by", " and ".join(unmoved) + " the images" if unmoved else "neither swapping nor transposing"),
-        ("noise", "adding noise tends to improve it" if facts.rewards_noise else "adding noise does not improve it"),
-        ("blur", "blurring tends to improve it" if facts.rewards_blur else "blurring does not improve it"),
-        ("smallest image", f"{facts.min_side} pixels a side"),
-        ("by convention", "; ".join(["the fused image is constant", *facts.conventions]) + ": flagged"),
-        ("equal to", f"{', '.join(facts.equal_to)} (metrics-check shows it)" if facts.equal_to else "no code at hand"),
-        ("codes", facts.agrees),
-        ("related", "; ".join(f"{f.key}: {f.name}" for f in siblings) or "no variants"),
-        ("paper", facts.paper),
-        ("profiles", ", ".join(facts.profiles)),
-    ]

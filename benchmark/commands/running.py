@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ivif.benchmark.config import ALL, RunConfig, read_config
+from ivif.benchmark.reports.html.page import REPORT_FILE, write_report
+from ivif.benchmark.reports.opening import judged
 from ivif.benchmark.reports.tables import render
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.running.people import Effort
@@ -30,10 +32,14 @@ def _run(options: argparse.Namespace) -> int:
     if left_out and options.existing != "add" and list(config.methods) == default_names():
         print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
     summary = run(wish, options.existing)
-    boards = Run(config.out).leaderboards()
+    done = Run(config.out)
+    judgements = judged(done)
+    boards = [own.standing.board for own in judgements]
     for form in ("md", "tex", "csv"):
-        write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
-    print(render(boards, "terminal"))
+        write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
+    report = write_report([done], config.out / REPORT_FILE)
+    print(render(boards, "terminal", judgements))
+    print(f"report, to open in a browser: {report}")
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.effort:
         print(_effort(summary.effort, summary.seconds))

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from ivif.benchmark.reports.evidence import CORE, NO_WORSE, Change, EvidenceBoard, NetworkEvidence, Verdict
 from ivif.benchmark.reports.resampling import FEWEST, RESAMPLED
 from ivif.benchmark.reports.statistics import RESAMPLES
-from ivif.benchmark.reports.tables import BRIEFLY_TRAINED, about_training
+from ivif.benchmark.reports.training_note import BRIEFLY_TRAINED, about_training
 
 EvidenceFormat = Literal["terminal", "md", "csv"]
 EVIDENCE_FORMATS: tuple[EvidenceFormat, ...] = ("terminal", "md", "csv")

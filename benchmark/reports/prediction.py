@@ -12,17 +12,17 @@ from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import method_means
 from ivif.benchmark.metrics import Metric
 from ivif.benchmark.people import PEOPLE_SCORES, PeopleScore
-from ivif.benchmark.reports.rank_agreement import RankAgreement, rank_agreement
+from ivif.benchmark.reports.rank_agreement import (
+    FEWEST_METHODS,
+    RankAgreement,
+    few_methods,
+    interval_text,
+    rank_agreement,
+)
 from ivif.benchmark.run_directory import Run
 
 PREDICTED = tuple(score for score in PEOPLE_SCORES if score.key in ("ap50", "map", "mota"))
 """What a metric may predict."""
-
-FEWEST_METHODS = 3
-"""Methods that an order needs."""
-
-ENOUGH_METHODS = 10
-"""Methods below which the table warns."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def predictions_table(methods: Sequence[str], found: Sequence[Prediction]) -> st
     head = ["metric", *(text for one in ordered[0][1] for text in (one.score.label, "95 %"))]
     table = tabulate(body, head, disable_numparse=True, colalign=["left", *["right"] * (len(head) - 1)])
     note = "Kendall's tau of the methods' orders by metric and by score, better with better; 95 % of resampled methods."
-    if len(methods) < ENOUGH_METHODS:
-        note += f"\nWith {len(methods)} methods neither tau nor its interval says much: take {ENOUGH_METHODS} or more."
+    if doubt := few_methods(len(methods)):
+        note += f"\n{doubt}"
     return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}\n\n{note}"
 
 
 def _texts(agreement: RankAgreement) -> tuple[str, str]:
     if np.isnan(agreement.tau):
         return "-", ""
-    return f"{agreement.tau:.2f}", f"{agreement.low:.2f} .. {agreement.high:.2f}"
+    return f"{agreement.tau:.2f}", interval_text(agreement)

@@ -5,6 +5,7 @@ Kendall: A new measure of rank correlation. Biometrika 30, 1938; ties as in tau-
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,15 @@ from scipy.stats import kendalltau
 
 from ivif.benchmark.reports.statistics import RESAMPLES, middle
 
+FEWEST_METHODS = 3
+"""Methods that an order needs."""
+
+FEWEST_RESAMPLED = 5
+"""Methods that an interval takes: of fewer, even the same order by both scores is no rare chance (2 / 4! > .05)."""
+
+ENOUGH_METHODS = 10
+"""Methods below which tables warn."""
+
 
 @dataclass(frozen=True)
 class RankAgreement:
@@ -20,7 +30,7 @@ class RankAgreement:
 
     Attributes:
         tau: 1 the same order, 0 none in common, -1 reversed.
-        low, high: 95 % interval over resampled methods.
+        low, high: 95 % interval over resampled methods; NaN where there are fewer than `FEWEST_RESAMPLED`.
         methods: how many methods have both scores.
     """
 
@@ -37,9 +47,26 @@ def rank_agreement(first: NDArray[np.float64], second: NDArray[np.float64], seed
     count = len(first)
     if count < 2:
         return RankAgreement(float("nan"), float("nan"), float("nan"), count)
+    tau = float(kendalltau(first, second).statistic)
+    if count < FEWEST_RESAMPLED:
+        return RankAgreement(tau, math.nan, math.nan, count)
     samples = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     taus = _resampled(first, second, samples)
-    return RankAgreement(float(kendalltau(first, second).statistic), *middle(taus), count)
+    return RankAgreement(tau, *middle(taus), count)
+
+
+def interval_text(agreement: RankAgreement) -> str:
+    """Its interval as tables show it; a dash where there is none."""
+    return "-" if math.isnan(agreement.low) else f"{agreement.low:.2f} .. {agreement.high:.2f}"
+
+
+def few_methods(count: int) -> str:
+    """What an order of so few methods is worth; "" where they are enough."""
+    if count >= ENOUGH_METHODS:
+        return ""
+    chance = f"with {count} methods the same order on both sides comes by chance once in {math.factorial(count):,}"
+    interval = "so that there are no intervals; " if count < FEWEST_RESAMPLED else ""
+    return f"Worth little: {chance}, {interval}take {ENOUGH_METHODS} methods or more."
 
 
 def _resampled(

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.benchmark.people import PEOPLE_SCORES, PeopleScore, identified_sequences, labelled_sets, series_of_results
+from ivif.benchmark.people import (
+    PEOPLE_SCORES,
+    PeopleScore,
+    identified_sequences,
+    labelled_sets,
+    series_of_camera,
+    series_of_results,
+)
 from ivif.benchmark.reports.statistics import drawn, middle
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.boxes import BoxesError
@@ -21,6 +28,8 @@ from ivif.datasets.pairs import PairDataset
 from ivif.downstream.detection import DetectionScores, ImageMatches
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.evaluation import evaluate_again
+from ivif.downstream.labelled_images import CONTROLS
+from ivif.downstream.series import Series
 from ivif.downstream.tracking import TrackingScores, combined
 from ivif.errors import IvifError
 from ivif.fusion.method import FusionError
@@ -73,12 +82,12 @@ class Parts:
 
 
 def made_again(run: Run, sets: Sequence[PairDataset], dataset: str, method: str) -> Parts:
-    """The parts of a method's scores.
+    """The parts of a method's scores, or those of a camera alone.
 
     Args:
         run: where people were looked for.
         sets: its data sets, see `Run.datasets`.
-        dataset, method: of whose scores.
+        dataset, method: of whose scores; one of `CONTROLS` is a camera.
 
     Raises:
         ResamplingError: detections are gone or damaged, a library is missing, or the scores are not those recorded.
@@ -89,8 +98,7 @@ def made_again(run: Run, sets: Sequence[PairDataset], dataset: str, method: str)
     facts, entry = run.description["downstream"], run.people()[dataset].scores[method]
     label = facts["detector"]["label"]
     try:
-        series = series_of_results(data, run.results(method, dataset))
-        done = evaluate_again(series, facts["sort"], run.folder, label, identified_sequences(data))
+        done = evaluate_again(_series(run, data, method), facts["sort"], run.folder, label, identified_sequences(data))
         detection = done.detection(label)
     except (BoxesError, DownstreamError, FusionError) as error:
         raise ResamplingError(f"{method} on {dataset} in {run.folder}: {error}") from error
@@ -103,6 +111,12 @@ def made_again(run: Run, sets: Sequence[PairDataset], dataset: str, method: str)
                 f"{score.label} any more; give the same run again"
             )
     return parts
+
+
+def _series(run: Run, data: PairDataset, method: str) -> Series:
+    if method in CONTROLS and method not in run.methods:
+        return series_of_camera(data, method)
+    return series_of_results(data, run.results(method, data.name))
 
 
 def gain_interval(score: PeopleScore, couples: Sequence[tuple[Parts, Parts]], seed: int = 0) -> tuple[float, float]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.run_directory import Run
-from ivif.datasets.images import ImageError
+from ivif.datasets.files import write_atomic
+from ivif.datasets.images import ImageError, write_png
 from ivif.datasets.pairs import Pair, PairDataset, PairError
 from ivif.fusion import FusionError, Results
-from ivif.fusion.contact_sheet import contact_sheet
+from ivif.fusion.contact_sheet import GAP, wrapped_sheet
 from ivif.fusion.reference.supervision import References, weighted_mean
 
 DEFAULT_ROWS = 4
+
+SCREEN = 1920
+"""Pixels of a screen's width."""
+
+PDF_RESOLUTION = 300
+"""Pixels an inch of a sheet in a PDF."""
+
 REFERENCE_COLUMNS = "reference", "enhanced", "mean of all"
 
 
@@ -27,8 +37,9 @@ def run_sheet(
     methods: Sequence[str] = (),
     width: int = 240,
     references: Path | None = None,
+    columns: int = 0,
 ) -> Tensor:
-    """Contact sheet of a run directory: a row a pair; columns infrared, visible, then the methods.
+    """Contact sheet of a run directory: pair by pair infrared, visible, then the methods.
 
     Args:
         run: the run.
@@ -37,6 +48,7 @@ def run_sheet(
         width: of one picture in pixels.
         references: folder of ``python -m fusion references``; the best reference of each pair, what enhancement made of
             it, and the weighted mean of all follow the sources.
+        columns: images beside one another before they wrap; 0: as many as a screen shows (`SCREEN`).
 
     Returns:
         ``uint8 [3, H, W]``; a method's cell stays empty where it has no image.
@@ -60,7 +72,21 @@ def run_sheet(
             cells.append(white if image is None else image)
         rows.append(cells)
     titles = ["infrared", "visible", *(REFERENCE_COLUMNS if referenced else ()), *results]
-    return contact_sheet(rows, titles, [pair.name for pair in data], width)
+    beside = columns or max(1, SCREEN // (width + GAP))
+    return wrapped_sheet(rows, titles, [pair.name for pair in data], beside, width)
+
+
+def write_sheet(path: Path, sheet: Tensor) -> None:
+    """Write a sheet as PNG, or as PDF where the file is called so; raises `ConfigError` for another suffix."""
+    match path.suffix.lower():
+        case ".png":
+            write_png(path, sheet)
+        case ".pdf":
+            buffer = io.BytesIO()
+            Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(buffer, "PDF", resolution=PDF_RESOLUTION)
+            write_atomic(path, buffer.getvalue())
+        case suffix:
+            raise ConfigError(f"{path}: a sheet is written as .png or .pdf, not {suffix or 'without a suffix'}")
 
 
 def _with_pairs(sets: Sequence[PairDataset], pairs: Sequence[str]) -> PairDataset:

@@ -4,27 +4,58 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Literal
 
-from tabulate import tabulate
+from tabulate import MIN_PADDING, tabulate
 
 from ivif.benchmark.leaderboard import Cell, Leaderboard, Line
 from ivif.benchmark.people import PEOPLE_SCORES
-from ivif.benchmark.run_directory import TRAINED_SHARE
-from ivif.fusion.weights.manifest import share_text
+from ivif.benchmark.reports.decimals import decimals, fixed
+from ivif.benchmark.reports.escaping import escape_markdown
+from ivif.benchmark.reports.exchange import to_json
+from ivif.benchmark.reports.opening import BoardJudgement, judged
+from ivif.benchmark.reports.paper import TableChoice, latex_tables
+from ivif.benchmark.reports.training_note import BRIEFLY_TRAINED, about_training
+from ivif.benchmark.run_directory import TRAINED_SHARE, Run
 
-Format = Literal["terminal", "md", "tex", "csv"]
-FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv")
-
-BRIEFLY_TRAINED = "†"
-"""Marks methods whose numbers are not those of the published network."""
+Format = Literal["terminal", "md", "tex", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv", "json")
 
 
-def render(boards: Sequence[Leaderboard], form: Format) -> str:
-    """Leaderboards as text; `form` is one of `FORMATS`."""
-    return _render_csv(boards) if form == "csv" else "\n".join(_render_one(board, form) for board in boards)
+_EVERYTHING = TableChoice()
+
+
+def render(
+    boards: Sequence[Leaderboard],
+    form: Format,
+    judgements: Sequence[BoardJudgement] = (),
+    choice: TableChoice = _EVERYTHING,
+) -> str:
+    """Leaderboards as text.
+
+    Args:
+        boards: one a data set.
+        form: one of `FORMATS`.
+        judgements: of the same data sets, which JSON is made of: what is said on top, ties, odd colours.
+        choice: what LaTeX shows.
+    """
+    if form == "csv":
+        return _render_csv(boards)
+    if form == "tex":
+        return latex_tables(boards, judgements, choice)
+    if form == "json":
+        return to_json(judgements)
+    by_dataset = {own.standing.board.dataset: own for own in judgements}
+    return "\n".join(_render_one(board, form, by_dataset.get(board.dataset)) for board in boards)
+
+
+def leaderboard_text(run: Run, form: Format, choice: TableChoice = _EVERYTHING) -> str:
+    """The leaderboards of a run with what is to be said of them."""
+    judgements = judged(run)
+    return render([own.standing.board for own in judgements], form, judgements, choice)
 
 
 @dataclass(frozen=True)
@@ -39,7 +70,8 @@ class _Column:
     def texts(self, form: Format) -> list[str]:
         means = sorted({cell.mean for cell in self.cells if cell.mean is not None}, reverse=self.higher)
         best, second, *_ = (*means, None, None)
-        return [_emphasis(_number(cell, self.total), cell.mean, best, second, form) for cell in self.cells]
+        places = decimals(cell.mean for cell in self.cells)
+        return [_emphasis(_number(cell, self.total, places), cell.mean, best, second, form) for cell in self.cells]
 
 
 def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
@@ -63,41 +95,82 @@ def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
     return metrics, people
 
 
-def _render_one(board: Leaderboard, form: Format) -> str:
+WIDEST = 120
+"""Characters of a line in a terminal; wider tables stand in parts below one another."""
+
+
+def _render_one(board: Leaderboard, form: Format, judged: BoardJudgement | None) -> str:
     metrics, people = _columns(board)
     lines = (*board.lines, *board.controls)
-    head = ["method", *(own.head for own in metrics), "rank", *(own.head for own in people), "failed", "flagged"]
+    overall = [("rank", ["" if line.rank is None else f"{line.rank:.2f}" for line in lines])]
+    if judged and judged.standing.test:
+        groups = {own.method: own.group for own in judged.standing.places}
+        overall.append(("ties", [groups.get(line.method, "") for line in lines]))
+    ends = [("failed", [str(line.failed) for line in lines]), ("flagged", [str(line.flagged) for line in lines])]
+    if judged and any(own.strange for own in judged.colours.values()):
+        odd = {name: str(len(own.strange) or "") for name, own in judged.colours.items()}
+        ends.append(("odd colours", [odd.get(line.method, "") for line in lines]))
     columns = [
-        [_name(line, form) for line in lines],
-        *(own.texts(form) for own in metrics),
-        ["" if line.rank is None else f"{line.rank:.2f}" for line in lines],
-        *(own.texts(form) for own in people),
-        [str(line.failed) for line in lines],
-        [str(line.flagged) for line in lines],
+        *overall,
+        *((own.head, own.texts(form)) for own in metrics),
+        *((own.head, own.texts(form)) for own in people),
+        *ends,
     ]
-    body = list(zip(*columns, strict=True))
-    if form == "tex":
-        head = [text.replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$") for text in head]
-    align = ["left", *["right"] * (len(head) - 1)]
-    style = {"terminal": "simple", "md": "github", "tex": "latex_raw"}[form]
-    table = tabulate(body, head, tablefmt=style, disable_numparse=True, colalign=align)
-    if form == "tex":
-        for rule in ("toprule", "midrule", "bottomrule"):
-            table = table.replace(r"\hline", rf"\{rule}", 1)
-    title = f"{board.dataset}: mean over {board.images} images, sorted by mean rank"
-    title = {"terminal": title, "md": f"### {title}\n", "tex": f"% {title}"}[form]
-    note = {"terminal": "best *, second best '", "md": "\nBest in bold, second best in italics.", "tex": ""}[form]
-    about = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form].format(_about_people(board)) if board.people else ""
+    names = ("method", [_name(line, form) for line in lines])
+    parts = _side_by_side(names, columns) if form == "terminal" else [[names, *columns]]
+    table = "\n\n".join(_grid(part, form) for part in parts)
+    title = (
+        f"{board.dataset}: mean over {board.images} images, sorted by mean rank (families of metrics weigh the same)"
+    )
+    title = f"### {title}\n" if form == "md" else title
+    note = "\nBest in bold, second best in italics." if form == "md" else "best *, second best '"
+    about = _below(_about_people(board), form) if board.people else ""
     brief = _about_training(board, form)
-    return "\n".join(part for part in (title, table, note, brief, about) if part) + "\n"
+    start = _sentences(judged.sentences, form) if judged else ""
+    ties = "ties: methods that share a letter cannot be told apart (Nemenyi's test of ranks in each pair)."
+    told = _below(ties, form) if judged and judged.standing.test else ""
+    return "\n".join(part for part in (start, title, table, note, told, brief, about) if part) + "\n"
+
+
+def _below(note: str, form: Format) -> str:
+    """A note below a table."""
+    return f"\n{note}" if form == "md" else fill(note, WIDEST)
+
+
+def _sentences(sentences: Sequence[str], form: Format) -> str:
+    if form == "md":
+        return "\n".join(f"{escape_markdown(sentence)}\n" for sentence in sentences)
+    return "\n".join(fill(sentence, WIDEST) for sentence in sentences) + "\n"
+
+
+NamedColumn = tuple[str, list[str]]
+"""A heading and its texts."""
+
+
+def _grid(columns: Sequence[NamedColumn], form: Format) -> str:
+    head = [name for name, _ in columns]
+    body = list(zip(*(texts for _, texts in columns), strict=True))
+    align = ["left", *["right"] * (len(head) - 1)]
+    style = "github" if form == "md" else "simple"
+    return tabulate(body, head, tablefmt=style, disable_numparse=True, colalign=align)
+
+
+def _side_by_side(names: NamedColumn, columns: Sequence[NamedColumn]) -> list[list[NamedColumn]]:
+    """Columns in as many parts as it takes for none to be wider than a terminal; each begins with the names."""
+    widths = [max(len(head) + MIN_PADDING, *map(len, texts)) + 2 for head, texts in (names, *columns)]
+    parts: list[list[NamedColumn]] = [[names]]
+    used = widths[0]
+    for column, width in zip(columns, widths[1:], strict=True):
+        if used + width > WIDEST and len(parts[-1]) > 1:
+            parts.append([names])
+            used = widths[0]
+        parts[-1].append(column)
+        used += width
+    return parts
 
 
 def _name(line: Line, form: Format) -> str:
-    return _escape(line.method, form) + (f" {_dagger(form)}" if line.briefly_trained else "")
-
-
-def _dagger(form: Format) -> str:
-    return r"$^\dagger$" if form == "tex" else BRIEFLY_TRAINED
+    return _escape(line.method, form) + (f" {BRIEFLY_TRAINED}" if line.briefly_trained else "")
 
 
 def _about_training(board: Leaderboard, form: Format) -> str:
@@ -105,18 +178,7 @@ def _about_training(board: Leaderboard, form: Format) -> str:
     if not shares:
         return ""
     note = _escape(about_training({name: share for name, share in shares.items() if share is not None}), form)
-    # In LaTeX no comment, unlike the other notes: a table in a paper is where the mark is needed.
-    frame = {"terminal": "{} {}", "md": "\n{} {}", "tex": r"\par\smallskip{{\footnotesize {} {}\par}}"}[form]
-    return frame.format(_dagger(form), note)
-
-
-def about_training(shares: Mapping[str, float]) -> str:
-    """Of methods whose weights had less than the published training: which share of it, in pixels seen."""
-    every = ", ".join(f"{name} {share_text(share)}" for name, share in sorted(shares.items()))
-    return (
-        f"weights trained with this project for a share of the published training (pixels seen): {every}; "
-        "NAME+published are the authors'."
-    )
+    return _below(f"{BRIEFLY_TRAINED} {note}", form)
 
 
 def _about_people(board: Leaderboard) -> str:
@@ -126,17 +188,15 @@ def _about_people(board: Leaderboard) -> str:
     return f"People found by {board.detector} on {over}, no part of the rank; infrared, visible: one camera alone."
 
 
-def _number(cell: Cell, images: int) -> str:
-    if cell.mean is None:
-        return "-"
-    return f"{cell.mean:.4f}" if cell.count == images else f"{cell.mean:.4f} ({cell.count}/{images})"
+def _number(cell: Cell, images: int, places: int) -> str:
+    text = fixed(cell.mean, places)
+    return text if cell.mean is None or cell.count == images else f"{text} ({cell.count}/{images})"
 
 
 def _emphasis(text: str, mean: float | None, best: float | None, second: float | None, form: Format) -> str:
     marks = {
         "terminal": ("{}*", "{}'", "{} "),
         "md": ("**{}**", "*{}*", "{}"),
-        "tex": (r"\textbf{{{}}}", r"\underline{{{}}}", "{}"),
     }[form]
     if mean is None:
         return marks[2].format(text)
@@ -144,16 +204,7 @@ def _emphasis(text: str, mean: float | None, best: float | None, second: float |
 
 
 def _escape(name: str, form: Format) -> str:
-    if form != "tex":
-        return name.replace("|", r"\|") if form == "md" else name
-    return "".join(_LATEX.get(letter, letter) for letter in name)
-
-
-_LATEX = {letter: f"\\{letter}" for letter in "_&%$#{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
+    return escape_markdown(name) if form == "md" else name
 
 
 def _render_csv(boards: Sequence[Leaderboard]) -> str:

@@ -11,7 +11,13 @@ from tabulate import tabulate
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import method_means
 from ivif.benchmark.metrics import Metric
-from ivif.benchmark.reports.rank_agreement import RankAgreement, rank_agreement
+from ivif.benchmark.reports.rank_agreement import (
+    FEWEST_METHODS,
+    RankAgreement,
+    few_methods,
+    interval_text,
+    rank_agreement,
+)
 from ivif.benchmark.run_directory import Run
 
 
@@ -42,9 +48,9 @@ def transfer(first: Run, second: Run, seed: int = 0) -> tuple[list[str], list[Ag
     left, right = first.leaderboards(), second.leaderboards()
     methods = [line.method for line in left[0].lines if line.method in {other.method for other in right[0].lines}]
     metrics = [metric for metric in left[0].metrics if metric in right[0].metrics]
-    if len(methods) < 3 or not metrics:
+    if len(methods) < FEWEST_METHODS or not metrics:
         common = f"{first.folder} and {second.folder} have {len(methods)} methods and {len(metrics)} metrics in common"
-        raise ConfigError(f"{common}; comparing rankings takes 3 methods and a metric")
+        raise ConfigError(f"{common}; comparing rankings takes {FEWEST_METHODS} methods and a metric")
     return methods, [
         _agreement(metric, method_means(left, metric), method_means(right, metric), methods, seed) for metric in metrics
     ]
@@ -64,7 +70,8 @@ def _agreement(
 
 def transfer_table(methods: Sequence[str], agreements: Sequence[Agreement]) -> str:
     """Agreements as a table for a terminal."""
-    rows = [[found.metric.key, found.tau, f"{found.low:.2f} .. {found.high:.2f}", *found.best] for found in agreements]
+    rows = [[found.metric.key, found.tau, interval_text(found), *found.best] for found in agreements]
     rows.append(["mean", float(np.mean([found.tau for found in agreements])), "", "", ""])
     table = tabulate(rows, ["metric", "Kendall's tau", "95 %", "best there", "best here"], floatfmt=".2f")
-    return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}"
+    doubt = few_methods(len(methods))
+    return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}" + (f"\n\n{doubt}" if doubt else "")

@@ -20,9 +20,9 @@ from ivif.benchmark.people import (
     PeopleBoard,
     PeopleEntry,
     identified_sequences,
-    in_parts,
     json_numbers,
     labelled_sets,
+    series_of_camera,
     series_of_results,
     write_people,
 )
@@ -33,7 +33,7 @@ from ivif.downstream.detector import Detector, DetectorSettings, default_detecto
 from ivif.downstream.errors import DownstreamError, require
 from ivif.downstream.evaluation import Evaluation, evaluate
 from ivif.downstream.findings import Findings
-from ivif.downstream.labelled_images import CONTROLS, images_of_camera
+from ivif.downstream.labelled_images import CONTROLS
 from ivif.downstream.loading import detector_facts, is_plugged_in, load_detector
 from ivif.downstream.series import Series
 from ivif.downstream.sort import Sort
@@ -194,7 +194,7 @@ def observe(
 def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Series]:
     """What each camera saw alone, and what each method made of both."""
     for camera in CONTROLS:
-        yield in_parts(Series(data.name, camera, images_of_camera(data, camera)))
+        yield series_of_camera(data, camera)
     for results in methods:
         yield series_of_results(data, results)
 

@@ -120,6 +120,9 @@ def test_sheet_shows_sources_and_methods(folders: Path) -> None:
     assert main(["sheet", str(out), "--width", "100"]) == 0, "all four pairs by default"
     assert read_image(out / "sheet.png").shape[1] > 4 * 75
     assert main(["sheet", str(out), "--method", "nope"]) == 2
+    assert main(["sheet", str(out), "--width", "100", "--columns", "2", "-o", str(out / "sheet.pdf")]) == 0
+    assert (out / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    assert main(["sheet", str(out), "-o", str(out / "sheet.bmp")]) == 2
 
 
 def test_sheet_shows_references(folders: Path, tmp_path: Path) -> None:
@@ -145,7 +148,7 @@ def test_references_in_a_sheet_are_those_on_disk(
     data = pair_folders(folders / "infrared", folders / "visible").select(["alley"])
     build_references(data, Plan(tmp_path / "references", pool, Rule(count=3), "published"), jobs=1)
     drawn = []
-    monkeypatch.setattr("ivif.benchmark.reports.sheet.contact_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
+    monkeypatch.setattr("ivif.benchmark.reports.sheet.wrapped_sheet", lambda rows, *_: drawn.extend(rows) or rows[0][0])
     run_sheet(Run(folders.parent / "run"), ["alley", "bridge"], (), 100, tmp_path / "references")
     before, after, mean = drawn[0][2:5]
     record = json.loads((tmp_path / "references" / "pairs" / "alley" / "record.json").read_text())
@@ -170,7 +173,7 @@ def test_networks_with_weights_of_ones_own(folders: Path, capsys: pytest.Capture
     ours, shipped = (read_image(next(run.glob(f"fused/*/{name}/alley.png"))) for name in ("sdnet", "sdnet+rts"))
     assert not torch.equal(ours, shipped)
     assert main(["compare", str(run)]) == 0
-    assert "sdnet > sdnet+rts" in capsys.readouterr().out
+    assert "sdnet+rts against sdnet" in capsys.readouterr().out
     assert main(arguments(folders, "--method", "sdnet", "--method", f"sdnet={weights}")) == 2
     assert main(arguments(folders, "--method", "sdnet+rts=/no/such.safetensors")) == 2
     assert main(arguments(folders, "--method", f"average={weights}")) == 2
@@ -224,7 +227,7 @@ def test_a_run_records_how_long_weights_were_trained(
     mine.with_suffix(".json").unlink()
     capsys.readouterr()
     assert main(["leaderboard", str(folders.parent / "run")]) == 0
-    assert "(pixels seen): pmgi 2.3 %, pmgi.s1 25.0 %; NAME" in capsys.readouterr().out
+    assert "(pixels seen): pmgi 2.3 %, pmgi.s1 25.0 %; NAME" in " ".join(capsys.readouterr().out.split())
 
 
 def test_methods_are_listed_with_their_training(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ivif.fusion.contact_sheet import GAP, contact_sheet
+from ivif.fusion.contact_sheet import GAP, contact_sheet, wrapped_sheet
 
 
 def flat(colour, height=30, width=40):
@@ -81,3 +81,18 @@ def test_extreme_shapes_keep_at_least_a_pixel():
 def test_wrong_input_is_named(rows, columns, names, message):
     with pytest.raises(ValueError, match=message):
         contact_sheet(rows, columns, names)
+
+
+def test_images_wrap_under_the_title_of_their_row() -> None:
+    """Five images of 40 x 20 in rows of two: three lines, each with its names, beneath one title."""
+    images = [torch.full((1, 20, 40), value, dtype=torch.uint8) for value in (10, 60, 110, 160, 210)]
+    sheet = wrapped_sheet([images, images], list("abcde"), ["one", "two"], 2, 40)
+    assert sheet.shape[2] == GAP + 2 * (40 + GAP)
+    left, right = sheet[0, :, GAP + 20], sheet[0, :, 2 * GAP + 60]
+    tops = {value: (left == value).nonzero().flatten().tolist() for value in (10, 110, 210)}
+    assert all(len(rows) == 40 for rows in tops.values()) and tops[10][0] < tops[110][0] < tops[210][0] < tops[10][20]
+    assert [int((right == value).sum()) for value in (60, 160)] == [40, 40]
+    wide = wrapped_sheet([images], list("abcde"), ["one"], 9, 40)
+    assert wide.shape[2] == GAP + 5 * (40 + GAP)
+    with pytest.raises(ValueError, match="0 columns"):
+        wrapped_sheet([images], list("abcde"), ["one"], 0, 40)

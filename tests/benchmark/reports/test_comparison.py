@@ -1,5 +1,8 @@
 """Comparison with a baseline: tests and corrections worked out by hand."""
 
+import csv
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import yaml
 
 from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError
-from ivif.benchmark.reports.comparison import comparisons, couples
+from ivif.benchmark.reports.comparison import comparison_text, comparisons, couples
 from ivif.benchmark.reports.statistics import corrected, holm, paired, verdict
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row, Store
@@ -98,8 +101,16 @@ def test_published_weights_meet_the_published_retrained_ones(tmp_path: Path) -> 
 def test_the_table_says_who_won(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(run), "a", "a+rts", "b"]) == 0
     printed = capsys.readouterr().out
-    assert "a > a+rts" in printed and "10:0" in printed and "0:10" in printed
-    assert "1.75 > 1.25" in printed
+    assert "a+rts against a " in printed and "10:0" in printed and "0:10" in printed
+    assert "1.75 to 1.25" in printed
+
+
+def test_tests_that_could_not_have_come_out_significant_are_called_so(run: Path) -> None:
+    """10 pairs, 4 tests: the least p is 4 * 2 / 2^10; of 3 pairs it is min(1, 4 * 2 / 2^3)."""
+    ((board, found),) = comparisons(Run(run), couples(Run(run), ["a", "a+rts", "b"]))
+    assert "Worth nothing" not in comparison_text(board, found)
+    short = [replace(one, tests=tuple(replace(test, pairs=3) for test in one.tests)) for one in found]
+    assert "of 3 pairs in 4 tests no p-value can be below 1," in comparison_text(board, short)
 
 
 def test_what_cannot_be_compared(run: Path) -> None:
@@ -107,3 +118,13 @@ def test_what_cannot_be_compared(run: Path) -> None:
         couples(Run(run), ["a", "c"])
     with pytest.raises(ConfigError, match="name two methods"):
         couples(Run(run), ["a"])
+
+
+def test_comparisons_as_latex_and_csv(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", str(run), "a", "a+rts", "--format"]
+    assert main([*words, "csv"]) == 0
+    rows = {row["metric"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert rows["sd"]["won"] == "10" and rows["sd"]["outcome"] == "better" and float(rows["sd"]["effect"]) == 1
+    assert main([*words, "tex"]) == 0
+    latex = capsys.readouterr().out
+    assert latex.count("rule") == 3 and "a+rts against a" in latex and r"& 10:0 & +1.00 & 0.004 \\" in latex

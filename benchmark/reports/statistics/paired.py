@@ -1,4 +1,4 @@
-"""Statistics: whether one method beats another on the same pairs, or differs from it by chance.
+"""Paired tests: whether one method is better than another on the same pairs, or differs from it by chance.
 
 Wilcoxon: Individual comparisons by ranking methods. Biometrics Bulletin 1(6), 1945. Holm: A simple sequentially
 rejective multiple test procedure. Scandinavian Journal of Statistics 6, 1979. Matched-pairs rank-biserial correlation:
@@ -16,9 +16,6 @@ from scipy.stats import rankdata, wilcoxon
 
 SIGNIFICANT = 0.05
 """Adjusted p-values below count."""
-
-RESAMPLES = 2000
-"""Bootstrap samples behind an interval."""
 
 
 @dataclass(frozen=True)
@@ -74,24 +71,45 @@ def paired_by_name(before: Mapping[str, float], after: Mapping[str, float], high
     return paired(first, second, higher_is_better)
 
 
-def drawn(count: int, seed: int = 0) -> NDArray[np.int64]:
-    """Bootstrap samples of N things as how often each holds each of them, ``[R, N]``; equal seeds draw alike."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-
-
-def middle(samples: NDArray[np.float64]) -> tuple[float, float]:
-    """The percentile interval that holds 95 % of the samples; those without a number (NaN) are left out."""
-    known = samples[np.isfinite(samples)]
-    if not known.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, (0.025, 0.975))
-    return float(low), float(high)
-
-
 def corrected(tests: Sequence[Sequence[Paired]]) -> NDArray[np.float64]:
     """p-values of a table of tests, adjusted for all of them; as many rows and columns as the table."""
     p = np.array([[test.p for test in row] for row in tests], dtype=np.float64)
     return holm(p.ravel()).reshape(p.shape)
+
+
+def least_p(pairs: int, tests: int = 1) -> float:
+    """The smallest p-value that Wilcoxon's exact test can give on so many pairs, corrected by Holm for some tests.
+
+    It is that of differences which all point one way, ``2 / 2^N``; where it is not below `SIGNIFICANT`, nothing can be.
+    """
+    return min(1.0, tests * 2.0 ** (1 - pairs))
+
+
+def told_from_best(values: NDArray[np.float64], higher_is_better: bool) -> NDArray[np.bool_]:
+    """Which methods are significantly worse than the best, by paired tests corrected for all of them.
+
+    Args:
+        values: of N pairs and M methods, ``float64 [N, M]``, NaN where there is none.
+        higher_is_better: which values are better.
+
+    Returns:
+        ``bool [M]``: False for the best (by the mean), for methods without a value, and where the test cannot tell.
+    """
+    means = _known_means(values) * (1 if higher_is_better else -1)
+    if np.isnan(means).all():
+        return np.zeros(values.shape[1], dtype=bool)
+    best = int(np.nanargmax(means))
+    tests = [paired(values[:, best], own, higher_is_better) for own in values.T]
+    others = [place for place in range(len(tests)) if place != best and not np.isnan(means[place])]
+    adjusted = holm(np.array([tests[place].p for place in others]))
+    told = np.zeros(len(tests), dtype=bool)
+    told[others] = [verdict(tests[place], p) < 0 for place, p in zip(others, adjusted, strict=True)]
+    return told
+
+
+def _known_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    counts = (~np.isnan(values)).sum(axis=0)
+    return np.divide(np.nansum(values, axis=0), counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
 def verdict(test: Paired, p: float) -> int:

@@ -1,0 +1,142 @@
+"""Page: the report as one HTML file; what it shows is in `content` and `pictures`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ivif.benchmark.reports.colour import colours_of
+from ivif.benchmark.reports.decimals import decimals, fixed
+from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
+from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
+from ivif.benchmark.reports.joining import join
+from ivif.benchmark.run_directory import Run
+from ivif.datasets.files import write_atomic
+
+PACKAGE = "ivif.benchmark.reports.html"
+VENDORED = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison-slider.js")
+SCRIPTS = ("common.js", "table.js", "pictures.js", "plots.js", "page.js")
+
+
+REPORT_FILE = "report.html"
+"""What a run calls its report."""
+
+
+def write_report(runs: Sequence[Run], out: Path, images: PictureMode = "embed") -> Path:
+    """Write the report of one run, or of several joined.
+
+    Args:
+        runs: finished runs, see `join`.
+        out: the file; pictures that are not embedded lie in a folder ``NAME_files`` beside it.
+        images: see `PICTURE_MODES`.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: runs that may not be joined; the message says why.
+        StoreError: scores of a run are damaged.
+    """
+    out = Path(out)
+    write_atomic(out, page(runs, images, out.with_name(f"{out.stem}_files")).encode())
+    return out
+
+
+def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
+    """The text of the report, see `write_report`; pictures that are not embedded are written to `folder`."""
+    parts = join(runs)
+    boards, pictures = [], []
+    for part in parts:
+        sets = [part.data] if part.data else []
+        colours = {
+            name: own for run in part.members for name, own in colours_of(run, sets).get(part.dataset, {}).items()
+        }
+        boards.append(board_content(part, colours))
+        pictures.append(pictures_content(part, images, folder))
+    environment = Environment(
+        loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(family_runs=family_runs, short_count=short_count, table_columns=table_columns)
+    return environment.get_template("report.html").render(
+        title=", ".join(board["dataset"] for board in boards),
+        boards=boards,
+        pictures=pictures,
+        methods=methods_content(parts),
+        trust=trust_content(parts),
+        libraries=[_library(name) for name in VENDORED],
+        scripts=[_script(name) for name in SCRIPTS],
+        style=Markup(_text("templates", "report.css")),
+    )
+
+
+def _text(folder: str, name: str) -> str:
+    return (files(PACKAGE) / folder / name).read_text(encoding="utf-8")
+
+
+def _library(name: str) -> Markup:
+    """A library's file without the address of its source map, which a browser would ask for."""
+    lines = _text("vendor", name).splitlines()
+    return Markup("\n".join(line for line in lines if not line.startswith("//# sourceMappingURL")))
+
+
+def _script(name: str) -> Markup:
+    return Markup(_text("templates", name))
+
+
+def family_runs(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbouring columns of one family, for a heading above them."""
+    return [{"family": name, "count": len(list(own))} for name, own in groupby(columns, lambda own: own["family"])]
+
+
+def short_count(count: int) -> str:
+    """A number of parameters: ``67 k``, ``1.2 M``."""
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return str(count)
+
+
+def table_columns(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """Columns of a board's table: metrics, then scores of people, each with its cells in the order of lines.
+
+    A cell has its text, a mark ("best", "second" or ""), and whether it is tied: not told from the best, where others
+    in the column are.
+    """
+    lines = board["lines"]
+    columns = []
+    for place, metric in enumerate(board["metrics"]):
+        cells = [line["cells"][place] for line in lines]
+        columns.append(
+            {**metric, "total": board["images"], "kind": "metric", "place": place, "cells": _marked(cells, metric)}
+        )
+    families = list(dict.fromkeys(metric["family"] for metric in board["metrics"]))
+    columns.sort(key=lambda column: families.index(column["family"]))
+    every = [*lines, *board["controls"]]
+    for place, score in enumerate(board["people"]):
+        cells = [line["people"][place] for line in every]
+        columns.append(
+            {**score, "kind": "people", "place": place, "name": score["label"], "cells": _marked(cells, score)}
+        )
+    return columns
+
+
+def _marked(cells: Sequence[dict[str, Any]], column: dict[str, Any]) -> list[dict[str, Any]]:
+    means = [cell["mean"] for cell in cells]
+    known = sorted({mean for mean in means if mean is not None}, reverse=column["better"] == "higher")
+    ranks = {mean: place for place, mean in enumerate(known[:2])}
+    places = decimals(means)
+    telling = any(mean is not None and not cell.get("alike", True) for mean, cell in zip(means, cells, strict=True))
+    marks = [
+        "" if mean is None else ("best", "second")[ranks[mean]] if mean in ranks else ""
+        for mean, cell in zip(means, cells, strict=True)
+    ]
+    return [
+        cell | {"text": fixed(cell["mean"], places), "mark": mark, "tied": telling and bool(cell.get("alike"))}
+        for cell, mark in zip(cells, marks, strict=True)
+    ]
