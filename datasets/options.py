@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ivif.datasets.images import parse_range
 from ivif.datasets.loading import load
+from ivif.datasets.locations import Note, Unmatched
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
 
 
@@ -77,5 +78,10 @@ def chosen_pairs(options: argparse.Namespace) -> PairDataset:
 
 def tell_unmatched(data: PairDataset) -> None:
     """Say which files of a data set are in no pair, and why."""
-    for path, reason in data.unmatched:
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+    tell_notes(data.unmatched)
+
+
+def tell_notes(notes: Iterable[Unmatched]) -> None:
+    """Say what is not used, or not as it is."""
+    for item in notes:
+        print(f"{'note' if isinstance(item, Note) else 'left out'}: {item.path}: {item.reason}", file=sys.stderr)

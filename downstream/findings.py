@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ivif.datasets.boxes import Boxes, BoxesError
 from ivif.datasets.files import write_atomic
+from ivif.datasets.frames import LAST_FRAME
 from ivif.datasets.images import ImageError
 from ivif.datasets.pairs import PairError
 from ivif.downstream.detector import Detector, detect
@@ -33,9 +34,6 @@ UNREADABLE = (ImageError, PairError, FusionError)
 
 SAVED_EVERY = 8
 """Batches after which the file is brought up to date."""
-
-LAST_FRAME = 10_000_000
-"""Three days of 30 frames a second: a higher number is a mistake, and frames without detections take memory too."""
 
 BATCH = 8
 """Images that a detector gets at a time, where nothing else is said."""

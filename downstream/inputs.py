@@ -11,13 +11,14 @@ from pathlib import Path
 from ivif import datasets
 from ivif._checkout import as_typed
 from ivif.datasets.images import parse_range
-from ivif.datasets.labels import PERSONS, is_mot, own_pairs
-from ivif.datasets.options import Several, tell_unmatched
+from ivif.datasets.label_files import PERSONS
+from ivif.datasets.labels import is_mot, own_pairs
+from ivif.datasets.options import Several, tell_notes, tell_unmatched
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.sources import VIDEOS
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.labelled_images import (
     CONTROLS,
-    VIDEOS,
     LabelledImage,
     as_sequence,
     images_of_camera,
@@ -91,7 +92,7 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
         from_one = options.labels is not None and is_mot(options.labels)
         images = as_sequence(images, path.resolve().name, from_one) if ordered else images
     if options.labels is not None:
-        images = label_images(images, options.labels, options.names)
+        images = label_images(images, options.labels, options.names, tell_notes)
     return Series(path.stem or path.resolve().stem, "images", images)
 
 

@@ -101,7 +101,7 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
         checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
     sets = load_datasets(checked)
-    entrants = _entrants(checked, device)
+    entrants = _entrants(checked, device, sets)
     checked, why_not = resolve_detection(checked, sets)
     check_succession(checked, sets, existing)
     observer = prepare(checked, sets, device) if checked.detect else None
@@ -150,9 +150,13 @@ def _remove_unfinished(out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entrants(config: CheckedConfig, device: str) -> Entrants:
+def _entrants(config: CheckedConfig, device: str, sets: Sequence[PairDataset]) -> Entrants:
+    names = [pair.name for data in sets for pair in data]
     try:
         found = config.results(device)
+        for results in found:
+            if isinstance(results, FolderResults):
+                results.check(names)
         return [results.pinned() if isinstance(results, MethodResults) else results for results in found]
     except FusionError as error:
         raise ConfigError(str(error)) from error
@@ -258,7 +262,7 @@ def _method_task(
     try:
         fuse_key = results.fingerprint(pair, sources)
         content = _content(results.file(pair))
-    except (FusionError, OSError):
+    except (FusionError, ImageError, OSError):
         fuse_key = content = ""  # a folder without it: the worker meets the same error and records it
     valid = [row for row in known if row.fuse_key == fuse_key and row.fused_sha256 == content and content]
     finished = {row.metric for row in valid if row.status != "failed" and row.metric_key == codes.get(row.metric)}

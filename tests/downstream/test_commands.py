@@ -11,7 +11,7 @@ from PIL import Image
 
 from ivif.datasets.files import write_atomic
 from ivif.datasets.images import read_image, write_png
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.downstream import labelled_images
 from ivif.downstream.cli import main
 from ivif.downstream.drawing import write_video

@@ -216,11 +216,11 @@ def test_unlabelled_frames_are_not_scored_and_missing_ones_are_named():
 def test_identities_that_contradict_themselves():
     twice = Boxes(np.array([[0, 0, 10, 10], [50, 0, 60, 10]]), ids=np.array([3, 3]))
     nameless = Boxes(np.array([[0, 0, 10, 10]]))
-    with pytest.raises(DownstreamError, match="frame 0: the tracked identity 3 stands there twice"):
+    with pytest.raises(DownstreamError, match="frame 1: the tracked identity 3 stands there twice"):
         tracking_scores({0: twice}, {0: line({1: 0})})
-    with pytest.raises(DownstreamError, match="frame 0: the true identity 3 stands there twice"):
+    with pytest.raises(DownstreamError, match="frame 1: the true identity 3 stands there twice"):
         tracking_scores({0: line({1: 0})}, {0: twice})
-    with pytest.raises(DownstreamError, match="frame 0: a true box has no identity"):
+    with pytest.raises(DownstreamError, match="frame 1: a true box has no identity"):
         tracking_scores({0: line({1: 0})}, {0: nameless})
 
 
