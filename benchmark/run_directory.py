@@ -110,8 +110,11 @@ class Run:
         """How well people were found and followed, by data set; empty where nobody was looked for."""
         return read_people(self.folder) if self.config.detect else {}
 
-    def leaderboards(self) -> list[Leaderboard]:
-        """One leaderboard a data set; raises `StoreError` where scores are damaged."""
+    def leaderboards(self, common: bool = False) -> list[Leaderboard]:
+        """One leaderboard a data set; raises `StoreError` where scores are damaged.
+
+        With `common`, or where the run was made so, methods are compared on the pairs that all have.
+        """
         rows, people = self.rows(), self.people()
         detector = self.description["downstream"]["detector"]["name"] if people else ""
         return [
@@ -124,6 +127,7 @@ class Run:
                 people.get(name),
                 detector,
                 self.trained_shares,
+                common or self.config.common,
             )
             for name, pairs in self.pairs.items()
         ]

@@ -34,7 +34,7 @@ from ivif.datasets.label_files import (
     unique_boxes,
 )
 from ivif.datasets.locations import Location, Note, Unmatched, composed
-from ivif.datasets.mot_files import read_sequence_labels, sequence_info
+from ivif.datasets.mot_files import mot_text, read_sequence_labels, sequence_info
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
 from ivif.datasets.sources import picture_size
 
@@ -117,13 +117,7 @@ def label_pairs(
 
 def is_mot(path: Path) -> bool:
     """Whether labels are MOTChallenge text, or its folder, which tells of frames by number."""
-    return _mot_text(path) is not None
-
-
-def _mot_text(path: Path) -> Path | None:
-    if not path.is_dir():
-        return path if path.suffix.lower() == ".txt" else None
-    return next((text for text in (path / "gt" / "gt.txt", path / "gt.txt") if text.is_file()), None)
+    return mot_text(path) is not None
 
 
 @dataclass
@@ -155,7 +149,7 @@ def read_labels(path: Path, pictures: Sequence[Unlabelled], classes: Sequence[st
     by_sequence = _texts_of_sequences(path, pictures)
     if by_sequence:
         found = _from_sequences(pictures, by_sequence)
-    elif (text := _mot_text(path)) is not None:
+    elif (text := mot_text(path)) is not None:
         found = _from_mot(pictures, text)
     elif path.is_dir():
         found = _from_folder(pictures, path, classes)
@@ -295,9 +289,9 @@ def _from_coco(pictures: Sequence[Unlabelled], path: Path) -> LabelsFound:
 def _texts_of_sequences(path: Path, pictures: Iterable[Unlabelled]) -> dict[str, Path]:
     """MOTChallenge text of each sequence, in a folder that holds one for each."""
     names = {picture.sequence for picture in pictures if picture.sequence is not None}
-    if not path.is_dir() or _mot_text(path):
+    if not path.is_dir() or mot_text(path):
         return {}
-    texts = {name: _mot_text(path / name) or _mot_text(path / f"{name}.txt") for name in names}
+    texts = {name: mot_text(path / name) or mot_text(path / f"{name}.txt") for name in names}
     return {name: text for name, text in texts.items() if text is not None and text.is_file()}
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ivif.datasets.decoding import Selection
 from ivif.datasets.images import SUFFIXES, ImageError, Range, parse_range
-from ivif.datasets.sources import ImageFile
+from ivif.datasets.sources import VIDEOS, ImageFile
 
 PAIR = "{pair}"
 """What stands in a pattern for the name of a pair."""
@@ -92,6 +92,11 @@ class Location:
     def is_pattern(self) -> bool:
         """Whether it is a path with `PAIR` in it."""
         return PAIR in str(self.path)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is one file, and no film."""
+        return not self.is_pattern and not self.path.is_dir() and self.path.suffix.lower() not in VIDEOS
 
     @property
     def folder(self) -> Path:

@@ -89,12 +89,20 @@ def _check_identities(path: Path, rows: Sequence[tuple[int, list[float]]]) -> No
             )
 
 
+def mot_text(path: Path) -> Path | None:
+    """The text of MOTChallenge labels: the file itself, or ``gt/gt.txt`` or ``gt.txt`` in a folder; else None."""
+    if not path.is_dir():
+        return path if path.suffix.lower() == ".txt" else None
+    return next((text for text in (path / "gt" / "gt.txt", path / "gt.txt") if text.is_file()), None)
+
+
 def read_sequence_labels(path: Path) -> dict[int, Boxes]:
     """MOTChallenge ground truth of every labelled frame (0-based); frames without rows have empty boxes.
 
     Labels reach as far as ``seqLength`` says in a ``seqinfo.ini`` beside the file, or beside the folder ``gt`` that
     holds it; else to the last row. Raises `BoxesError` for files that cannot be read, or contradict each other.
     """
+    path = mot_text(path) or path
     frames, nothing = read_mot(path), Boxes(np.empty((0, 4)))
     info, last = sequence_info(path), max(frames, default=-1) + 1
     length = last if info is None or info.length is None else info.length

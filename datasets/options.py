@@ -12,6 +12,7 @@ from ivif.datasets.images import parse_range
 from ivif.datasets.loading import load
 from ivif.datasets.locations import Note, Unmatched
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
+from ivif.datasets.value_range import PERCENTILES
 
 
 class Several(argparse.Action):
@@ -53,8 +54,30 @@ def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
     add("--infrared", type=Path, metavar="DIR", help="your own pairs: folder of infrared images ...")
     add("--visible", type=Path, metavar="DIR", help="... and of visible ones with the same file names")
-    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    add_value_range(parser)
     parser.set_defaults(default_dataset=default)
+
+
+def add_value_range(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add ``--value-range`` to a command that reads pictures."""
+    parser.add_argument(
+        "--value-range",
+        type=parse_range,
+        metavar="LOW:HIGH",
+        help="black and white of source files of more than 8 bit (--value-range=LOW:HIGH if LOW is negative), or auto: "
+        f"their {PERCENTILES[0]:g} and {PERCENTILES[1]:g} %% percentiles, for each camera",
+    )
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """A size as given on a command line, such as 640x480; raises `argparse.ArgumentTypeError` for anything else."""
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT such as 640x480") from None
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: both sides must be positive")
+    return width, height
 
 
 def chosen_pairs(options: argparse.Namespace) -> PairDataset:

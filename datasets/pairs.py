@@ -23,7 +23,7 @@ from ivif.datasets.images import SUFFIXES, ImageError, Range, luminance
 from ivif.datasets.locations import Listing, Location, Unmatched
 from ivif.datasets.sources import VIDEOS, ImageFile, Source, VideoFrame, frames_per_second, video_length
 from ivif.datasets.suggestions import camera_patterns
-from ivif.datasets.value_range import measured_range
+from ivif.datasets.value_range import with_range
 
 __all__ = [
     "ImageFile",
@@ -140,24 +140,16 @@ class PairDataset(Sequence[Pair]):
         """
         if value_range is None:
             return self
-        cameras: dict[str, list[Source]] = {
-            name: [getattr(pair, name) for pair in self.pairs] for name in ("infrared", "visible")
-        }
-        for name, sources in cameras.items():
-            known = measured_range(sources) if value_range == "auto" else value_range
-            cameras[name] = [_with_range(source, known) for source in sources]
-        pairs = zip(self.pairs, cameras["infrared"], cameras["visible"], strict=True)
+        infrared, visible = (
+            with_range([getattr(pair, camera) for pair in self.pairs], value_range)
+            for camera in ("infrared", "visible")
+        )
+        pairs = zip(self.pairs, infrared, visible, strict=True)
         return replace(self, pairs=tuple(replace(pair, infrared=left, visible=right) for pair, left, right in pairs))
 
     def fingerprint(self) -> str:
         """A hash of the split: every pair's name, in order."""
         return sha256_bytes("\n".join(pair.name for pair in self.pairs).encode())
-
-
-def _with_range(source: Source, value_range: Range | None) -> Source:
-    if isinstance(source, ImageFile) and source.value_range is None:
-        return replace(source, value_range=value_range)
-    return source
 
 
 def pair_folders(infrared: Path | str, visible: Path | str, name: str = "folders") -> PairDataset:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -38,3 +40,15 @@ def measured_range(sources: Sequence[Source]) -> Range | None:
         return None
     low, high = (float(value) for value in np.percentile(np.concatenate(levels), PERCENTILES))
     return (low, high) if low < high else (low, low + 1)
+
+
+def with_range(sources: Sequence[Source], value_range: Range | Literal["auto"] | None) -> list[Source]:
+    """The pictures of one camera, files of more than 8 bit read with a range, or with `measured_range`.
+
+    Files that have a range of their own keep it.
+    """
+    known = measured_range(sources) if value_range == "auto" else value_range
+    return [
+        replace(source, value_range=known) if isinstance(source, ImageFile) and source.value_range is None else source
+        for source in sources
+    ]

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import Boxes, class_name
 from ivif.datasets.files import cache_root, sha256_bytes, sha256_file
 from ivif.downstream.errors import DownstreamError, require
 
@@ -200,7 +200,7 @@ class YoloDetector:
     def _class_index(self) -> int:
         names: dict[int, str] = self._model.predictor.model.names
         for index, name in names.items():
-            if name == self.label:
+            if class_name(name) == class_name(self.label):
                 return index
         known = ", ".join(list(names.values())[:10])
         raise DownstreamError(f"{self.weights}: knows no class {self.label!r}, it knows {known}")

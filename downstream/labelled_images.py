@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from ivif.datasets.labels import Unlabelled, read_labels
 from ivif.datasets.locations import Location, Unmatched
 from ivif.datasets.pairs import Pair, PairError
 from ivif.datasets.sources import VIDEOS, Source, VideoFrame, picture_size, video_length
+from ivif.datasets.value_range import with_range
 from ivif.downstream.errors import DownstreamError
 from ivif.fusion.results import MethodResults, Results
 
@@ -107,12 +109,12 @@ def images_of_video(path: Path) -> list[LabelledImage]:
     return [LabelledImage(name, source, sequence=path.stem, frame=index) for name, source, index in frames]
 
 
-def images_of_folder(folder: Path, value_range: Range | None = None) -> list[LabelledImage]:
+def images_of_folder(folder: Path, value_range: Range | Literal["auto"] | None = None) -> list[LabelledImage]:
     """The images of a folder by name, as single images; see `as_sequence`.
 
     Args:
         folder: holds image files; see `datasets.locations`.
-        value_range: of files of more than 8 bit, see `datasets.images.read_image`; a range of the location's own wins.
+        value_range: of files of more than 8 bit, see `datasets.pairs.PairDataset.with_range`.
 
     Raises:
         DownstreamError: no such folder, no image in it, or two images with the same stem.
@@ -126,11 +128,8 @@ def images_of_folder(folder: Path, value_range: Range | None = None) -> list[Lab
     twice = [item.path for item in listing.rest if item.path.suffix.lower() in SUFFIXES]
     if twice:
         raise DownstreamError(f"{folder}: two images are called {twice[0].stem}; labels could not tell them apart")
-    sources = {name: location.source(path) for name, path in listing.files.items()}
-    return [
-        LabelledImage(name, source if source.value_range else replace(source, value_range=value_range))
-        for name, source in sorted(sources.items())
-    ]
+    sources = with_range([location.source(path) for path in listing.files.values()], value_range)
+    return [LabelledImage(name, source) for name, source in sorted(zip(listing.files, sources, strict=True))]
 
 
 def as_sequence(images: Sequence[LabelledImage], name: str, from_one: bool = False) -> list[LabelledImage]:

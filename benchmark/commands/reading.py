@@ -24,6 +24,7 @@ def fill_leaderboard(parser: argparse.ArgumentParser) -> None:
     """Add what ``leaderboard`` takes."""
     _add_directory(parser)
     parser.add_argument("--format", choices=FORMATS, default="terminal")
+    parser.add_argument("--common", action="store_true", help="compare all methods on the pairs that all have")
     parser.set_defaults(command=_leaderboard)
 
 
@@ -32,7 +33,7 @@ def _add_directory(parser: argparse.ArgumentParser, about: str = "run directory"
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    print(render(Run(options.run).leaderboards(), options.format), end="")
+    print(render(Run(options.run).leaderboards(options.common), options.format), end="")
     return 0
 
 

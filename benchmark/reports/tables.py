@@ -37,9 +37,13 @@ class _Column:
     cells: tuple[Cell, ...]
 
     def texts(self, form: Format) -> list[str]:
-        means = sorted({cell.mean for cell in self.cells if cell.mean is not None}, reverse=self.higher)
+        compared = [cell.mean if cell.whole else None for cell in self.cells]
+        means = sorted({mean for mean in compared if mean is not None}, reverse=self.higher)
         best, second, *_ = (*means, None, None)
-        return [_emphasis(_number(cell, self.total), cell.mean, best, second, form) for cell in self.cells]
+        return [
+            _emphasis(_number(cell, self.total), mean, best, second, form)
+            for cell, mean in zip(self.cells, compared, strict=True)
+        ]
 
 
 def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
@@ -84,12 +88,15 @@ def _render_one(board: Leaderboard, form: Format) -> str:
     if form == "tex":
         for rule in ("toprule", "midrule", "bottomrule"):
             table = table.replace(r"\hline", rf"\{rule}", 1)
-    title = f"{board.dataset}: mean over {board.images} images, sorted by mean rank"
+    less = f" of {board.images + board.left_out} that all methods have" if board.left_out else ""
+    title = f"{board.dataset}: mean over {board.images} images{less}, sorted by mean rank"
     title = {"terminal": title, "md": f"### {title}\n", "tex": f"% {title}"}[form]
     note = {"terminal": "best *, second best '", "md": "\nBest in bold, second best in italics.", "tex": ""}[form]
-    about = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form].format(_about_people(board)) if board.people else ""
+    remark = {"terminal": "{}", "md": "\n{}", "tex": "% {}"}[form]
+    lacking = remark.format(_about_lacking(board, form)) if _lacking(board) else ""
+    about = remark.format(_about_people(board)) if board.people else ""
     brief = _about_training(board, form)
-    return "\n".join(part for part in (title, table, note, brief, about) if part) + "\n"
+    return "\n".join(part for part in (title, table, note, lacking, brief, about) if part) + "\n"
 
 
 def _name(line: Line, form: Format) -> str:
@@ -119,6 +126,18 @@ def about_training(shares: Mapping[str, float]) -> str:
     )
 
 
+def _lacking(board: Leaderboard) -> list[Line]:
+    return [line for line in board.lines if not all(cell.whole for cell in line.cells)]
+
+
+def _about_lacking(board: Leaderboard, form: Format) -> str:
+    names = ", ".join(
+        f"{_escape(line.method, form)} ({min(cell.count for cell in line.cells)} of {board.images})"
+        for line in _lacking(board)
+    )
+    return f"No rank for what lacks images that others have: {names}; --common compares on those that all have."
+
+
 def _about_people(board: Leaderboard) -> str:
     counts = {score.counted: total for score, total in zip(board.people, board.totals, strict=True)}
     nouns = {"images": "labelled image", "sequences": "sequence"}
@@ -146,7 +165,8 @@ def _emphasis(text: str, mean: float | None, best: float | None, second: float |
 def _escape(name: str, form: Format) -> str:
     if form != "tex":
         return name.replace("|", r"\|") if form == "md" else name
-    return "".join(_LATEX.get(letter, letter) for letter in name)
+    # After a line's end LaTeX takes a bracket for its argument, and a star for its form.
+    return ("{}" if name[:1] in ("[", "*") else "") + "".join(_LATEX.get(letter, letter) for letter in name)
 
 
 _LATEX = {letter: f"\\{letter}" for letter in "_&%$#{}"} | {
