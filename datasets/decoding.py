@@ -30,11 +30,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _HIDDEN = tifffile.FILETYPE.REDUCEDIMAGE | tifffile.FILETYPE.MASK
 
-RGBT = (
-    "if its fourth channel is a thermal picture (RGBT, as in MFNet), read it by bands: 'PATH#band=4' is the infrared "
-    "picture, 'PATH#band=1-3' the visible one"
-)
-"""What to do with a file of four channels whose last is no transparency."""
+RGBT = "'PATH#band=4' is the infrared picture, 'PATH#band=1-3' the visible one"
+"""How a file of four channels is read whose last is a thermal picture."""
 
 
 class ImageError(IvifError, ValueError):
@@ -125,7 +122,8 @@ def plain(picture: Image.Image, name: str, bands: Sequence[int] = ()) -> NDArray
 
 
 def _transparent(name: str, channels: int) -> ImageError:
-    more = f"; or, {RGBT}" if channels == 4 else ""
+    thermal = f"; or, if its fourth channel is a thermal picture (RGBT, as in MFNet), read it by bands: {RGBT}"
+    more = thermal if channels == 4 else ""
     return ImageError(f"{name}: has transparent pixels; flatten it onto a background first{more}")
 
 
@@ -210,7 +208,7 @@ def _tiff_levels(values: NDArray, page: tifffile.TiffPage, name: str, bands: Seq
     elif samples != {kind.MINISWHITE: 1, kind.MINISBLACK: 1, kind.RGB: 3}.get(kind(page.photometric)):
         raise ImageError(
             f"{name}: {samples} bands ({kind(page.photometric).name}) make no unique picture; say which are meant: "
-            + (RGBT.partition("read it by bands: ")[2] if samples == 4 else "'PATH#band=1', or three as in #band=1-3")
+            + (RGBT if samples == 4 else "'PATH#band=1', or three as in #band=1-3")
         )
     values = _turned(values, int(page.tags.valueof(274, default=1)))
     if page.bitspersample < 8 and values.dtype.kind in "ub":

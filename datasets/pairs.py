@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ivif.datasets.boxes import Boxes
+from ivif.datasets.decoding import RGBT
 from ivif.datasets.errors import PairError
 from ivif.datasets.files import sha256_bytes
 from ivif.datasets.identity import code_fingerprint
-from ivif.datasets.images import SUFFIXES, ImageError, Range, luminance
+from ivif.datasets.images import SUFFIXES, ImageError, Range, luminance, read_levels
 from ivif.datasets.locations import Listing, Location, Unmatched
 from ivif.datasets.sources import VIDEOS, ImageFile, Source, VideoFrame, frames_per_second, video_length
 from ivif.datasets.suggestions import camera_patterns
@@ -230,7 +231,10 @@ def _matched(left: dict[str, Path], right: dict[str, Path]) -> Iterator[tuple[st
 def _why_none(places: tuple[Location, Location], left: dict[str, Path], right: dict[str, Path], one: bool) -> str:
     found = f"{len(left)} images in {places[0]}, {len(right)} in {places[1]}"
     what = "infrared and visible are the same place" if one else "none with the same file stem"
-    if known := camera_patterns(list(left.values()), list((left if one else right).values())):
+    if one and _has_thermal_band(left):
+        bands = RGBT.replace("PATH", str(places[0]))
+        way = f"its files have four channels: if the last is thermal, as in MFNet, {bands}"
+    elif known := camera_patterns(list(left.values()), list((left if one else right).values())):
         infrared, visible, count = known
         way = f"--infrared '{infrared}' --visible '{visible}' makes {count} pair{'s' * (count != 1)}"
     elif one:
@@ -240,6 +244,16 @@ def _why_none(places: tuple[Location, Location], left: dict[str, Path], right: d
     else:
         way = "give the two files of a pair one name, or patterns such as --infrared 'DIR/{pair}_ir.png'"
     return f"no pairs: {found}, {what}; {way}"
+
+
+def _has_thermal_band(files: dict[str, Path]) -> bool:
+    """Whether a folder's pictures have a fourth channel that is no plain opacity."""
+    for path in list(files.values())[:1]:
+        try:
+            read_levels(path)
+        except ImageError as error:
+            return RGBT in str(error)
+    return False
 
 
 def _some(pairs: Sequence[Pair], rest: Sequence[Unmatched]) -> tuple[Pair, ...]:

@@ -36,7 +36,7 @@ def camera_patterns(infrared: Sequence[Path], visible: Sequence[Path]) -> tuple[
     left, right = (_rules(files) for files in (infrared, visible))
     counts: Counter[tuple[_Rule, _Rule]] = Counter()
     for name in left.keys() & right.keys():
-        counts.update(couple for couple in product(left[name], right[name]) if couple[0] != couple[1])
+        counts.update(couple for couple in product(left[name], right[name]) if _differ_by_words(*couple))
     if not counts:
         return None
     (first, second), count = max(counts.items(), key=lambda item: (item[1], -len("".join((*item[0][0], *item[0][1])))))
@@ -45,6 +45,11 @@ def camera_patterns(infrared: Sequence[Path], visible: Sequence[Path]) -> tuple[
     if set(infrared) == set(visible) and not _looks_infrared(first) and _looks_infrared(second):
         first, second = second, first
     return _pattern(first, infrared), _pattern(second, visible), count
+
+
+def _differ_by_words(first: _Rule, second: _Rule) -> bool:
+    """Whether two rules differ, and not by numbers alone, which count the pairs."""
+    return first != second and any(letter.isalpha() for rule in (first, second) for text in rule for letter in text)
 
 
 def _looks_infrared(rule: _Rule) -> bool:

@@ -18,7 +18,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from ivif.command_line import EXIT_FAILURES
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import Boxes, class_name
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import write_png

@@ -33,9 +33,9 @@ def _run(options: argparse.Namespace) -> int:
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form).encode())
     print(render(boards, "terminal"))
-    print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.rates:
         print("fused, pairs a second:", ", ".join(f"{name} {rate:.3g}" for name, rate in summary.rates.items()))
+    print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.effort:
         print(_effort(summary.effort, summary.seconds))
     if summary.why_not:
