@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -194,7 +195,8 @@ class CheckedConfig(RunConfig):
             raise ConfigError(f"either --infrared and --visible or --dataset {self.datasets[0]}: a run takes one kind")
         if self.jobs < 0 or (self.limit is not None and self.limit < 1):
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
-        if isinstance(self.value_range, tuple) and self.value_range[0] >= self.value_range[1]:
+        low, high = self.value_range if isinstance(self.value_range, tuple) else (0.0, 1.0)
+        if not (isfinite(low) and isfinite(high) and low < high):
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
         if self.image_size is not None and self.image_size < 32:
             raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
@@ -230,12 +232,28 @@ def named_like_a_camera(methods: Iterable[str]) -> str:
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file: its top level, or what stands under ``config:`` (as in a run's run.yaml)."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = load_yaml(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    settings = content.get("config", content) if isinstance(content, dict) else content
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(settings).__name__}")
+    return dict(settings)
+
+
+def load_yaml(path: Path) -> Any:
+    """What a YAML file holds: plain values alone.
+
+    Raises:
+        ConfigError: it is damaged.
+        OSError: it cannot be read.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(content).__name__}")
-    return dict(content.get("config", content))
 
 
 _PATHS = ("out", "root", "infrared", "visible", "labels")

@@ -15,13 +15,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import yaml
 from filelock import FileLock, Timeout
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
+from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.metrics import get
 from ivif.benchmark.people import read_people, write_people
 from ivif.benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
@@ -35,6 +34,7 @@ from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.workers import shared
 from ivif.downstream import DownstreamError
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
@@ -206,7 +206,7 @@ def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dic
     """Do the tasks, and say how many pairs a second each method fused."""
     seconds: dict[str, dict[str, float]] = {}
     results = Parallel(n_jobs=min(jobs, len(tasks)) or 1, return_as="generator_unordered", batch_size=1)(
-        delayed(do_pair)(task) for task in tasks
+        shared(do_pair)(task) for task in tasks
     )
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=count, unit="image", smoothing=0, mininterval=quiet, disable=not count) as bar:
@@ -341,8 +341,9 @@ def _key(maker: dict[str, Any]) -> str:
 def _earlier_makers(path: Path) -> dict[str, Any]:
     """Software and machines of earlier runs into the same directory, whose rows may still be valid."""
     try:
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["made_by"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        makers = load_yaml(path)["made_by"]
+        return {str(key): maker for key, maker in makers.items()}
+    except (OSError, ConfigError, LookupError, TypeError, AttributeError):
         return {}
 
 
