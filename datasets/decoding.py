@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -93,6 +93,8 @@ def decode(data: bytes, name: str, part: Selection = WHOLE) -> Levels:
 
 def _by_pillow(data: bytes, name: str, part: Selection) -> NDArray:
     """A picture of 8 bits a channel, or whatever depth in one grey channel."""
+    if data.startswith(_PNG) and data[25:26] == b"\3" and b"PLTE" not in data:
+        raise ValueError("its palette is missing")  # Pillow shows black
     with Image.open(io.BytesIO(data)) as image:
         # The further pictures of a camera's JPEG (MPO) are its previews and views; the first is the picture.
         count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
@@ -153,7 +155,7 @@ def select_bands(values: NDArray, bands: Sequence[int], name: str) -> NDArray:
 
 def _tiff(data: bytes, name: str, part: Selection) -> Levels:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [page for page in map(_as_page, file.pages) if not page.subfiletype & _HIDDEN]
+        pages = [page for page in _pages(file) if not page.subfiletype & _HIDDEN]
         if not pages:
             raise ImageError(f"{name}: a TIFF without a picture")
         first = pages[0]
@@ -169,8 +171,15 @@ def _tiff(data: bytes, name: str, part: Selection) -> Levels:
     return _tiff_levels(values, page, name, part.bands)
 
 
-def _as_page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
-    return page.aspage()
+def _pages(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
+    """All pages, of which each says where the next one is: in a damaged file, before it."""
+    seen: set[int] = set()
+    for page in file.pages:
+        whole = page.aspage()
+        if whole.offset in seen:
+            raise ValueError("its pages go round in a circle")
+        seen.add(whole.offset)
+        yield whole
 
 
 def _is_plain(page: tifffile.TiffPage) -> bool:

@@ -267,7 +267,8 @@ def check_row(
 def named_boxes(path: Path, make: Callable[[], Boxes]) -> Boxes:
     """Boxes of a file; what contradicts itself is told with the file's name."""
     try:
-        return make()
+        with np.errstate(over="ignore"):  # what overflows is infinite, and told
+            return make()
     except (ValueError, OverflowError) as error:
         raise BoxesError(f"{path}: {error}") from error
 
