@@ -34,7 +34,7 @@ class _Facts(BaseModel):
 
 
 class _MethodFacts(_Facts):
-    share: Annotated[float, Field(alias=TRAINED_SHARE, ge=0, allow_inf_nan=False)] | None = None
+    share: Annotated[float | None, Field(alias=TRAINED_SHARE, ge=0, allow_inf_nan=False)] = None
 
 
 class _DataFacts(_Facts):
