@@ -135,7 +135,7 @@ def leaderboard(
                 (trained_shares or {}).get(method),
             )
         )
-    lines.sort(key=lambda line: (line.rank is None, line.rank or 0, line.method))
+    lines.sort(key=lambda line: (line.rank is None, line.rank or 0, not any(c.count for c in line.cells), line.method))
     controls = tuple(
         Line(name, (Cell(None, 0),) * len(keys), None, len(result.failures), 0, _people_cells(result, scores, found))
         for name, result in found.scores.items()
