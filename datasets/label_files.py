@@ -156,14 +156,10 @@ def read_yolo(path: Path, size: Size, names: Sequence[str] = PERSONS) -> Boxes:
             if min(width, height) < 0:
                 raise BoxesError(f"{where}: negative width or height")
             left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        if max(abs(value) for value in row[1:5]) > 2:
-            raise BoxesError(
-                f"{where}: YOLO text has shares of the picture, 0 to 1; {max(row[1:5]):g} looks like pixels"
-            )
         boxes.append([left, top, right, bottom])
         classes.append(int(row[0]))
     labels = tuple(class_name(names[index]) if index < len(names) else str(index) for index in classes)
-    return Boxes(np.array(boxes).reshape(-1, 4) * [*size, *size], labels)
+    return named_boxes(path, lambda: Boxes(np.array(boxes).reshape(-1, 4) * [*size, *size], labels))
 
 
 def read_coco(path: Path) -> dict[str, Boxes]:
