@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError
@@ -13,14 +14,16 @@ from ivif import datasets
 from ivif.benchmark.metrics import MetricError, expand_keys
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.files import file_name
+from ivif.datasets.label_files import PERSONS
 from ivif.datasets.labels import own_pairs
 from ivif.datasets.options import tell_unmatched
 from ivif.datasets.pairs import PairDataset
 from ivif.downstream.labelled_images import CONTROLS
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
+from ivif.fusion.folders import METHOD, FolderResults, folder_results
 from ivif.fusion.loading import default_names, names
-from ivif.fusion.results import FolderResults, MethodResults, parse
+from ivif.fusion.results import MethodResults, parse
 from ivif.spelling import did_you_mean
 
 ALL = "all"
@@ -61,12 +64,16 @@ class RunConfig(BaseModel):
         fused: further folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.
-        value_range: (low, high) that maps to black and white in source files of more than 8 bit.
+        value_range: (low, high) that maps to black and white in source files of more than 8 bit, or "auto", see
+            `datasets.pairs.PairDataset.with_range`.
+        common: whether methods that lack pairs are compared, all of them on the pairs that all have; else they get no
+            rank.
         jobs: worker processes; 0: one a processor core.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of everything random.
         labels: where the user's own pairs have labels, see `datasets.labels.read_labels`; a ``.txt`` file
             (MOTChallenge) makes them frames of one sequence.
+        names: of the classes that are numbers in `labels`.
         detect: whether people are detected in the fused images of labelled pairs, and in both sources; None: where all
             data sets are rendered, and the libraries that it takes are installed.
         track: whether they are followed through sequences; brings `detect` in; None: where `detect` is None too, and
@@ -86,11 +93,13 @@ class RunConfig(BaseModel):
     fused: Words = ()
     metrics: Words = ("core",)
     limit: int | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: tuple[float, float] | Literal["auto"] | None = None
+    common: StrictBool = False
     jobs: int = 0
     device: str = "auto"
     seed: int = 0
     labels: UserPath | None = None
+    names: Words = PERSONS
     detect: StrictBool | None = None
     track: StrictBool | None = None
     detector: str | None = None
@@ -130,7 +139,14 @@ class RunConfig(BaseModel):
     def _methods(self) -> list[MethodResults | FolderResults]:
         named = [every for name in self.methods for every in (names() if name == ALL else [name])]
         chosen = list(dict.fromkeys(named)) or ([] if self.fused else default_names())
-        return [*map(parse, chosen), *map(FolderResults.parse, self.fused)]
+        return [*map(parse, chosen), *folder_results(self.fused, self._pair_names())]
+
+    def _pair_names(self) -> list[str]:
+        """Names of all pairs, where methods are to be found by them."""
+        if not any(METHOD in text for text in self.fused):
+            return []
+        data = self if self.datasets or self.infrared else self.but(datasets=(DEFAULT_DATASET,))
+        return [pair.name for every in load_datasets(data, tell=False) for pair in every]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML; `RunConfig` takes them back."""
@@ -179,7 +195,8 @@ class CheckedConfig(RunConfig):
             raise ConfigError(f"either --infrared and --visible or --dataset {self.datasets[0]}: a run takes one kind")
         if self.jobs < 0 or (self.limit is not None and self.limit < 1):
             raise ConfigError("--jobs must be 0 (one a core) or more, --limit 1 or more")
-        if self.value_range and self.value_range[0] >= self.value_range[1]:
+        low, high = self.value_range if isinstance(self.value_range, tuple) else (0.0, 1.0)
+        if not (isfinite(low) and isfinite(high) and low < high):
             raise ConfigError(f"--value-range needs LOW < HIGH, found {self.value_range}")
         if self.image_size is not None and self.image_size < 32:
             raise ConfigError(f"--image-size {self.image_size}: a detector needs 32 pixels or more")
@@ -215,12 +232,28 @@ def named_like_a_camera(methods: Iterable[str]) -> str:
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a YAML file: its top level, or what stands under ``config:`` (as in a run's run.yaml)."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = load_yaml(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    settings = content.get("config", content) if isinstance(content, dict) else content
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(settings).__name__}")
+    return dict(settings)
+
+
+def load_yaml(path: Path) -> Any:
+    """What a YAML file holds: plain values alone.
+
+    Raises:
+        ConfigError: it is damaged.
+        OSError: it cannot be read.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected settings such as `dataset: [vifb]`, found {type(content).__name__}")
-    return dict(content.get("config", content))
 
 
 _PATHS = ("out", "root", "infrared", "visible", "labels")
@@ -232,17 +265,20 @@ def _absolute_file(detector: str | None) -> str | None:
     return str(path.absolute()) if path and path.is_file() else detector
 
 
-def load_datasets(config: RunConfig) -> list[PairDataset]:
-    """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there."""
+def load_datasets(config: RunConfig, tell: bool = True) -> list[PairDataset]:
+    """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there.
+
+    With `tell` it is said which files are not used, and why.
+    """
     try:
         if config.infrared and config.visible:
-            own = own_pairs(config.infrared, config.visible, config.labels, value_range=config.value_range)
-            sets = [own]
+            folders = config.infrared, config.visible
+            sets = [own_pairs(*folders, config.labels, config.names, value_range=config.value_range)]
         else:
             sets = [_load_dataset(name, config) for name in config.datasets]
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    for data in sets:
+    for data in sets if tell else ():
         tell_unmatched(data)
     return [data[: config.limit].with_range(config.value_range) for data in sets]
 

@@ -11,7 +11,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from ivif.benchmark.store import StoreError
 from ivif.datasets.files import write_atomic
@@ -111,14 +113,10 @@ def read_people(run: Path) -> dict[str, PeopleBoard]:
     """The scores by data set, none where nothing was detected; raises `StoreError` for a damaged file."""
     path = Path(run) / PEOPLE_FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: PeopleBoard(**{**facts, "scores": {key: PeopleEntry(**own) for key, own in facts["scores"].items()}})
-            for name, facts in content.items()
-        }
+        return TypeAdapter(dict[str, PeopleBoard]).validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} is damaged; give the same run again to make it anew") from error
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ivif._checkout import as_typed
-from ivif.benchmark.config import ConfigError, RunConfig, load_datasets
+from ivif.benchmark.config import ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.leaderboard import Leaderboard, leaderboard
 from ivif.benchmark.people import PeopleBoard, read_people
 from ivif.benchmark.store import Row, Store
@@ -26,6 +27,35 @@ DESCRIPTION = "run.yaml"
 
 TRAINED_SHARE = "share_of_published_training"
 """What `DESCRIPTION` says of a method whose weights this project trained, see `fusion.loading.trained_share`."""
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class _MethodFacts(_Facts):
+    share: Annotated[float | None, Field(alias=TRAINED_SHARE, ge=0, allow_inf_nan=False)] = None
+
+
+class _DataFacts(_Facts):
+    pairs: list[str]
+
+
+class _Detector(_Facts):
+    name: str
+
+
+class _Downstream(_Facts):
+    detector: _Detector
+
+
+class _Description(_Facts):
+    """What of `DESCRIPTION` is read again."""
+
+    config: dict[str, Any]
+    methods: dict[str, _MethodFacts | None]
+    datasets: dict[str, _DataFacts]
+    downstream: _Downstream | None = None
 
 
 class Run:
@@ -44,17 +74,21 @@ class Run:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        path = self.folder / DESCRIPTION
         try:
-            self.description: dict[str, Any] = yaml.safe_load((self.folder / DESCRIPTION).read_text(encoding="utf-8"))
-            self.config = RunConfig.from_dict(self.description["config"])
-            self.methods = tuple(self.description["methods"])
-            self.pairs = {name: tuple(facts["pairs"]) for name, facts in self.description["datasets"].items()}
+            self.description: dict[str, Any] = load_yaml(path)
+            self._said = _Description.model_validate(self.description)
+            self.config = RunConfig.from_dict(self._said.config)
+            self.methods = tuple(self._said.methods)
+            self.pairs = {name: tuple(facts.pairs) for name, facts in self._said.datasets.items()}
         except OSError as error:
             raise ConfigError(
                 f"{folder} is no run directory (no run.yaml); {as_typed('benchmark run')} makes one"
             ) from error
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"{folder}/run.yaml is damaged ({error!r}); run again into the same directory") from error
+        except (ValidationError, ConfigError) as error:
+            found = error.errors()[0] if isinstance(error, ValidationError) else None
+            what = f"{'.'.join(map(str, found['loc'])) or 'all of it'}: {found['msg']}" if found else str(error)
+            raise ConfigError(f"{path} is damaged ({what}); run again into the same directory") from error
 
     @classmethod
     def begin(cls, folder: Path, description: Mapping[str, Any]) -> Self:
@@ -65,8 +99,8 @@ class Run:
     @property
     def trained_shares(self) -> dict[str, float]:
         """Share of the published training by method, where the run recorded one."""
-        recorded = self.description["methods"] or {}
-        return {name: facts[TRAINED_SHARE] for name, facts in recorded.items() if facts and TRAINED_SHARE in facts}
+        shares = {name: facts.share if facts else None for name, facts in self._said.methods.items()}
+        return {name: share for name, share in shares.items() if share is not None}
 
     def datasets(self) -> list[PairDataset]:
         """The pairs that were fused; raises `ConfigError` where they are not there any more."""
@@ -110,10 +144,13 @@ class Run:
         """How well people were found and followed, by data set; empty where nobody was looked for."""
         return read_people(self.folder) if self.config.detect else {}
 
-    def leaderboards(self) -> list[Leaderboard]:
-        """One leaderboard a data set; raises `StoreError` where scores are damaged."""
+    def leaderboards(self, common: bool = False) -> list[Leaderboard]:
+        """One leaderboard a data set; raises `StoreError` where scores are damaged.
+
+        With `common`, or where the run was made so, methods are compared on the pairs that all have.
+        """
         rows, people = self.rows(), self.people()
-        detector = self.description["downstream"]["detector"]["name"] if people else ""
+        detector = self._said.downstream.detector.name if people and self._said.downstream else ""
         return [
             leaderboard(
                 name,
@@ -124,6 +161,7 @@ class Run:
                 people.get(name),
                 detector,
                 self.trained_shares,
+                common or self.config.common,
             )
             for name, pairs in self.pairs.items()
         ]

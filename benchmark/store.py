@@ -11,14 +11,14 @@ import io
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from ivif.datasets.files import file_name, write_atomic
+from ivif.datasets.files import file_name, sha256_bytes, write_atomic
 from ivif.errors import IvifError
 
 
@@ -69,7 +69,7 @@ class Store:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows to the journal; once this returns they survive the process being killed."""
-        text = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+        text = "".join(_line(row) + "\n" for row in rows)
         if not text:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,8 @@ class Store:
         for row in self.rows():
             tables.setdefault(self.folder / file_name(row.dataset) / f"{file_name(row.method)}.parquet", []).append(row)
         for path, rows in tables.items():
-            table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_SCHEMA)
+            schema = _SCHEMA.with_metadata({_DIGEST: _digest(rows)})
+            table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
             buffer = io.BytesIO()
             parquet.write_table(table, buffer)
             write_atomic(path, buffer.getvalue())
@@ -97,16 +98,54 @@ class Store:
 
     def _read_all(self) -> Iterable[Row]:
         for path in sorted(self.folder.glob("*/*.parquet")):
-            try:
-                yield from (Row(**values) for values in parquet.read_table(path).to_pylist())
-            except (pa.ArrowException, OSError, TypeError) as error:
-                raise StoreError(f"{path} is damaged; delete it and give the same run again to make it anew") from error
+            yield from _shard(path)
         if self.journal.exists():
-            for line in self.journal.read_text(encoding="utf-8").splitlines():
-                try:
-                    yield Row(**json.loads(line))
-                except (json.JSONDecodeError, TypeError):
-                    continue  # cut off by an interruption: that work is done again
+            try:
+                lines = self.journal.read_bytes().split(b"\n")
+            except OSError as error:
+                raise StoreError(f"{self.journal} cannot be read ({error.strerror or error})") from error
+            yield from (row for line in lines if (row := _row_of(line)))
+
+
+def _shard(path: Path) -> list[Row]:
+    """The rows of a Parquet file, as they were written; raises `StoreError` for any other."""
+    try:
+        table = parquet.read_table(path)
+        rows = [Row(**values) for values in table.to_pylist()]
+        known = (table.schema.metadata or {}).get(_DIGEST)
+        if known is not None and known != _digest(rows):
+            raise ValueError("its checksum is another")
+    except (pa.ArrowException, OSError, TypeError, ValueError, MemoryError) as error:
+        raise StoreError(f"{path} is damaged; delete it and give the same run again to make it anew") from error
+    return rows
+
+
+_DIGEST = b"ivif sha256"
+"""What a Parquet file calls the checksum of its rows; those of older versions have none."""
+
+
+def _digest(rows: Iterable[Row]) -> bytes:
+    return sha256_bytes("\n".join(repr(astuple(row)) for row in rows).encode("utf-8", "backslashreplace")).encode()
+
+
+_CHECK = 16
+"""Digits of a journal line's checksum, which stands before it."""
+
+
+def _line(row: Row) -> str:
+    text = json.dumps(asdict(row))
+    return f"{sha256_bytes(text.encode())[:_CHECK]} {text}"
+
+
+def _row_of(line: bytes) -> Row | None:
+    """The row of a journal line; None if it is not as written, cut off by an interruption: that work is done again."""
+    check, _, text = line.partition(b" ")
+    if not text or check != sha256_bytes(text)[:_CHECK].encode():
+        return None
+    try:
+        return Row(**json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def finite_or_none(value: float) -> float | None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ivif.datasets.files import make_folder
 from ivif.errors import IvifError
 
 _CHUNK = 1 << 20
@@ -96,7 +97,7 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
         raise FileExistsError(f"{folder} exists: remove it first, or choose another folder")
     staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     meter = _Meter(archive, limits or Limits())
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     staging.mkdir()
     try:
         (_unpack_zip if _magic(archive).startswith(b"PK") else _unpack_tar)(archive, staging, meter)

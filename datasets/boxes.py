@@ -1,4 +1,4 @@
-"""Boxes: labelled rectangles of one image, and the text that others read them from; `datasets.labels` reads it.
+"""Boxes: labelled rectangles of one image, and the text that others read them from; `datasets.label_files` reads it.
 
 Coordinates are pixels from the top-left corner of the image, ``(left, top, right, bottom)``, right and bottom
 exclusive: a box that covers the first pixel alone is (0, 0, 1, 1).
@@ -15,9 +15,23 @@ from numpy.typing import NDArray
 
 from ivif.errors import IvifError
 
+DISTRACTOR = "distractor"
+"""The label of what may be taken for a person and is none: finding it is no hit and no mistake."""
+
+MOT_CROWD = 13
+"""MOTChallenge's number of the class of crowds, which ignore regions are written as."""
+
+_PEOPLE = ("person", "persons", "people", "pedestrian", "pedestrians", "human", "humans")
+
 
 class BoxesError(IvifError, ValueError):
     """Boxes that contradict themselves, or a label file that cannot be read; the message names file and line."""
+
+
+def class_name(text: str) -> str:
+    """The name of a class as this project writes it: lower case, and ``person`` for all that data sets call people."""
+    name = " ".join(str(text).split()).lower()
+    return "person" if name in _PEOPLE else name
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class Boxes:
 
 
 def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("person",)) -> str:
-    """The text `datasets.labels.read_yolo` reads; ignore regions are left out, as the format has no word for them."""
+    """The text `datasets.label_files.read_yolo` reads; without ignore regions, for which the format has no word."""
     kept = boxes[~boxes.ignore]
     unknown = sorted(set(kept.labels) - set(names))
     if unknown:
@@ -97,7 +111,7 @@ def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("per
 
 
 def write_mot(frames: Mapping[int, Boxes]) -> str:
-    """The text `datasets.labels.read_mot` reads: confidence 0 marks ignore regions, every class is 1 (pedestrian)."""
+    """The text `datasets.mot_files.read_mot` reads: class 1 (pedestrian), ignore regions are crowds flagged 0."""
     lines = []
     for frame in sorted(frames):
         boxes = frames[frame]
@@ -105,7 +119,7 @@ def write_mot(frames: Mapping[int, Boxes]) -> str:
             left, top, right, bottom = row
             lines.append(
                 f"{frame + 1},{identity},{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f},"
-                f"{int(not ignored)},1,{visible:.3f}\n"
+                f"{int(not ignored)},{MOT_CROWD if ignored else 1},{visible:.3f}\n"
             )
     return "".join(lines)
 

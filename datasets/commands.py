@@ -13,6 +13,7 @@ from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.catalog import find, is_rendered, locate
 from ivif.datasets.download import RECORD, download, read_record
 from ivif.datasets.loading import load
+from ivif.datasets.options import add_value_range, frame_size
 from ivif.datasets.pairs import PairError, pair_folders
 from ivif.datasets.statistics import measure_pair, spread_out, statistics_of
 from ivif.datasets.synthetic import write_render
@@ -46,6 +47,7 @@ def fill_verify(parser: argparse.ArgumentParser) -> None:
     add("--root", type=Path, help="the data set's folder, or one that holds it")
     add("--infrared", type=Path, metavar="DIR", help="own infrared images")
     add("--visible", type=Path, metavar="DIR", help="own visible images of the same names")
+    add_value_range(parser)
     add("--tolerance", type=float, help="displacement in pixels to warn of (default: 0.5%% of the diagonal)")
     add("--jobs", type=int, default=0, metavar="N", help="processes (default: one a processor core)")
     add("--limit", type=int, help="check the first so many pairs only")
@@ -62,7 +64,7 @@ def _verify(options: argparse.Namespace) -> int:
         dataset = pair_folders(options.infrared, options.visible)
     else:
         raise PairError("name a data set, or give both --infrared DIR and --visible DIR")
-    dataset = dataset[: options.limit]
+    dataset = dataset[: options.limit].with_range(options.value_range)
     findings += verify(dataset, options.jobs, options.tolerance, progress=sys.stderr.isatty())
     for finding in findings:
         print(f"{finding.severity:<8}{finding.kind:<12}{finding.subject}: {finding.text}")
@@ -100,21 +102,11 @@ def fill_render(parser: argparse.ArgumentParser) -> None:
     add("--condition", default="night", help="day, night, fog ..., or all (default: night)")
     add("--pairs", type=int, default=8, help="still pairs of each condition (default: 8)")
     add("--sequence", type=int, default=0, help="frames of one clip of each condition (default: 0)")
-    add("--size", type=_size, default=(640, 480), metavar="WxH", help="default: 640x480")
+    add("--size", type=frame_size, default=(640, 480), metavar="WxH", help="default: 640x480")
     add("--seed", type=int, default=0)
     add("--out", type=Path, required=True, metavar="DIR")
     add("--preview", action="store_true", help="also write a picture that shows all pairs")
     parser.set_defaults(command=_render)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT such as 640x480") from None
-    if width < 1 or height < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: both sides must be positive")
-    return width, height
 
 
 def _render(options: argparse.Namespace) -> int:

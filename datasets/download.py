@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ivif._checkout import as_typed
 from ivif.datasets.archives import ArchiveError, Limits, unpack
 from ivif.datasets.catalog import CatalogEntry, RemoteFile
-from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
+from ivif.datasets.files import cache_root, make_folder, sha256_bytes, sha256_file, write_atomic
 from ivif.errors import IvifError
 
 __all__ = ["ArchiveError", "DownloadError", "Limits", "ManualDownload", "download", "fetch", "unpack"]
@@ -180,7 +180,7 @@ def fetch(
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"{url}: only http and https addresses are fetched")
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     part = _Part(target)
     failures, furthest = 0, part.size
     with tqdm(desc=target.name, unit="B", unit_scale=True, disable=not progress, total=size) as bar:

@@ -16,7 +16,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         OSError: no permission or no space; `path` is untouched then and nothing is left behind.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # 50 characters are at most 200 bytes: the temporary name stays below the usual limit of 255.
     temporary = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
@@ -25,6 +25,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, if need be.
+
+    Raises:
+        OSError: it can't be made; of a folder of the cache it is said how to name another.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if path.is_relative_to(cache_root()):
+            text = f"{error.strerror}; the cache can't be written there: set IVIF_CACHE to a folder that can be"
+            raise OSError(error.errno, text, str(path)) from error
         raise
 
 

@@ -1,122 +1,104 @@
 """Images: files to tensors and back, colour, and 8-bit against floating point.
 
-Files become ``uint8`` tensors ``[C, H, W]`` with C = 1 (grey) or 3 (RGB). Everything that could be read
-in two ways (16 bit, transparency, CMYK) is refused with the reason and what to do, never guessed.
+Files become ``uint8`` tensors ``[C, H, W]`` with C = 1 (grey) or 3 (RGB). Everything that could be read in two ways
+(more than 8 bit, several pages, transparency, CMYK) is refused with the reason and what to do, never guessed.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
+from ivif.datasets.decoding import WHOLE, ImageError, Levels, Selection, decode, plain
 from ivif.datasets.files import write_atomic
-from ivif.errors import IvifError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
 
-Image.MAX_IMAGE_PIXELS = 100_000_000
+Range = tuple[float, float]
+"""What is black and what is white in files of more than 8 bit."""
 
 
-class ImageError(IvifError, ValueError):
-    """An image that cannot be used; the message names the file, what was found and what to do."""
+class DepthError(ImageError):
+    """A file of more than 8 bit whose black and white nobody declared; `found` says what it holds."""
+
+    def __init__(self, found: str, remedy: str = "--value-range LOW:HIGH, or auto") -> None:
+        self.found = found
+        super().__init__(f"{found}; declare the range that maps to black and white ({remedy}) or convert it to 8 bit")
 
 
-def read_image(path: Path, value_range: tuple[float, float] | None = None) -> Tensor:
+def read_image(path: Path, value_range: Range | None = None, part: Selection = WHOLE) -> Tensor:
     """Read an image file as ``uint8 [1 or 3, H, W]``.
 
     Palettes are expanded, EXIF orientation is applied, an alpha channel that is opaque everywhere is dropped.
 
     Args:
         path: PNG, JPEG, BMP, TIFF, PNM or WebP.
-        value_range: (low, high) of a 16-bit, 32-bit or float file; mapped linearly to 0..255, rounded.
-            8-bit files ignore it.
+        value_range: (low, high) of a file of more than 8 bit, in its own counts; mapped linearly to 0..255, rounded;
+            where 0 is white (TIFF), low is. 8-bit files ignore it.
+        part: page and bands, where the file has several.
 
     Raises:
-        ImageError: unreadable or truncated file; more than 8 bit without `value_range`; real transparency; CMYK
-            and other colour spaces.
+        ImageError: unreadable or truncated file; more than 8 bit without `value_range`; several pages or bands and no
+            `part`; real transparency; CMYK and other colour spaces.
     """
+    return decode_image(_bytes(path), str(path), value_range, part)
+
+
+def read_levels(path: Path, part: Selection = WHOLE) -> NDArray:
+    """The levels of a file as they are stored, ``[H, W]`` or ``[H, W, 3]``; ``uint8`` where no range is needed."""
+    return decode(_bytes(path), str(path), part).values
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return decode_image(data, str(path), value_range)
 
 
-def parse_range(text: str) -> tuple[float, float]:
-    """A value range as given on a command line, "LOW:HIGH"; raises `ValueError` for anything else."""
+def parse_range(text: str) -> Range | Literal["auto"]:
+    """A value range as given on a command line, "LOW:HIGH" or "auto"; raises `ValueError` for anything else."""
+    if text == "auto":
+        return "auto"
     low, _, high = text.partition(":")
     return float(low), float(high)
 
 
-def decode_image(data: bytes, name: str, value_range: tuple[float, float] | None = None) -> Tensor:
+def decode_image(data: bytes, name: str, value_range: Range | None = None, part: Selection = WHOLE) -> Tensor:
     """`read_image` on the bytes of a file; `name` is what error messages call it."""
-    if not data:
-        raise ImageError(f"{name}: the file is empty (0 bytes); fetch or export it again")
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            picture = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image in a known format (PNG, JPEG, BMP, TIFF, PNM, WebP)") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name}: damaged or truncated ({error}); fetch or export it again") from error
-    if picture.mode not in ("L", "I;16", "I") and _png_bit_depth(data) == 16:
-        raise ImageError(f"{name}: 16 bits per colour channel; convert it to 8 bits")
-    return _to_tensor(_to_plain(picture, name, value_range))
+    return _to_tensor(_scaled(decode(data, name, part), name, value_range))
 
 
 def from_pillow(picture: Image.Image, name: str = "image") -> Tensor:
     """A Pillow image as `read_image` gives it from a file, ``uint8 [1 or 3, H, W]``; raises `ImageError` likewise."""
-    return _to_tensor(_to_plain(picture, name, None))
+    return _to_tensor(_scaled(Levels(plain(picture, name)), name, None))
 
 
-def _png_bit_depth(data: bytes) -> int | None:
-    """Bits per channel of a PNG (Pillow silently keeps the high byte of 16-bit colour), None for other formats."""
-    return data[24] if data.startswith(b"\x89PNG\r\n\x1a\n") else None
-
-
-def _to_plain(picture: Image.Image, name: str, value_range: tuple[float, float] | None) -> Image.Image:
-    """An 8-bit grey ('L') or RGB image, or an `ImageError` that says why there is none."""
-    if "transparency" in picture.info and picture.mode in ("1", "L", "RGB", "P"):
-        picture = picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
-    elif picture.mode == "P":
-        picture = picture.convert("RGB")
-    if picture.mode in ("LA", "RGBA", "PA"):
-        if picture.getchannel("A").getextrema() != (255, 255):
-            raise ImageError(f"{name}: has transparent pixels; flatten it onto a background first")
-        picture = picture.convert("L" if picture.mode == "LA" else "RGB")
-    if picture.mode == "1":
-        picture = picture.convert("L")
-    if picture.mode in ("L", "RGB"):
-        return picture
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return _scaled(picture, name, value_range)
-    raise ImageError(f"{name}: colour space {picture.mode} has no unique RGB meaning; convert it to RGB or grey")
-
-
-def _scaled(picture: Image.Image, name: str, value_range: tuple[float, float] | None) -> Image.Image:
-    values = np.asarray(picture, dtype=np.float64)
+def _scaled(levels: Levels, name: str, value_range: Range | None) -> NDArray[np.uint8]:
+    """Levels of 8 bit, or an `ImageError` that says why there are none."""
+    if levels.values.dtype == np.uint8:
+        return levels.values
+    values = levels.values.astype(np.float64)
     if value_range is None:
-        raise ImageError(
-            f"{name}: {picture.mode} data with values {values.min():g}..{values.max():g} instead of 8 bit; "
-            "declare the range that maps to black and white (--value-range LOW:HIGH) or convert it to 8 bit"
-        )
+        extent = f"values {values.min():g}..{values.max():g}" if values.size else "no values"
+        raise DepthError(f"{name}: {levels.values.dtype} data with {extent} instead of 8 bit")
     low, high = value_range
     if low == high:
         raise ImageError(f"{name}: the declared range {low:g}:{high:g} has no extent")
     if not np.isfinite(values).all():
         raise ImageError(f"{name}: has NaN or infinite values; replace them first")
-    levels = np.clip(np.floor((values - low) / (high - low) * 255 + 0.5), 0, 255)
-    return Image.fromarray(levels.astype(np.uint8))
+    scaled = np.clip(np.floor((values - low) / (high - low) * 255 + 0.5), 0, 255).astype(np.uint8)
+    return 255 - scaled if levels.white_is_zero else scaled
 
 
-def _to_tensor(picture: Image.Image) -> Tensor:
-    array = np.array(picture, dtype=np.uint8)
+def _to_tensor(array: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(array)[None] if array.ndim == 2 else torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
 

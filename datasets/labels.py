@@ -1,31 +1,42 @@
-"""Labels: the formats that boxes are published in, and which boxes belong to which picture.
+"""Labels: which boxes belong to which picture.
 
-Labels are a folder with ``NAME.xml`` (Pascal VOC) or ``NAME.txt`` (YOLO; an empty file is a picture without objects),
-a ``.json`` file (COCO instances), or a ``.txt`` file (MOTChallenge) for the frames of one sequence.
+Labels are a folder with ``NAME.xml`` (Pascal VOC) or ``NAME.txt`` (YOLO, or KAIST's; an empty file is a picture without
+objects), a ``.json`` file (COCO instances), a ``.txt`` file or a MOTChallenge folder (``gt/gt.txt``) for the frames of
+one sequence, or a folder of these called like the sequences. The formats are read by `datasets.label_files` and
+`datasets.mot_files`.
 """
 
 from __future__ import annotations
 
-import configparser
-import json
-import re
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
-from ivif.datasets.boxes import Boxes, BoxesError
-from ivif.datasets.images import ImageError
-from ivif.datasets.pairs import Pair, PairDataset, PairError, pair_folders
-
-PERSONS = ("person",)
-"""Classes of labels in which numbers stand for names, where nothing else is said."""
+from ivif.datasets.boxes import Boxes, BoxesError, class_name
+from ivif.datasets.frames import frame_numbers
+from ivif.datasets.images import ImageError, Range
+from ivif.datasets.label_files import (
+    PERSONS,
+    Labels,
+    Size,
+    is_kaist,
+    read_coco_sized,
+    read_kaist,
+    read_text,
+    read_voc_sized,
+    read_yolo,
+    scaled_boxes,
+    unique_boxes,
+)
+from ivif.datasets.locations import Location, Note, Unmatched, composed
+from ivif.datasets.mot_files import mot_text, read_sequence_labels, sequence_info
+from ivif.datasets.pairs import PairDataset, PairError, pair_folders
+from ivif.datasets.sources import picture_size
 
 
 class LabelError(BoxesError):
@@ -38,12 +49,14 @@ class Unlabelled(NamedTuple):
     Attributes:
         name: what its label file is called, without suffix.
         frame: its 0-based index in a sequence, None for a single picture.
-        read: gives the picture, ``uint8 [1 or 3, H, W]``; called where labels are shares of its size.
+        sequence: the name of that sequence.
+        size: gives its width and height; called where labels are shares of them, or say which they expect.
     """
 
     name: str
     frame: int | None
-    read: Callable[[], Tensor]
+    size: Callable[[], Size]
+    sequence: str | None = None
 
 
 def own_pairs(
@@ -52,7 +65,7 @@ def own_pairs(
     labels: Path | None = None,
     classes: Sequence[str] = PERSONS,
     ordered: bool = False,
-    value_range: tuple[float, float] | None = None,
+    value_range: Range | Literal["auto"] | None = None,
 ) -> PairDataset:
     """The pairs of two folders of a user's own, called like the folder that holds them, with labels of their own.
 
@@ -90,117 +103,236 @@ def label_pairs(
         PairError: see `frame_numbers`.
         BoxesError: see `read_labels`.
     """
-    if sequence is not None:
+    if sequence is not None and any(pair.sequence is None for pair in pairs):
         numbers = frame_numbers([pair.name for pair in pairs], from_one=path is not None and is_mot(path))
         frames = (replace(pair, sequence=sequence, frame=n) for pair, n in zip(pairs, numbers, strict=True))
         pairs = replace(pairs, pairs=tuple(frames))
     if path is None:
         return pairs
-    boxes = read_labels(path, [Unlabelled(pair.name, pair.frame, partial(_visible, pair)) for pair in pairs], classes)
-    labelled = (replace(pair, boxes=own) for pair, own in zip(pairs, boxes, strict=True))
-    return replace(pairs, pairs=tuple(labelled))
-
-
-def _visible(pair: Pair) -> Tensor:
-    """A pair's visible picture, of a pair that fits together."""
-    return pair.read().visible
-
-
-def frame_numbers(names: Sequence[str], from_one: bool = False) -> list[int]:
-    """The 0-based place of each picture in a sequence, by the last number in its name.
-
-    The lowest number is frame 0, so that a number that is missing leaves a gap.
-
-    Args:
-        names: of the pictures.
-        from_one: labels tell of frames by number, as MOTChallenge text does: then number 1 is frame 0, whether there is
-            a picture of that number or not; or number 0 is, if there is one.
-
-    Raises:
-        PairError: a name without a number, or two with the same.
-    """
-    numbers = []
-    for name in names:
-        digits = re.findall(r"\d+", name)
-        if not digits:
-            raise PairError(f"{name}: no number in the name, so its place in the sequence is unknown")
-        numbers.append(int(digits[-1]))
-    if len(set(numbers)) != len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        raise PairError(f"two pictures have the number {twice}: a sequence needs one folder of its own")
-    first = min(numbers, default=0)
-    first = min(first, 1) if from_one else first
-    return [number - first for number in numbers]
+    asked = [Unlabelled(pair.name, pair.frame, partial(picture_size, pair.visible), pair.sequence) for pair in pairs]
+    found = read_labels(path, asked, classes)
+    labelled = (replace(pair, boxes=own) for pair, own in zip(pairs, found.boxes, strict=True))
+    return replace(pairs, pairs=tuple(labelled), unmatched=(*pairs.unmatched, *found.notes))
 
 
 def is_mot(path: Path) -> bool:
-    """Whether labels are MOTChallenge text, which tells of frames by number."""
-    return path.suffix.lower() == ".txt" and not path.is_dir()
+    """Whether labels are MOTChallenge text, or its folder, which tells of frames by number."""
+    return mot_text(path) is not None
 
 
-def read_labels(path: Path, pictures: Sequence[Unlabelled], classes: Sequence[str] = PERSONS) -> list[Boxes | None]:
-    """The boxes that `path` holds for each picture, None for those it says nothing about.
+@dataclass
+class LabelsFound:
+    """What labels hold for some pictures.
+
+    Attributes:
+        boxes: of each picture, None for those that nothing is said about.
+        notes: what was not used, or not as it was written, with the reason.
+    """
+
+    boxes: list[Boxes | None]
+    notes: list[Unmatched] = field(default_factory=list)
+
+
+def read_labels(path: Path, pictures: Sequence[Unlabelled], classes: Sequence[str] = PERSONS) -> LabelsFound:
+    """The boxes that `path` holds for each picture. Of rows that stand there twice one counts.
 
     Args:
-        path: labels in one of the four formats; for MOTChallenge text see `read_sequence_labels`.
-        pictures: single ones, or those of one sequence.
-        classes: names of YOLO's class numbers.
+        path: labels, see the module's docstring; for MOTChallenge text see `datasets.mot_files`.
+        pictures: single ones, or those of sequences.
+        classes: names of YOLO's class numbers; where nothing is said, ``classes.txt`` in the folder may name them.
 
     Raises:
-        LabelError: nothing there, or labels of none of the pictures, also if a sequence's rows are all of other frames.
+        LabelError: nothing there, or labels of none of the pictures, also if a sequence's rows are all of other frames;
+            labels of pictures of another shape.
         BoxesError: a file that cannot be read, or a class number without a name.
     """
-    if path.is_dir():
-        found = [_from_folder(picture, path, classes) for picture in pictures]
+    by_sequence = _texts_of_sequences(path, pictures)
+    if by_sequence:
+        found = _from_sequences(pictures, by_sequence)
+    elif (text := mot_text(path)) is not None:
+        found = _from_mot(pictures, text)
+    elif path.is_dir():
+        found = _from_folder(pictures, path, classes)
     elif path.suffix.lower() == ".json":
-        by_name = read_coco(path)
-        found = [by_name.get(picture.name) for picture in pictures]
-    elif is_mot(path):
-        found = _from_mot(pictures, path)
+        found = _from_coco(pictures, path)
     else:
         raise LabelError(f"{path}: expected labels: a folder with .xml or .txt files, a .json or a .txt file")
-    if pictures and all(boxes is None for boxes in found):
+    without = [picture.name for picture, boxes in zip(pictures, found.boxes, strict=True) if boxes is None]
+    if pictures and len(without) == len(pictures):
         raise LabelError(f"{path}: has labels of none of the {len(pictures)} pictures, such as {pictures[0].name}")
+    if without:
+        found.notes.append(
+            Note(path, f"says nothing of {len(without)} of {len(pictures)} pictures, such as {without[0]}")
+        )
     return found
 
 
-def _from_folder(picture: Unlabelled, folder: Path, classes: Sequence[str]) -> Boxes | None:
-    voc, yolo = (folder / f"{picture.name}{suffix}" for suffix in (".xml", ".txt"))
-    if voc.is_file():
-        return read_voc(voc)
-    if not yolo.is_file():
-        return None
+class _Reader:
+    """Fits labels to their pictures, and remembers what there is to tell of them."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, Path] = {}
+
+    def fitted(self, labels: Labels, size: Callable[[], Size], path: Path, what: str) -> Boxes:
+        """Boxes in pixels of the picture as it is, each once.
+
+        Raises:
+            LabelError: they are of a picture of another shape.
+        """
+        boxes, twice = unique_boxes(labels.boxes)
+        if twice:
+            self._tell(f"{twice} rows of {what} stand there twice and count once" if twice > 1 else _TWICE, path)
+        if labels.size is None:
+            return boxes
+        try:
+            actual = size()
+        except ImageError:
+            return boxes  # who looks at the picture finds out why
+        if max(abs(own - other) for own, other in zip(labels.size, actual, strict=True)) <= 1:
+            return boxes
+        factor = np.array(actual) / np.array(labels.size)
+        sizes = "{}x{}, but {} is {}x{}".format(*labels.size, what, *actual)
+        inside = not len(boxes) or bool((boxes.xyxy.max(axis=0)[2:] <= np.array(labels.size) * 1.05).all())
+        if abs(factor[0] / factor[1] - 1) > 0.02 or not inside:
+            raise LabelError(f"{path}: labels of a picture of {sizes}; give labels of this very picture")
+        self._tell("{}x{} pixels in the labels, {}x{} in the picture: scaled".format(*labels.size, *actual), path)
+        return scaled_boxes(boxes, factor)
+
+    def _tell(self, text: str, path: Path) -> None:
+        self.counts[text] += 1
+        self.examples.setdefault(text, path)
+
+    def notes(self) -> list[Unmatched]:
+        """One note a kind, with the first file of it."""
+        return [
+            Note(self.examples[text], text if count == 1 else f"{text} (and so in {count - 1} more)")
+            for text, count in self.counts.items()
+        ]
+
+
+_TWICE = "a row stands there twice and counts once"
+
+
+def _from_folder(pictures: Sequence[Unlabelled], folder: Path, classes: Sequence[str]) -> LabelsFound:
     try:
-        height, width = picture.read().shape[-2:]
+        listed = [Location(folder).files((suffix,)).files for suffix in (".xml", ".txt")]
+    except OSError as error:
+        raise LabelError(f"{folder}: cannot be listed ({error.strerror or error})") from error
+    by_case = [{name.casefold(): path for name, path in files.items()} for files in listed]
+    classes = classes if tuple(classes) != PERSONS else _named_classes(folder) or classes
+    reader, used = _Reader(), set[Path]()
+    boxes: list[Boxes | None] = []
+    for picture in pictures:
+        name = composed(picture.name)
+        paths = (files.get(name) or alike.get(name.casefold()) for files, alike in zip(listed, by_case, strict=True))
+        path = next(filter(None, paths), None)
+        boxes.append(_of_picture(picture, path, classes, reader) if path else None)
+        used |= {path} if path else set()
+    lone = [path for files in listed for path in files.values() if path not in used and path.stem not in _NO_LABELS]
+    rivals = {path.stem for path in used}
+    lone = [path for path in lone if path.stem not in rivals]
+    notes = [Unmatched(lone[0], f"labels of no picture ({len(lone)} such files)")] if lone else []
+    return LabelsFound(boxes, [*reader.notes(), *notes])
+
+
+_NO_LABELS = ("classes", "labels", "readme", "README", "notes", "predefined_classes", "train", "val", "test")
+"""Stems of files that stand beside labels and are none."""
+
+
+def _named_classes(folder: Path) -> tuple[str, ...]:
+    """Names of classes that annotation tools leave beside YOLO's labels; none where there is no such file."""
+    for path in (folder / "classes.txt", folder.parent / "classes.txt"):
+        if path.is_file():
+            return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+    return ()
+
+
+def _of_picture(picture: Unlabelled, path: Path, classes: Sequence[str], reader: _Reader) -> Boxes:
+    if path.suffix.lower() == ".xml":
+        return reader.fitted(read_voc_sized(path), picture.size, path, picture.name)
+    if is_kaist(read_text(path)):
+        return reader.fitted(Labels(read_kaist(path)), picture.size, path, picture.name)
+    try:
+        size = picture.size()
     except (ImageError, PairError):
         # It has labels, but no size to make pixels of them. Who looks at the picture finds out why.
         return Boxes(np.empty((0, 4)))
-    boxes = read_yolo(yolo, (width, height), classes)
-    if unknown := sorted(set(boxes.labels) - set(classes)):
+    boxes = read_yolo(path, size, classes)
+    if unknown := sorted(set(boxes.labels) - set(map(class_name, classes))):
         raise BoxesError(
-            f"{yolo}: class {unknown[0]}, but names are known of {len(classes)} only ({', '.join(classes)}); "
+            f"{path}: class {unknown[0]}, but names are known of {len(classes)} only ({', '.join(classes)}); "
             "name all, as in --names person car"
         )
-    return boxes
+    return reader.fitted(Labels(boxes), picture.size, path, picture.name)
 
 
-def _from_mot(pictures: Sequence[Unlabelled], path: Path) -> list[Boxes | None]:
+def _from_coco(pictures: Sequence[Unlabelled], path: Path) -> LabelsFound:
+    by_name, orphans = read_coco_sized(path)
+    known = {composed(name).casefold(): labels for name, labels in by_name.items()}
+    reader = _Reader()
+    boxes: list[Boxes | None] = []
+    for picture in pictures:
+        labels = known.get(composed(picture.name).casefold())
+        boxes.append(None if labels is None else reader.fitted(labels, picture.size, path, picture.name))
+    asked = {composed(picture.name).casefold() for picture in pictures}
+    notes = reader.notes()
+    if lone := sorted(known.keys() - asked):
+        notes.append(
+            Unmatched(path, f"labels of {len(lone)} images that are not among the pictures, such as {lone[0]}")
+        )
+    if orphans:
+        notes.append(Unmatched(path, f"{orphans} annotations of images that it doesn't name"))
+    return LabelsFound(boxes, notes)
+
+
+def _texts_of_sequences(path: Path, pictures: Iterable[Unlabelled]) -> dict[str, Path]:
+    """MOTChallenge text of each sequence, in a folder that holds one for each."""
+    names = {picture.sequence for picture in pictures if picture.sequence is not None}
+    if not path.is_dir() or mot_text(path):
+        return {}
+    texts = {name: mot_text(path / name) or mot_text(path / f"{name}.txt") for name in names}
+    return {name: text for name, text in texts.items() if text is not None and text.is_file()}
+
+
+def _from_sequences(pictures: Sequence[Unlabelled], texts: dict[str, Path]) -> LabelsFound:
+    boxes: dict[str, Boxes | None] = {}
+    notes: list[Unmatched] = []
+    for name, text in texts.items():
+        own = [picture for picture in pictures if picture.sequence == name]
+        found = _from_mot(own, text)
+        boxes |= {picture.name: its for picture, its in zip(own, found.boxes, strict=True)}
+        notes += found.notes
+    return LabelsFound([boxes.get(picture.name) for picture in pictures], notes)
+
+
+def _from_mot(pictures: Sequence[Unlabelled], path: Path) -> LabelsFound:
     frames = sorted((picture.frame, picture.name) for picture in pictures if picture.frame is not None)
     if len(frames) < len(pictures):
         raise LabelError(f"{path}: MOTChallenge text labels the frames of a sequence, these are single pictures")
-    truth = read_sequence_labels(path)
+    truth, info, reader = read_sequence_labels(path), sequence_info(path), _Reader()
     if not truth:  # as an empty file of YOLO's is a picture without people
-        return [Boxes(np.empty((0, 4))) for _ in pictures]
-    found = [truth.get(picture.frame or 0) for picture in pictures]
+        return LabelsFound([Boxes(np.empty((0, 4))) for _ in pictures])
     rows = [frame for frame, boxes in truth.items() if len(boxes)]
-    if frames and rows and not any(found):
+    labels = [truth.get(picture.frame or 0) for picture in pictures]
+    if frames and rows and not any(labels):
         (first, its_name), (last, other_name) = frames[0], frames[-1]
         raise LabelError(
             f"{path}: has rows of frames {rows[0] + 1} to {rows[-1] + 1}, of none of the {len(pictures)} pictures; "
             f"{its_name} is frame {first + 1}, {other_name} is frame {last + 1}; "
             "give the pictures the numbers that the labels count in"
         )
-    return found
+    size = info.size if info else None
+    boxes = [
+        None if own is None else reader.fitted(Labels(own, size), picture.size, path, picture.name)
+        for picture, own in zip(pictures, labels, strict=True)
+    ]
+    shown = {frame for frame, _ in frames}
+    lone = [frame for frame in rows if frame not in shown]
+    notes = reader.notes()
+    if lone:
+        notes.append(Unmatched(path, f"rows of {len(lone)} frames of which there is no picture, such as {lone[0] + 1}"))
+    return LabelsFound(boxes, notes)
 
 
 def check_labels(boxes: Boxes, size: tuple[int, int]) -> None:
@@ -217,144 +349,3 @@ def check_labels(boxes: Boxes, size: tuple[int, int]) -> None:
             f"{outside.sum()} of {len(outside)} labels lie outside the {size[0]}x{size[1]} picture, "
             f"such as ({box}); labels are pixels of this very picture (YOLO text: shares of it)"
         )
-
-
-def read_sequence_labels(path: Path) -> dict[int, Boxes]:
-    """MOTChallenge ground truth of every labelled frame (0-based); frames without rows have empty boxes.
-
-    Labels reach as far as ``seqLength`` in ``seqinfo.ini`` beside the file says, else to the last row. Raises
-    `BoxesError` for a file that cannot be read.
-    """
-    frames, nothing = read_mot(path), Boxes(np.empty((0, 4)))
-    length = _announced_length(path.with_name("seqinfo.ini")) or max(frames, default=-1) + 1
-    return {frame: frames.get(frame, nothing) for frame in range(length)}
-
-
-def _announced_length(path: Path) -> int | None:
-    """``seqLength`` of a MOTChallenge ``seqinfo.ini``, None if the file or the key is missing."""
-    if not path.is_file():
-        return None
-    reader = configparser.ConfigParser()
-    try:
-        reader.read(path, encoding="utf-8")
-        return reader.getint("Sequence", "seqLength", fallback=None)
-    except (configparser.Error, ValueError) as error:
-        raise BoxesError(f"{path}: not a MOTChallenge seqinfo.ini ({error})") from error
-
-
-def read_voc(path: Path) -> Boxes:
-    """Pascal VOC XML (one file an image). Corners are taken as written; difficult objects become ignore regions."""
-    try:
-        root = ElementTree.parse(path).getroot()
-        rows = []
-        for item in root.iter("object"):
-            corners = [float(item.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")]
-            rows.append((corners, item.findtext("name", "person"), item.findtext("difficult", "0") == "1"))
-        return Boxes(
-            np.array([row[0] for row in rows]),
-            tuple(row[1] for row in rows),
-            ignore=np.array([row[2] for row in rows], dtype=np.bool_),
-        )
-    except (OSError, ElementTree.ParseError, ValueError) as error:
-        raise BoxesError(f"{path}: not a Pascal VOC annotation ({error})") from error
-
-
-def read_yolo(path: Path, size: tuple[int, int], names: Sequence[str] = PERSONS) -> Boxes:
-    """YOLO text: a line a box, ``class centre-x centre-y width height`` as shares of `size` = (width, height)."""
-    rows = _number_rows(path, separator=None, columns=5, first="class", lowest=0, width=5)
-    centre, extent = rows[:, 1:3] * size, rows[:, 3:5] * size
-    classes = rows[:, 0].astype(int)
-    labels = tuple(names[index] if index < len(names) else str(index) for index in classes)
-    return Boxes(np.hstack((centre - extent / 2, centre + extent / 2)), labels)
-
-
-def read_mot(path: Path) -> dict[int, Boxes]:
-    """MOTChallenge text to boxes by 0-based frame index (the file counts frames from 1).
-
-    Columns: frame, id, left, top, width, height, confidence, class, visibility. Ground-truth rows with confidence
-    0 are ignore regions. Coordinates are taken as written. Frames without a row are absent.
-    """
-    rows = _number_rows(path, separator=",", columns=6, first="frame", lowest=1, width=9)
-    frames = rows[:, 0].astype(int) - 1
-    result = {}
-    for frame in np.unique(frames):
-        part = rows[frames == frame]
-        result[int(frame)] = Boxes(
-            np.hstack((part[:, 2:4], part[:, 2:4] + part[:, 4:6])),
-            ids=part[:, 1].astype(np.int64),
-            ignore=part[:, 6] == 0,
-            visibility=part[:, 8],
-        )
-    return result
-
-
-def read_coco(path: Path) -> dict[str, Boxes]:
-    """COCO instances JSON to boxes by image file stem; ``iscrowd`` rows are ignore regions."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        classes = {item["id"]: item["name"] for item in content.get("categories", [])}
-        stems = {item["id"]: Path(item["file_name"]).stem for item in content["images"]}
-        if len(set(stems.values())) != len(content["images"]):
-            raise BoxesError("two images share an id or a file stem")
-        rows: dict[str, list[dict]] = {stem: [] for stem in stems.values()}
-        for item in content["annotations"]:
-            rows[stems[item["image_id"]]].append(item)
-        return {stem: _coco_boxes(items, classes) for stem, items in rows.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BoxesError(f"{path}: not a COCO instances file ({error!r})") from error
-
-
-def _coco_boxes(items: list[dict], classes: Mapping[int, str]) -> Boxes:
-    corner_extent = np.array([item["bbox"] for item in items], dtype=np.float64).reshape(-1, 4)
-    return Boxes(
-        np.hstack((corner_extent[:, :2], corner_extent[:, :2] + corner_extent[:, 2:])),
-        tuple(_coco_class(item["category_id"], classes) for item in items),
-        ids=np.array([item.get("track_id", -1) for item in items], dtype=np.int64),
-        ignore=np.array([bool(item.get("iscrowd") or item.get("ignore")) for item in items], dtype=np.bool_),
-    )
-
-
-def _coco_class(number: int, classes: Mapping[int, str]) -> str:
-    """The name of a category; files that name none are of persons."""
-    if classes and number not in classes:
-        known = ", ".join(f"{key} {name}" for key, name in classes.items())
-        raise BoxesError(f"category {number} has no name; there are {known}")
-    return classes.get(number, "person")
-
-
-def _number_rows(
-    path: Path, separator: str | None, columns: int, first: str, lowest: int, width: int
-) -> NDArray[np.float64]:
-    """Rows of `columns` numbers or more, cut or filled with ones to `width`; blank and # lines are skipped.
-
-    Both text formats begin with a whole number (called `first`, from `lowest` on) and have a box's width and height in
-    the last two of their `columns`.
-    """
-    rows = []
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BoxesError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            rows.append([float(word) for word in line.split(separator)])
-        except ValueError as error:
-            raise BoxesError(f"{path}, line {number}: expected numbers, found {line!r}") from error
-        problem = _problem(rows[-1], columns, first, lowest)
-        if problem:
-            raise BoxesError(f"{path}, line {number}: {problem}")
-    return np.array([(row + [1.0] * width)[:width] for row in rows]).reshape(-1, width)
-
-
-def _problem(row: list[float], columns: int, first: str, lowest: int) -> str | None:
-    if len(row) < columns:
-        return f"expected {columns} columns, found {len(row)}"
-    if not np.isfinite(row).all():
-        return "NaN or infinite numbers"
-    if row[0] < lowest or not row[0].is_integer():
-        return f"expected a {first}, a whole number from {lowest} on, found {row[0]:g}"
-    if min(row[columns - 2 : columns]) < 0:
-        return "negative width or height"
-    return None

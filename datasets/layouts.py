@@ -13,25 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from ivif.datasets.boxes import Boxes, BoxesError
 from ivif.datasets.figshare import figshare_tno
-from ivif.datasets.images import SUFFIXES, ImageError
-from ivif.datasets.labels import read_sequence_labels, read_voc, read_yolo
-from ivif.datasets.pairs import (
-    ImageFile,
-    Pair,
-    PairDataset,
-    PairError,
-    Unmatched,
-    VideoFrame,
-    pair_folders,
-    video_length,
-)
+from ivif.datasets.label_files import read_voc, read_yolo, unique_boxes
+from ivif.datasets.locations import Unmatched
+from ivif.datasets.mot_files import read_sequence_labels
+from ivif.datasets.pairs import Pair, PairDataset, PairError, film_pairs, pair_folders
+from ivif.datasets.sources import VIDEOS, ImageFile, picture_size
 
 _DEPTH = 4
-_VIDEOS = (".mp4", ".avi", ".mkv", ".mov")
 
 
 class _Twin(NamedTuple):
@@ -89,7 +79,7 @@ def msrs(root: Path, split: str | None = None) -> PairDataset:
 
 
 def _read_msrs(path: Path, pair: Pair) -> Boxes:
-    return read_yolo(path, _size(pair), ("person", "car"))
+    return read_yolo(path, picture_size(pair.visible), ("person", "car"))
 
 
 def _light(stem: str) -> tuple[str, ...]:
@@ -99,7 +89,7 @@ def _light(stem: str) -> tuple[str, ...]:
 def m3fd(root: Path, split: str | None = None) -> PairDataset:
     """M3FD: folders with ``Ir``, ``Vis`` and ``Annotation`` (Pascal VOC), flat or sorted by scene.
 
-    Class names become lower case and singular ("People" is "person"). If there is more than one such folder, their
+    If there is more than one such folder, their
     names are put before the pairs' (``M3FD_Fusion-00042``), as both parts count from 00000.
 
     Args:
@@ -117,12 +107,7 @@ def m3fd(root: Path, split: str | None = None) -> PairDataset:
     def label(pair: Pair) -> Path | None:
         return labels.get((_path(pair).parent.parent, _path(pair).stem))
 
-    return _with_labels(dataset, label, lambda path, _: _read_m3fd(path))
-
-
-def _read_m3fd(path: Path) -> Boxes:
-    boxes = read_voc(path)
-    return replace(boxes, labels=tuple({"people": "person"}.get(name.lower(), name.lower()) for name in boxes.labels))
+    return _with_labels(dataset, label, lambda path, _: read_voc(path))
 
 
 def llvip(root: Path, split: str | None = None) -> PairDataset:
@@ -180,7 +165,7 @@ def m3svd(root: Path, stride: int = 1, clips: Sequence[str] | None = None) -> Pa
 
 
 def _videos(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _VIDEOS}
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEOS}
 
 
 def _tracks(place: Path, root: Path, clip: str) -> Path | None:
@@ -189,32 +174,15 @@ def _tracks(place: Path, root: Path, clip: str) -> Path | None:
 
 
 def _clip(clip: str, infrared: Path, visible: Path, tracks: Path | None) -> tuple[list[Pair], list[Unmatched]]:
-    """Frames of one clip, and what is wrong with it."""
+    """Frames of one clip with their labels, and what is wrong with it."""
+    frames, rest = film_pairs(clip, infrared, visible)
+    if tracks is None:
+        return frames, rest
     try:
-        lengths = [video_length(path) for path in (infrared, visible)]
-    except ImageError as error:
-        return [], [Unmatched(infrared, str(error))]
-    rest = []
-    if lengths[0] != lengths[1]:
-        longer = infrared if lengths[0] > lengths[1] else visible
-        rest = [Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out")]
-    labels: dict[int, Boxes] = {}
-    if tracks is not None:
-        try:
-            labels = read_sequence_labels(tracks)
-        except BoxesError as error:
-            rest.append(Unmatched(tracks, str(error)))
-    return [
-        Pair(
-            f"{clip}-{index:06d}",
-            VideoFrame(infrared, index),
-            VideoFrame(visible, index),
-            boxes=labels.get(index),
-            sequence=clip,
-            frame=index,
-        )
-        for index in range(min(lengths))
-    ], rest
+        labels = read_sequence_labels(tracks)
+    except BoxesError as error:
+        return frames, [*rest, Unmatched(tracks, str(error))]
+    return [replace(pair, boxes=labels.get(pair.frame or 0)) for pair in frames], rest
 
 
 LAYOUTS: dict[str, Callable[..., PairDataset]] = {
@@ -275,30 +243,11 @@ def _merge(name: str, twins: list[_Twin], prefix: Path | None = None) -> PairDat
     pairs: list[Pair] = []
     unmatched: list[Unmatched] = []
     for twin in twins:
-        part = _ignore_case(pair_folders(twin.infrared, twin.visible, name), twin)
+        part = pair_folders(twin.infrared, twin.visible, name)
         lead = "-".join(twin.place.relative_to(prefix).parts) + "-" if prefix else ""
         pairs += [replace(pair, name=lead + pair.name) for pair in part]
         unmatched += part.unmatched
     return PairDataset(name, tuple(pairs), tuple(unmatched))
-
-
-def _ignore_case(dataset: PairDataset, twin: _Twin) -> PairDataset:
-    """Pair the files left over that differ in case only: archives made on Windows hold such names."""
-    taken = {pair.name.lower() for pair in dataset}
-    lone: dict[Path, dict[str, list[Unmatched]]] = {twin.infrared: {}, twin.visible: {}}
-    for item in dataset.unmatched:
-        if item.path.suffix.lower() in SUFFIXES and item.path.stem.lower() not in taken:
-            lone[item.path.parent].setdefault(item.path.stem.lower(), []).append(item)
-    pairs, joined = list(dataset.pairs), set()
-    for stem, left in lone[twin.infrared].items():
-        right = lone[twin.visible].get(stem, [])
-        if len(left) == len(right) == 1:
-            pairs.append(Pair(right[0].path.stem, ImageFile(left[0].path), ImageFile(right[0].path)))
-            joined |= {left[0], right[0]}
-    pairs.sort(key=lambda pair: pair.name)
-    return replace(
-        dataset, pairs=tuple(pairs), unmatched=tuple(item for item in dataset.unmatched if item not in joined)
-    )
 
 
 def _label_files(place: Path, suffix: str) -> list[Path]:
@@ -318,7 +267,7 @@ def _with_labels(
         path, boxes = find(pair), None
         if path is not None:
             try:
-                boxes = read(path, pair)
+                boxes = unique_boxes(read(path, pair))[0]
             except (BoxesError, OSError) as error:
                 unmatched.append(Unmatched(path, f"labels of {pair.name}: {error}"))
         pairs.append(replace(pair, boxes=boxes))
@@ -328,9 +277,3 @@ def _with_labels(
 def _path(pair: Pair) -> Path:
     assert isinstance(pair.infrared, ImageFile)
     return pair.infrared.path
-
-
-def _size(pair: Pair) -> tuple[int, int]:
-    """(width, height) from the file's header."""
-    with Image.open(_path(pair)) as image:
-        return image.size

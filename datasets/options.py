@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ivif.datasets.images import parse_range
 from ivif.datasets.loading import load
+from ivif.datasets.locations import Note, Unmatched
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
+from ivif.datasets.value_range import PERCENTILES
 
 
 class Several(argparse.Action):
@@ -52,8 +54,30 @@ def add_pair_options(parser: argparse.ArgumentParser, default: str) -> None:
     add("--root", type=Path, metavar="DIR", help="folder of the data set")
     add("--infrared", type=Path, metavar="DIR", help="your own pairs: folder of infrared images ...")
     add("--visible", type=Path, metavar="DIR", help="... and of visible ones with the same file names")
-    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    add_value_range(parser)
     parser.set_defaults(default_dataset=default)
+
+
+def add_value_range(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add ``--value-range`` to a command that reads pictures."""
+    parser.add_argument(
+        "--value-range",
+        type=parse_range,
+        metavar="LOW:HIGH",
+        help="black and white of source files of more than 8 bit (--value-range=LOW:HIGH if LOW is negative), or auto: "
+        f"their {PERCENTILES[0]:g} and {PERCENTILES[1]:g} %% percentiles, for each camera",
+    )
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """A size as given on a command line, such as 640x480; raises `argparse.ArgumentTypeError` for anything else."""
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WIDTHxHEIGHT such as 640x480") from None
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: both sides must be positive")
+    return width, height
 
 
 def chosen_pairs(options: argparse.Namespace) -> PairDataset:
@@ -77,5 +101,10 @@ def chosen_pairs(options: argparse.Namespace) -> PairDataset:
 
 def tell_unmatched(data: PairDataset) -> None:
     """Say which files of a data set are in no pair, and why."""
-    for path, reason in data.unmatched:
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+    tell_notes(data.unmatched)
+
+
+def tell_notes(notes: Iterable[Unmatched]) -> None:
+    """Say what is not used, or not as it is."""
+    for item in notes:
+        print(f"{'note' if isinstance(item, Note) else 'left out'}: {item.path}: {item.reason}", file=sys.stderr)

@@ -8,119 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
-import cv2
 import torch
 from torch import Tensor
 
 from ivif.datasets.boxes import Boxes
+from ivif.datasets.decoding import RGBT
 from ivif.datasets.errors import PairError
-from ivif.datasets.files import sha256_bytes, sha256_file
+from ivif.datasets.files import sha256_bytes
 from ivif.datasets.identity import code_fingerprint
-from ivif.datasets.images import SUFFIXES, ImageError, luminance, read_image
+from ivif.datasets.images import SUFFIXES, ImageError, Range, luminance, read_levels
+from ivif.datasets.locations import Listing, Location, Unmatched
+from ivif.datasets.sources import VIDEOS, ImageFile, Source, VideoFrame, frames_per_second, video_length
+from ivif.datasets.suggestions import camera_patterns
+from ivif.datasets.value_range import with_range
 
-
-class Source(Protocol):
-    """Where one picture comes from."""
-
-    def read(self) -> Tensor:
-        """The picture, ``uint8 [1 or 3, H, W]``; raises `ImageError`."""
-
-    def fingerprint(self) -> str:
-        """A hash that changes when the picture's content does."""
-
-    def __hash__(self) -> int:
-        """Sources are values, and may be keys."""
-
-
-def _content_hash(path: Path) -> str:
-    try:
-        return sha256_file(path)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """A picture in an image file. `value_range`: see `datasets.images.read_image`."""
-
-    path: Path
-    value_range: tuple[float, float] | None = None
-
-    def read(self) -> Tensor:
-        """The picture, ``uint8 [1 or 3, H, W]``."""
-        return read_image(self.path, self.value_range)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes, and of the declared range."""
-        content = _content_hash(self.path)
-        return content if self.value_range is None else sha256_bytes(f"{content} {self.value_range}".encode())
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-@dataclass(frozen=True)
-class VideoFrame:
-    """Frame `index` (from 0) of a video file."""
-
-    path: Path
-    index: int
-
-    def read(self) -> Tensor:
-        """The frame, ``uint8 [3, H, W]``."""
-        return _open_video(self.path).frame(self.index)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the video's bytes and the frame's index."""
-        return sha256_bytes(f"{_video_hash(self.path)} {self.index}".encode())
-
-    def __str__(self) -> str:
-        return f"{self.path}[{self.index}]"
-
-
-class _Video:
-    """An open video that reads on without seeking while frames are asked for in order."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.capture = cv2.VideoCapture(str(path))
-        self.next = 0
-        if not self.capture.isOpened():
-            raise ImageError(f"{path}: not a video that OpenCV can open")
-
-    def frame(self, index: int) -> Tensor:
-        if index < 0:
-            raise ImageError(f"{self.path}: frame {index} cannot be decoded, frames count from 0")
-        if index < self.next:
-            self.capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            self.next = 0
-        while self.next < index:
-            self.capture.grab()
-            self.next += 1
-        good, picture = self.capture.read()
-        self.next += 1
-        if not good:
-            raise ImageError(f"{self.path}: frame {index} cannot be decoded")
-        return torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).permute(2, 0, 1).contiguous()
-
-
-@lru_cache(maxsize=4)
-def _open_video(path: Path) -> _Video:
-    return _Video(path)
-
-
-@lru_cache(maxsize=64)
-def _video_hash(path: Path) -> str:
-    return _content_hash(path)
-
-
-def video_length(path: Path) -> int:
-    """Number of frames a video file announces; raises `ImageError` if it cannot be opened."""
-    return int(_open_video(path).capture.get(cv2.CAP_PROP_FRAME_COUNT))
+__all__ = [
+    "ImageFile",
+    "Pair",
+    "PairDataset",
+    "PairError",
+    "PairImages",
+    "Source",
+    "Unmatched",
+    "VideoFrame",
+    "film_pairs",
+    "pair_folders",
+    "video_length",
+]
 
 
 class PairImages(NamedTuple):
@@ -183,13 +101,6 @@ def _drop_equal_channels(image: Tensor) -> Tensor:
     return image
 
 
-class Unmatched(NamedTuple):
-    """A file that is in no pair, and why."""
-
-    path: Path
-    reason: str
-
-
 @dataclass(frozen=True)
 class PairDataset(Sequence[Pair]):
     """Named, ordered pairs; slicing, iteration and `select` give what one expects of a list."""
@@ -222,79 +133,168 @@ class PairDataset(Sequence[Pair]):
             raise PairError(f"{self.name} has no pair {', '.join(missing)}; it has {', '.join(sorted(known)[:10])} ...")
         return replace(self, pairs=tuple(known[name] for name in names))
 
-    def with_range(self, value_range: tuple[float, float] | None) -> PairDataset:
-        """The same pairs, files of more than 8 bit read with `value_range` (see `datasets.images.read_image`)."""
-        pairs = (
-            replace(
-                pair,
-                infrared=_with_range(pair.infrared, value_range),
-                visible=_with_range(pair.visible, value_range),
-            )
-            for pair in self.pairs
+    def with_range(self, value_range: Range | Literal["auto"] | None) -> PairDataset:
+        """The same pairs, files of more than 8 bit read with `value_range` (see `datasets.images.read_image`).
+
+        "auto" measures one for each camera, see `datasets.value_range.measured_range`. Files whose place has a range
+        of its own keep it.
+        """
+        if value_range is None:
+            return self
+        infrared, visible = (
+            with_range([getattr(pair, camera) for pair in self.pairs], value_range)
+            for camera in ("infrared", "visible")
         )
-        return replace(self, pairs=tuple(pairs))
+        pairs = zip(self.pairs, infrared, visible, strict=True)
+        return replace(self, pairs=tuple(replace(pair, infrared=left, visible=right) for pair, left, right in pairs))
 
     def fingerprint(self) -> str:
         """A hash of the split: every pair's name, in order."""
         return sha256_bytes("\n".join(pair.name for pair in self.pairs).encode())
 
 
-def _with_range(source: Source, value_range: tuple[float, float] | None) -> Source:
-    return replace(source, value_range=value_range) if isinstance(source, ImageFile) else source
+def pair_folders(infrared: Path | str, visible: Path | str, name: str = "folders") -> PairDataset:
+    """Pair the images of two places by name: folders, patterns such as ``DIR/{pair}_ir.png``, or films.
 
-
-def pair_folders(infrared: Path, visible: Path, name: str = "folders") -> PairDataset:
-    """Pair the images of two folders by file stem.
+    Names are equal if they are so in another Unicode form; those left over are paired where they differ in case alone.
+    Folders without images that hold films, or two films, become sequences, frame by frame.
 
     Args:
-        infrared: folder of infrared images.
-        visible: folder of visible images.
+        infrared: where infrared images are, see `datasets.locations`.
+        visible: where visible images are.
         name: what tables call the data set.
 
     Raises:
-        PairError: a folder is missing or unreadable, or not one pair was found.
+        PairError: a folder is missing or unreadable, both are one, or not one pair was found.
+        ImageError: see `Location.parse`.
     """
-    left, left_rest = _images_by_stem(Path(infrared))
-    right, right_rest = _images_by_stem(Path(visible))
-    pairs = tuple(
-        Pair(stem, ImageFile(left[stem]), ImageFile(right[stem])) for stem in sorted(left.keys() & right.keys())
-    )
-    unmatched = [*left_rest, *right_rest]
-    for mine, other, folder in ((left, right, visible), (right, left, infrared)):
-        unmatched += [
-            Unmatched(mine[stem], f"no image called {stem!r} in {folder}")
-            for stem in sorted(mine.keys() - other.keys())
+    places = Location.parse(infrared), Location.parse(visible)
+    if all(_is_film(place.path) for place in places):
+        pairs, rest = film_pairs(places[1].path.stem, places[0].path, places[1].path)
+        return PairDataset(name, _some(pairs, rest), tuple(rest))
+    left, right = (_listed(place, SUFFIXES) for place in places)
+    if not left.files and not right.files:
+        films = tuple(_listed(place, VIDEOS) for place in places)
+        if all(listing.files for listing in films):
+            return _pair_films(places, films, name)
+    one = places[0].part == places[1].part and _is_one(places[0].path, places[1].path)
+    matched = [] if one else list(_matched(left.files, right.files))
+    pairs, rest, joined = [], [*left.rest, *right.rest], set()
+    for own, other in matched:
+        files = left.files[own], right.files[other]
+        if places[0].part == places[1].part and files[0].samefile(files[1]):
+            rest.append(Unmatched(files[0], "infrared and visible are the same file"))
+        else:
+            pairs.append(Pair(other, places[0].source(files[0]), places[1].source(files[1])))
+        joined |= {files[0], files[1]}
+    for mine, place in ((left, places[1]), (right, places[0])):
+        rest += [
+            Unmatched(path, f"no image called {own!r} in {place}")
+            for own, path in sorted(mine.files.items())
+            if path not in joined and not one
         ]
     if not pairs:
-        found = f"{len(left)} images in {infrared}, {len(right)} in {visible}"
-        raise PairError(f"no pairs: {found}, none with the same file stem; give the two files of a pair one name")
-    return PairDataset(name, pairs, tuple(unmatched))
+        raise PairError(_why_none(places, left.files, right.files, one))
+    return PairDataset(name, tuple(sorted(pairs, key=lambda pair: pair.name)), tuple(rest))
 
 
-def _is_text(name: str) -> bool:
-    """False for a file name in another encoding than the system's, which no table or file could hold."""
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS and path.is_file()
+
+
+def _is_one(first: Path, second: Path) -> bool:
+    """Whether two paths are the same place: then every picture would be paired with itself."""
+    return first.resolve() == second.resolve()
+
+
+def _listed(place: Location, suffixes: Sequence[str]) -> Listing:
     try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _images_by_stem(folder: Path) -> tuple[dict[str, Path], list[Unmatched]]:
-    """Image files of a folder by stem, and what was left aside with the reason; hidden files don't count."""
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        return place.files(suffixes)
     except OSError as error:
-        raise PairError(f"{folder}: cannot be listed ({error.strerror or error})") from error
-    images: dict[str, Path] = {}
+        raise PairError(f"{place.folder}: cannot be listed ({error.strerror or error})") from error
+
+
+def _matched(left: dict[str, Path], right: dict[str, Path]) -> Iterator[tuple[str, str]]:
+    """Names on both sides that are equal, then those that differ in case alone (archives made on Windows)."""
+    equal = left.keys() & right.keys()
+    yield from ((name, name) for name in equal)
+    taken = {name.casefold() for name in equal}
+    folded: list[dict[str, list[str]]] = [{}, {}]
+    for names, alike in zip((left, right), folded, strict=True):
+        for name in names.keys() - equal:
+            alike.setdefault(name.casefold(), []).append(name)
+    for key in (folded[0].keys() & folded[1].keys()) - taken:
+        if len(folded[0][key]) == len(folded[1][key]) == 1:
+            yield folded[0][key][0], folded[1][key][0]
+
+
+def _why_none(places: tuple[Location, Location], left: dict[str, Path], right: dict[str, Path], one: bool) -> str:
+    found = f"{len(left)} images in {places[0]}, {len(right)} in {places[1]}"
+    what = "infrared and visible are the same place" if one else "none with the same file stem"
+    if one and _has_thermal_band(left):
+        bands = RGBT.replace("PATH", str(places[0]))
+        way = f"its files have four channels: if the last is thermal, as in MFNet, {bands}"
+    elif known := camera_patterns(list(left.values()), list((left if one else right).values())):
+        infrared, visible, count = known
+        way = f"--infrared '{infrared}' --visible '{visible}' makes {count} pair{'s' * (count != 1)}"
+    elif one:
+        way = (
+            "name each camera's files by a pattern such as --infrared 'DIR/{pair}_ir.png' --visible 'DIR/{pair}_vi.png'"
+        )
+    else:
+        way = "give the two files of a pair one name, or patterns such as --infrared 'DIR/{pair}_ir.png'"
+    return f"no pairs: {found}, {what}; {way}"
+
+
+def _has_thermal_band(files: dict[str, Path]) -> bool:
+    """Whether a folder's pictures have a fourth channel that is no plain opacity."""
+    for path in list(files.values())[:1]:
+        try:
+            read_levels(path)
+        except ImageError as error:
+            return RGBT in str(error)
+    return False
+
+
+def _some(pairs: Sequence[Pair], rest: Sequence[Unmatched]) -> tuple[Pair, ...]:
+    if not pairs:
+        raise PairError("; ".join(f"{item.path}: {item.reason}" for item in rest) or "no pairs: the films are empty")
+    return tuple(pairs)
+
+
+def _pair_films(places: tuple[Location, Location], films: tuple[Listing, ...], name: str) -> PairDataset:
+    """The frames of films that have one name in two folders."""
+    left, right = films
+    pairs: list[Pair] = []
+    rest: list[Unmatched] = []
+    for own, other in sorted(_matched(left.files, right.files)):
+        frames, notes = film_pairs(other, left.files[own], right.files[other])
+        pairs += frames
+        rest += notes
+    for mine, others, place in ((left, right, places[1]), (right, left, places[0])):
+        lone = sorted(mine.files.keys() - others.files.keys())
+        rest += [Unmatched(mine.files[clip], f"no video called {clip!r} in {place}") for clip in lone]
+    return PairDataset(name, _some(pairs, rest), tuple(rest))
+
+
+def film_pairs(clip: str, infrared: Path, visible: Path) -> tuple[list[Pair], list[Unmatched]]:
+    """The frames of two films as pairs ``CLIP-000123`` (from 0) of one sequence, and what is wrong with them."""
+    try:
+        lengths = [video_length(path) for path in (infrared, visible)]
+        rates = [frames_per_second(path) for path in (infrared, visible)]
+    except ImageError as error:
+        return [], [Unmatched(infrared, str(error))]
+    if infrared.samefile(visible):
+        return [], [Unmatched(infrared, "infrared and visible are the same film")]
     rest = []
-    for path in files:
-        if not _is_text(path.name):
-            rest.append(Unmatched(path, "its name is not valid text in this system's encoding; rename it"))
-        elif path.suffix.lower() not in SUFFIXES:
-            rest.append(Unmatched(path, f"not an image ({', '.join(SUFFIXES)})"))
-        elif path.stem in images:
-            rest.append(Unmatched(path, f"same stem as {images[path.stem].name}, which is taken"))
-        else:
-            images[path.stem] = path
-    return images, rest
+    if lengths[0] != lengths[1]:
+        longer = infrared if lengths[0] > lengths[1] else visible
+        rest = [Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out")]
+    if None not in rates and abs(rates[0] / rates[1] - 1) > 0.01:  # type: ignore[operator]
+        text = f"{rates[0]:g} frames a second, its partner {rates[1]:g}: frames are paired by number, not by time"
+        rest.append(Unmatched(infrared, text))
+    frames = [
+        Pair(f"{clip}-{index:06d}", VideoFrame(infrared, index), VideoFrame(visible, index), sequence=clip, frame=index)
+        for index in range(min(lengths))
+    ]
+    return frames, rest

@@ -18,11 +18,12 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from ivif.command_line import EXIT_FAILURES
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import Boxes, class_name
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import write_png
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
+from ivif.datasets.sources import VideoFrame, frames_per_second
 from ivif.downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes
 from ivif.downstream.detector import (
     DEFAULT_DETECTOR,
@@ -31,12 +32,12 @@ from ivif.downstream.detector import (
     DetectorSettings,
     default_detector,
 )
-from ivif.downstream.drawing import annotated, write_video
+from ivif.downstream.drawing import DEFAULT_RATE, annotated, write_video
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.evaluation import Evaluation, evaluate, follow, part_file
 from ivif.downstream.findings import BATCH, Findings, read_detections
 from ivif.downstream.inputs import add_input_options, read_series
-from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.labelled_images import CONTROLS, LabelledImage
 from ivif.downstream.loading import load_detector
 from ivif.downstream.series import Series
 from ivif.downstream.sort import Sort
@@ -105,8 +106,9 @@ def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, An
         )
     for note in done.left_out:
         print(note, file=sys.stderr)
-    clock.add("reading and fusing", done.found.reading_seconds)
-    clock.add("detecting", done.found.detecting_seconds)
+    looked = len(done.found.boxes) - done.found.reused
+    clock.add("reading and fusing", done.found.reading_seconds, looked)
+    clock.add("detecting", done.found.detecting_seconds, looked)
     if done.tracks:
         clock.add("tracking", done.following_seconds)
     if done.scoring_seconds:
@@ -213,10 +215,11 @@ def _track_given(options: argparse.Namespace, clock: _Clock) -> dict[tuple[str, 
     name, nothing = options.detections.stem, Boxes(np.empty((0, 4)))
     found = read_detections(options.detections, options.label)
     truth = read_sequence_labels(options.labels) if options.labels else {}
+    _tell_scores(found.values(), options.score)
     found = {frame: found.get(frame, nothing) for frame in range(max([*found, *truth], default=-1) + 1)}
     start = perf_counter()
     tracks = follow(found, _parameters(options), part_file(options.out, "tracks", Series("detections", name, []), name))
-    clock.add("tracking", perf_counter() - start)
+    clock.add("tracking", perf_counter() - start, len(found))
     print(f"{name}, {name}: {_tracks(tracks)}")
     if not truth:
         return {}
@@ -224,6 +227,16 @@ def _track_given(options: argparse.Namespace, clock: _Clock) -> dict[tuple[str, 
     score = tracking_scores(tracks, truth, options.label)
     clock.add("scoring", perf_counter() - start)
     return {(name, name): score}
+
+
+def _tell_scores(found: Iterable[Boxes], least: float) -> None:
+    """Say so where scores are on another scale than the least one that counts, or too low for it."""
+    scores = np.concatenate([boxes.scores for boxes in found] or [np.empty(0)])
+    if low := int((scores < least).sum()):
+        text = f"{low} of {len(scores)} detections have a score below {least:g} and don't count; see --score"
+        print(f"note: {text}", file=sys.stderr)
+    if len(scores) and scores.max() > 1:
+        print(f"note: scores reach {scores.max():g}, so they are no probabilities; see --score", file=sys.stderr)
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -238,8 +251,19 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
 def _save_video(options: argparse.Namespace, series: Series, name: str, tracks: Mapping[int, Boxes]) -> None:
     path = part_file(options.out, "videos", series, name, ".mp4")
     shown = ((image, tracks[image.frame or 0]) for image in series.images if (image.frame or 0) in tracks)
-    write_video(path, (annotated(image.source.read(), boxes, image.boxes) for image, boxes in shown), options.fps)
+    rate = options.fps or _own_rate(series.images) or DEFAULT_RATE
+    write_video(path, (annotated(image.source.read(), boxes, image.boxes) for image, boxes in shown), rate)
     print(path)
+
+
+def _own_rate(images: Sequence[LabelledImage]) -> float | None:
+    """Frames a second of the film that images are of, or show a fusion of."""
+    for image in images[:1]:
+        source = image.source
+        for frame in (source, *(getattr(getattr(source, "pair", None), camera, None) for camera in CONTROLS)):
+            if isinstance(frame, VideoFrame):
+                return frames_per_second(frame.path)
+    return None
 
 
 def _print_tracking(scores: Mapping[tuple[str, str], TrackingScores], options: argparse.Namespace) -> None:
@@ -318,15 +342,22 @@ class _Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.frames: dict[str, int] = {}
 
-    def add(self, what: str, seconds: float) -> None:
-        """Count `seconds` for `what`."""
+    def add(self, what: str, seconds: float, frames: int = 0) -> None:
+        """Count `seconds` for `what`, in which so many frames were done."""
         self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+        self.frames[what] = self.frames.get(what, 0) + frames
 
     def __str__(self) -> str:
         total = sum(self.seconds.values()) or 1.0
-        parts = (f"{what} {value:.1f} s ({value / total:.0%})" for what, value in self.seconds.items())
-        return f"time: {', '.join(parts)}"
+        return "time: " + ", ".join(
+            f"{what} {value:.1f} s ({value / total:.0%}{self._rate(what)})" for what, value in self.seconds.items()
+        )
+
+    def _rate(self, what: str) -> str:
+        frames, seconds = self.frames[what], self.seconds[what]
+        return f", {frames / seconds:.1f} frames a second" if frames and seconds else ""
 
 
 def fill_detect(parser: argparse.ArgumentParser) -> None:
@@ -348,7 +379,8 @@ def fill_track(parser: argparse.ArgumentParser) -> None:
     add("--min-hits", type=int, default=3, metavar="N", help="detections that make a track (default: 3)")
     add("--iou", type=float, default=0.3, help="least overlap with the prediction (default: 0.3)")
     add("--save-video", action="store_true", help="also write films with boxes and identities")
-    add("--fps", type=float, default=12.0, metavar="N", help="of these films (default: 12)")
+    rate = f"of these films (default: that of the film looked at, else {DEFAULT_RATE:g})"
+    add("--fps", type=float, metavar="N", help=rate)
     parser.set_defaults(command=_track)
 
 
@@ -393,6 +425,9 @@ def _add_detector_options(command: argparse.ArgumentParser) -> None:
 
 def _add_network_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--label", default=DetectorSettings.label, help=f"the class (default: {DetectorSettings.label})"
+        "--label",
+        type=class_name,
+        default=DetectorSettings.label,
+        help=f"the class (default: {DetectorSettings.label})",
     )
     command.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")

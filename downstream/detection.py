@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import DISTRACTOR, Boxes
 from ivif.downstream.errors import DownstreamError, require
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -277,7 +277,7 @@ def _rows(boxes: Boxes, label: str) -> list[dict[str, Any]]:
         for (left, top, right, bottom), ignored, score, name in zip(
             boxes.xyxy.tolist(), boxes.ignore, boxes.scores.tolist(), boxes.labels, strict=True
         )
-        if name == label
+        if name in (label, DISTRACTOR)
     ]
 
 

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ivif.datasets.boxes import Boxes
-from ivif.datasets.files import cache_root, sha256_bytes, sha256_file
+from ivif.datasets.boxes import Boxes, class_name
+from ivif.datasets.files import cache_root, make_folder, sha256_bytes, sha256_file
 from ivif.downstream.errors import DownstreamError, require
 
 DEFAULT_DETECTOR = "yolov8n.pt"
@@ -200,7 +200,7 @@ class YoloDetector:
     def _class_index(self) -> int:
         names: dict[int, str] = self._model.predictor.model.names
         for index, name in names.items():
-            if name == self.label:
+            if class_name(name) == class_name(self.label):
                 return index
         known = ", ".join(list(names.values())[:10])
         raise DownstreamError(f"{self.weights}: knows no class {self.label!r}, it knows {known}")
@@ -238,7 +238,7 @@ def load_ultralytics() -> Any:
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     folder = Path(os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_root() / "ultralytics")))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     ultralytics = require("ultralytics")
     Image.open = PILLOW_OPEN
     return ultralytics
@@ -264,7 +264,7 @@ def find_detector(weights: Path | str) -> Path:
             f"or an official name like {DEFAULT_DETECTOR}"
         )
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(kept.parent)
         try:
             downloads.attempt_download_asset(kept)
         except Exception as error:

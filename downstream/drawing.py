@@ -14,6 +14,9 @@ from torch import Tensor
 from ivif.datasets.boxes import Boxes
 from ivif.downstream.errors import DownstreamError
 
+DEFAULT_RATE = 12.0
+"""Frames a second of a film whose pictures say nothing of it."""
+
 TRUE, IGNORED, FOUND = (255, 255, 255), (150, 150, 150), (60, 230, 80)
 """Outlines of true boxes, of ignore regions, and of detections without identity (red, green, blue)."""
 
@@ -56,7 +59,7 @@ def _colour(identity: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def write_video(path: Path, frames: Iterable[Tensor], frames_per_second: float = 12.0) -> int:
+def write_video(path: Path, frames: Iterable[Tensor], rate: float = DEFAULT_RATE) -> int:
     """An MPEG-4 film of pictures ``uint8 [3, H, W]`` of one size; complete or absent. Returns the number of frames.
 
     Raises:
@@ -72,9 +75,7 @@ def write_video(path: Path, frames: Iterable[Tensor], frames_per_second: float =
             # The codec takes even sizes only.
             height, width = (side // 2 * 2 for side in picture.shape[:2])
             if writer is None:
-                writer = cv2.VideoWriter(
-                    str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), frames_per_second, (width, height)
-                )
+                writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
                 if not writer.isOpened():
                     raise DownstreamError(f"{path}: this build of OpenCV cannot write MPEG-4; leave the film out")
             writer.write(np.ascontiguousarray(picture[:height, :width]))

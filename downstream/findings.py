@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -21,7 +22,9 @@ from torch import Tensor
 
 from ivif.datasets.boxes import Boxes, BoxesError
 from ivif.datasets.files import write_atomic
+from ivif.datasets.frames import LAST_FRAME
 from ivif.datasets.images import ImageError
+from ivif.datasets.label_files import read_text
 from ivif.datasets.pairs import PairError
 from ivif.downstream.detector import Detector, detect
 from ivif.downstream.errors import DownstreamError
@@ -34,8 +37,8 @@ UNREADABLE = (ImageError, PairError, FusionError)
 SAVED_EVERY = 8
 """Batches after which the file is brought up to date."""
 
-LAST_FRAME = 10_000_000
-"""Three days of 30 frames a second: a higher number is a mistake, and frames without detections take memory too."""
+UNKNOWN_SCORE = -1.0
+"""What MOTChallenge writes where a detector gives no score."""
 
 BATCH = 8
 """Images that a detector gets at a time, where nothing else is said."""
@@ -239,32 +242,37 @@ def _rounded(boxes: Boxes) -> Boxes:
 
 
 def read_detections(path: Path, label: str = "person") -> dict[int, Boxes]:
-    """Detections by 0-based frame from MOTChallenge text, at least seven columns; all get the class `label`.
+    """Detections by 0-based frame from MOTChallenge text; all get the class `label`.
+
+    Detections without scores, in six columns or with -1 in all rows, have the score 1.
 
     Raises:
         BoxesError: the file cannot be read, or a row is not as described.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BoxesError(f"{path}: cannot be read ({error})") from error
     rows = [
         _row(line, f"{path}, line {number}")
-        for number, line in enumerate(lines, start=1)
+        for number, line in enumerate(read_text(path).splitlines(), start=1)
         if line.strip() and not line.startswith("#")
     ]
     table = np.array(rows).reshape(-1, 7)
-    parts = {int(frame) - 1: table[table[:, 0] == frame] for frame in np.unique(table[:, 0])}
-    return {frame: _from_rows(part, (label,) * len(part)) for frame, part in parts.items()}
+    if (table[:, 6] == UNKNOWN_SCORE).all():
+        table[:, 6] = 1.0
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    frames, starts = np.unique(table[:, 0], return_index=True)
+    parts = np.split(table, starts[1:])
+    return {
+        int(frame) - 1: _from_rows(part, (label,) * len(part)) for frame, part in zip(frames, parts, strict=bool(rows))
+    }
 
 
 def _row(line: str, where: str) -> list[float]:
     expected = "expected frame, id, left, top, width, height, score"
     try:
-        row = [float(word) for word in line.split(",")]
+        row = [float(word) for word in line.strip().rstrip(",").split(",")]
     except ValueError:
         raise BoxesError(f"{where}: {expected}, found {line!r}") from None
-    if len(row) < 7 or not np.isfinite(row[:7]).all() or not row[0].is_integer() or row[0] < 1 or min(row[4:6]) < 0:
+    row = [*row, UNKNOWN_SCORE] if len(row) == 6 else row
+    if len(row) < 7 or not all(map(isfinite, row[:7])) or not row[0].is_integer() or row[0] < 1 or min(row[4:6]) < 0:
         raise BoxesError(f"{where}: {expected}; frames count from 1, sizes are not negative; found {line!r}")
     if row[0] > LAST_FRAME:
         raise BoxesError(f"{where}: frames up to {LAST_FRAME:,}, found {line!r}")

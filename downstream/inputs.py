@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ivif import datasets
 from ivif._checkout import as_typed
-from ivif.datasets.images import parse_range
-from ivif.datasets.labels import PERSONS, is_mot, own_pairs
-from ivif.datasets.options import Several, tell_unmatched
+from ivif.datasets.label_files import PERSONS
+from ivif.datasets.labels import is_mot, own_pairs
+from ivif.datasets.options import Several, add_value_range, tell_notes, tell_unmatched
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.sources import VIDEOS
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.labelled_images import (
     CONTROLS,
-    VIDEOS,
     LabelledImage,
     as_sequence,
     images_of_camera,
@@ -27,8 +27,9 @@ from ivif.downstream.labelled_images import (
     label_images,
 )
 from ivif.downstream.series import Series
+from ivif.fusion.folders import folder_results
 from ivif.fusion.method import resolve_device
-from ivif.fusion.results import FolderResults, MethodResults, Results, parse
+from ivif.fusion.results import MethodResults, Results, parse
 
 DEFAULT_METHODS = ("infrared", "visible", "average")
 """What is looked at if nothing is named: both cameras as controls, and the simplest fusion."""
@@ -42,7 +43,7 @@ def add_input_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--split", metavar="NAME", help="the data set's train, test ... (default: all that it has)")
     group.add_argument("--infrared", type=Path, metavar="DIR", help="own infrared images")
     group.add_argument("--visible", type=Path, metavar="DIR", help="own visible images of the same names")
-    group.add_argument("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    add_value_range(group)
     methods = "infrared, visible, a fusion method, NAME=FILE (weights) or NAME=DIR (fused images); repeatable, or a,b"
     defaults = f"default: {', '.join(DEFAULT_METHODS)}, none if --fused is given"
     group.add_argument("--method", dest="methods", action=Several, metavar="NAME", help=f"{methods} ({defaults})")
@@ -91,7 +92,7 @@ def _of_images(options: argparse.Namespace, ordered: bool) -> Series:
         from_one = options.labels is not None and is_mot(options.labels)
         images = as_sequence(images, path.resolve().name, from_one) if ordered else images
     if options.labels is not None:
-        images = label_images(images, options.labels, options.names)
+        images = label_images(images, options.labels, options.names, tell_notes)
     return Series(path.stem or path.resolve().stem, "images", images)
 
 
@@ -99,7 +100,11 @@ def _of_pairs(options: argparse.Namespace, ordered: bool) -> Iterator[Series]:
     pairs = _pairs(options, ordered)
     tell_unmatched(pairs)
     texts = options.methods or ([] if options.fused else DEFAULT_METHODS)
-    results = [*_results(texts, resolve_device(options.device)), *map(FolderResults.parse, options.fused)]
+    pair_names = [pair.name for pair in pairs]
+    folders = list(folder_results(options.fused, pair_names))
+    for folder in folders:
+        folder.check(pair_names)
+    results = [*_results(texts, resolve_device(options.device)), *folders]
     names = [one if isinstance(one, str) else one.name for one in results]
     if taken := [one.name for one in results if not isinstance(one, str) and one.name in CONTROLS]:
         raise DownstreamError(f"a method is called {taken[0]}, as one camera alone is in tables; give it another name")

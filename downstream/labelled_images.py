@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
 from ivif.datasets.boxes import Boxes
-from ivif.datasets.images import SUFFIXES, ImageError
-from ivif.datasets.labels import PERSONS, Unlabelled, frame_numbers, read_labels
-from ivif.datasets.pairs import ImageFile, Pair, PairError, Source, VideoFrame, video_length
+from ivif.datasets.frames import frame_numbers
+from ivif.datasets.images import SUFFIXES, ImageError, Range
+from ivif.datasets.label_files import PERSONS
+from ivif.datasets.labels import Unlabelled, read_labels
+from ivif.datasets.locations import Location, Unmatched
+from ivif.datasets.pairs import Pair, PairError
+from ivif.datasets.sources import VIDEOS, Source, VideoFrame, picture_size, video_length
+from ivif.datasets.value_range import with_range
 from ivif.downstream.errors import DownstreamError
 from ivif.fusion.results import MethodResults, Results
 
 CONTROLS = ("infrared", "visible")
 """What each camera saw alone: names that stand beside those of methods."""
-
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm")
-"""Suffixes of files that are read as videos."""
 
 
 @dataclass(frozen=True)
@@ -106,25 +109,27 @@ def images_of_video(path: Path) -> list[LabelledImage]:
     return [LabelledImage(name, source, sequence=path.stem, frame=index) for name, source, index in frames]
 
 
-def images_of_folder(folder: Path, value_range: tuple[float, float] | None = None) -> list[LabelledImage]:
+def images_of_folder(folder: Path, value_range: Range | Literal["auto"] | None = None) -> list[LabelledImage]:
     """The images of a folder by name, as single images; see `as_sequence`.
 
     Args:
-        folder: holds image files.
-        value_range: of files of more than 8 bit, see `datasets.images.read_image`.
+        folder: holds image files; see `datasets.locations`.
+        value_range: of files of more than 8 bit, see `datasets.pairs.PairDataset.with_range`.
 
     Raises:
         DownstreamError: no such folder, no image in it, or two images with the same stem.
     """
-    if not folder.is_dir():
+    location = Location.parse(folder)
+    if not location.folder.is_dir():
         raise DownstreamError(f"{folder}: neither a folder nor a video ({', '.join(VIDEOS)})")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    if not files:
+    listing = location.files()
+    if not listing.files:
         raise DownstreamError(f"{folder}: holds no image ({', '.join(SUFFIXES)})")
-    stems = [path.stem for path in files]
-    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
-        raise DownstreamError(f"{folder}: two images are called {twice[0]}; labels could not tell them apart")
-    return [LabelledImage(path.stem, ImageFile(path, value_range)) for path in files]
+    twice = [item.path for item in listing.rest if item.path.suffix.lower() in SUFFIXES]
+    if twice:
+        raise DownstreamError(f"{folder}: two images are called {twice[0].stem}; labels could not tell them apart")
+    sources = with_range([location.source(path) for path in listing.files.values()], value_range)
+    return [LabelledImage(name, source) for name, source in sorted(zip(listing.files, sources, strict=True))]
 
 
 def as_sequence(images: Sequence[LabelledImage], name: str, from_one: bool = False) -> list[LabelledImage]:
@@ -133,7 +138,7 @@ def as_sequence(images: Sequence[LabelledImage], name: str, from_one: bool = Fal
     Args:
         images: the frames.
         name: of the sequence.
-        from_one: see `datasets.labels.frame_numbers`.
+        from_one: see `datasets.frames.frame_numbers`.
 
     Raises:
         PairError: images without numbers, or that share one, can't be put in order.
@@ -143,8 +148,19 @@ def as_sequence(images: Sequence[LabelledImage], name: str, from_one: bool = Fal
     return sorted(frames, key=lambda image: image.frame or 0)
 
 
-def label_images(images: Sequence[LabelledImage], path: Path, classes: Sequence[str] = PERSONS) -> list[LabelledImage]:
-    """Images with the boxes that `path` holds for them, see `datasets.labels.read_labels`; raises `BoxesError`."""
-    asked = [Unlabelled(image.name, image.frame, image.source.read) for image in images]
+def label_images(
+    images: Sequence[LabelledImage],
+    path: Path,
+    classes: Sequence[str] = PERSONS,
+    tell: Callable[[Sequence[Unmatched]], object] = lambda notes: None,
+) -> list[LabelledImage]:
+    """Images with the boxes that `path` holds for them, see `datasets.labels.read_labels`; raises `BoxesError`.
+
+    What there is to tell of the labels is given to `tell`.
+    """
+    asked = [
+        Unlabelled(image.name, image.frame, partial(picture_size, image.source), image.sequence) for image in images
+    ]
     found = read_labels(path, asked, classes)
-    return [replace(image, boxes=boxes) for image, boxes in zip(images, found, strict=True)]
+    tell(found.notes)
+    return [replace(image, boxes=boxes) for image, boxes in zip(images, found.boxes, strict=True)]

@@ -13,6 +13,7 @@ of at most two (value and velocity). They are computed for all tracks at once; t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -212,10 +213,11 @@ def track(detections: Mapping[int, Boxes], **parameters: Any) -> dict[int, Boxes
         DownstreamError: a frame in between is missing; lap is not installed; parameters out of range.
     """
     frames = sorted(detections)
-    if frames and (missing := sorted(set(range(frames[0], frames[-1])) - set(frames))):
+    if frames and (missing := frames[-1] + 1 - frames[0] - len(frames)):
+        gaps = (number for last, following in pairwise(frames) for number in range(last + 1, following))
         raise DownstreamError(
-            f"{len(missing)} frames are missing between {frames[0]} and {frames[-1]}: {first_few(missing)} (from 0 "
-            "on); identities can't be followed over a gap of unknown motion"
+            f"{missing} frames are missing between {frames[0]} and {frames[-1]}: {first_few([*islice(gaps, 6)])} (from "
+            "0 on); identities can't be followed over a gap of unknown motion"
         )
     tracker = Sort(**parameters)
     return {frame: tracker.update(detections[frame]) for frame in frames}

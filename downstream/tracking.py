@@ -18,7 +18,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import DISTRACTOR, Boxes
 from ivif.downstream.errors import DownstreamError, require
 from ivif.downstream.hota import Frame, HotaCounts, hota_counts
 from ivif.downstream.overlap import iou, share_inside
@@ -120,10 +120,9 @@ def combined(scores: Iterable[TrackingScores]) -> TrackingScores:
 def tracking_scores(tracks: Mapping[int, Boxes], truth: Mapping[int, Boxes], label: str = "person") -> TrackingScores:
     """Compare the tracks of one sequence with the truth.
 
-    Ignore regions work as in MOTChallenge: before anything is counted, tracked and true boxes of a frame are assigned
-    to each other, and a tracked box without a partner that lies in an ignore region by half its area or more is
-    removed. (MOTChallenge asks for IoU 0.5 with a distractor; that implies half the area. Half the area alone also
-    serves regions that cover a crowd.)
+    As in MOTChallenge, before anything is counted, tracked boxes and all labelled objects of a frame are assigned to
+    each other, and those whose partner is a `DISTRACTOR` are removed. So are those without a partner that lie in an
+    ignore region by half their area or more.
 
     Args:
         tracks: by 0-based frame; at least all frames of `truth`, empty boxes where nothing is tracked. Frames that
@@ -148,33 +147,42 @@ def tracking_scores(tracks: Mapping[int, Boxes], truth: Mapping[int, Boxes], lab
 
 
 def _compared(tracks: Boxes, truth: Boxes, frame: int, label: str) -> Frame:
-    """One frame's identities and overlaps, what lies in ignore regions removed."""
+    """One frame's identities and overlaps, what is neither hit nor mistake removed."""
     from scipy.optimize import linear_sum_assignment  # half a second of importing
 
-    tracks, truth = _of_class(tracks, label), _of_class(truth, label)
-    regions, people = truth[truth.ignore], truth[~truth.ignore]
+    tracks = _of_class(tracks, label)
+    regions, objects = truth[truth.ignore & _is(truth, label)], truth[~(truth.ignore & _is(truth, label))]
+    people = objects[_is(objects, label)]
     _check_identities(people, frame, "true")
     _check_identities(tracks, frame, "tracked")
-    overlap = iou(people.xyxy, tracks.xyxy)
-    if len(regions) and len(tracks):
+    if len(tracks) and (len(regions) or (~_is(objects, label)).any()):
+        overlap = iou(objects.xyxy, tracks.xyxy)
         rows, columns = linear_sum_assignment(np.where(overlap >= MATCH, overlap, 0), maximize=True)
-        partnered = np.zeros(len(tracks), dtype=np.bool_)
-        partnered[columns[overlap[rows, columns] >= MATCH]] = True
-        counts = partnered | (share_inside(tracks.xyxy, regions.xyxy).max(axis=1) < MATCH)
-        tracks, overlap = tracks[counts], overlap[:, counts]
-    return Frame(people.ids, tracks.ids, overlap)
+        matched = overlap[rows, columns] >= MATCH
+        counts = np.ones(len(tracks), dtype=np.bool_)
+        if len(regions):
+            counts = share_inside(tracks.xyxy, regions.xyxy).max(axis=1) < MATCH
+        counts[columns[matched]] = ~_is(objects, DISTRACTOR)[rows[matched]]
+        tracks = tracks[counts]
+    return Frame(people.ids, tracks.ids, iou(people.xyxy, tracks.xyxy))
+
+
+def _is(boxes: Boxes, label: str) -> NDArray[np.bool_]:
+    return np.array([name == label for name in boxes.labels], dtype=np.bool_)
 
 
 def _of_class(boxes: Boxes, label: str) -> Boxes:
-    return boxes[np.array([name == label for name in boxes.labels], dtype=np.bool_)]
+    return boxes[_is(boxes, label)]
 
 
 def _check_identities(boxes: Boxes, frame: int, kind: str) -> None:
     identities, counts = np.unique(boxes.ids, return_counts=True)
     if (counts > 1).any():
-        raise DownstreamError(f"frame {frame}: the {kind} identity {identities[counts > 1][0]} stands there twice")
+        raise DownstreamError(f"frame {frame + 1}: the {kind} identity {identities[counts > 1][0]} stands there twice")
     if (identities < 0).any():
-        raise DownstreamError(f"frame {frame}: a {kind} box has no identity; tracks and their truth need ids from 0 on")
+        raise DownstreamError(
+            f"frame {frame + 1}: a {kind} box has no identity; tracks and their truth need ids from 0 on"
+        )
 
 
 _COUNTS = {

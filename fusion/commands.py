@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from time import perf_counter
 
 from ivif import datasets
 from ivif.command_line import EXIT_FAILURES
-from ivif.datasets.images import ImageError, parse_range, write_png
-from ivif.datasets.options import tell_unmatched
-from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError, pair_folders
+from ivif.datasets.files import is_disk_error, reason
+from ivif.datasets.images import write_png
+from ivif.datasets.locations import Location
+from ivif.datasets.options import add_value_range, tell_unmatched
+from ivif.datasets.pairs import Pair, PairDataset, pair_folders
+from ivif.datasets.value_range import with_range
 from ivif.fusion.loading import load
 from ivif.fusion.method import FusionError, FusionMethod, resolve_device
 from ivif.fusion.parity import parity, parity_table
@@ -22,10 +26,10 @@ def fill_fuse(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--method", required=True, metavar="NAME", help="bundled method or package.module:Class")
     add("--weights", type=Path, metavar="FILE", help="of a network: safetensors or original checkpoint")
-    add("--infrared", required=True, type=Path, metavar="PATH")
-    add("--visible", required=True, type=Path, metavar="PATH")
+    add("--infrared", required=True, type=Path, metavar="PATH", help="file, folder, film, or 'DIR/{pair}_ir.png'")
+    add("--visible", required=True, type=Path, metavar="PATH", help="likewise")
     add("-o", "--out", "--output", required=True, type=Path, metavar="PATH", help="PNG file, or folder")
-    add("--value-range", type=parse_range, metavar="LOW:HIGH", help="black and white of 16-bit files")
+    add_value_range(parser)
     add("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     parser.set_defaults(command=_fuse)
 
@@ -33,10 +37,11 @@ def fill_fuse(parser: argparse.ArgumentParser) -> None:
 def _fuse(options: argparse.Namespace) -> int:
     options.device = resolve_device(options.device)
     method = load(options.method, options.weights).to(options.device)
-    if options.infrared.is_dir() or options.visible.is_dir():
+    given = [Location.parse(text) for text in (options.infrared, options.visible)]
+    if not all(location.is_picture for location in given):
         return _fuse_folders(method, options)
-    infrared, visible = (ImageFile(path, options.value_range) for path in (options.infrared, options.visible))
-    pair = Pair(options.infrared.stem, infrared, visible)
+    infrared, visible = (with_range([one.source(one.path)], options.value_range)[0] for one in given)
+    pair = Pair(given[0].path.stem, infrared, visible)
     path = options.out / f"{pair.name}.png" if options.out.is_dir() else options.out
     if path.suffix.lower() != ".png":
         raise FusionError(f"{path}: fused images are written as PNG, without loss; end the name in .png")
@@ -48,14 +53,17 @@ def _fuse(options: argparse.Namespace) -> int:
 def _fuse_folders(method: FusionMethod, options: argparse.Namespace) -> int:
     data = pair_folders(options.infrared, options.visible).with_range(options.value_range)
     tell_unmatched(data)
-    failed = 0
+    failed, start = 0, perf_counter()
     for pair in data:
         try:
             _fuse_pair(method, pair, options.out / f"{pair.name}.png", options.device)
-        except (FusionError, PairError, ImageError) as error:
+        except Exception as error:  # what a method raises on one pair is no reason to leave the others
+            if is_disk_error(error):
+                raise
             failed += 1
-            print(f"failed: {error}", file=sys.stderr)
-    print(f"{len(data) - failed} of {len(data)} pairs fused into {options.out}")
+            print(f"failed: {pair.name}: {reason(error)}", file=sys.stderr)
+    done, seconds = len(data) - failed, perf_counter() - start
+    print(f"{done} of {len(data)} pairs fused into {options.out}; {done / seconds:.1f} pairs a second")
     return EXIT_FAILURES if failed else 0
 
 

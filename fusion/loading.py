@@ -172,6 +172,9 @@ def _own_class(path: str) -> type[FusionMethod]:
         raise FusionError(f"{path} does not derive from fusion.method.FusionMethod or torch.nn.Module")
     if not hasattr(found, "name"):
         found.name = found.__name__.lower()
+    above = found.__mro__[: found.__mro__.index(FusionMethod)]
+    if not any("clips" in vars(cls) or cls in registered().values() for cls in above):
+        found.clips = False
     for fact, default in (("title", found.__name__), ("family", "own"), ("paper", "")):
         if not hasattr(found, fact):
             setattr(found, fact, default)

@@ -20,6 +20,9 @@ from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from ivif.errors import IvifError
 
+_ROUNDING = 1e-4
+"""How far results may leave 0..1: what rounding may do, and far less than a grey level."""
+
 
 class FusionError(IvifError, ValueError):
     """A method that cannot be used, or images that it cannot fuse; the message says what to do."""
@@ -38,6 +41,8 @@ class FusionMethod(ABC):
         multiple: height and width are padded (reflected) to a multiple of this.
         tile: largest side fused in one piece, None if the method needs the whole image (global statistics).
         margin: context in pixels each tile gets on every side; at least the receptive field's radius.
+        clips: whether values outside 0..1 are cut off, as the overshoot of filters may be; a user's own class that does
+            not say so gets an error instead: they may mean another scale.
         slow: takes many seconds a pair on a CPU; runs that name no methods leave it out.
     """
 
@@ -49,6 +54,7 @@ class FusionMethod(ABC):
     multiple: ClassVar[int] = 1
     tile: ClassVar[int | None] = None
     margin: ClassVar[int] = 0
+    clips: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
     @abstractmethod
@@ -122,7 +128,18 @@ class FusionMethod(ABC):
         if fused.shape != visible.shape or not fused.is_floating_point():
             found = f"{fused.dtype} {list(fused.shape)}"
             raise FusionError(f"{self.name} returned {found} for sources of {visible.dtype} {list(visible.shape)}")
-        return fused[..., :height, :width].to(visible.dtype)
+        fused = fused[..., :height, :width].to(visible.dtype)
+        if not self.clips:
+            self._check_range(fused)
+        return fused
+
+    def _check_range(self, fused: Tensor) -> None:
+        low, high = float(fused.min()), float(fused.max())
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            raise FusionError(
+                f"{self.name} gave values from {low:.4g} to {high:.4g}, expected 0 to 1: scale them in fuse_planes "
+                "(from -1..1: (x + 1) / 2), or state clips = True in the class if cutting them off is meant"
+            )
 
 
 def _state_of(value: object) -> str:

@@ -28,7 +28,7 @@ from skimage.metrics import structural_similarity
 from tabulate import tabulate
 from torch import Tensor
 
-from ivif.datasets.images import decode_image, luminance, read_image, to_float, to_uint8
+from ivif.datasets.images import decode_image, luminance, to_float, to_uint8
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.results import FolderResults, fuse_images
@@ -75,7 +75,7 @@ def parity(
     results = []
     for pair in dataset:
         image = fuse_channels(method, pair) if per_channel else fuse_images(method, pair.read())
-        results.append(_pair_parity(pair.name, image, published.file(pair)))
+        results.append(_pair_parity(pair, image, published))
     return results
 
 
@@ -89,16 +89,18 @@ def fuse_channels(method: FusionMethod, pair: Pair) -> Tensor:
     return to_uint8(method.fuse(infrared.contiguous(), visible.contiguous())[:, 0])
 
 
-def _pair_parity(pair: str, ours: Tensor, path: Path) -> PairParity:
-    theirs = read_image(path)
+def _pair_parity(pair: Pair, ours: Tensor, published: FolderResults) -> PairParity:
+    theirs, path = published.image(pair), published.file(pair)
     if theirs.shape[1:] != ours.shape[1:]:
         sizes = [f"{image.shape[2]}x{image.shape[1]}" for image in (theirs, ours)]
-        raise FusionError(f"{path} is {sizes[0]}, but the sources of {pair} are {sizes[1]}; is it another data set's?")
+        raise FusionError(
+            f"{path} is {sizes[0]}, but the sources of {pair.name} are {sizes[1]}; is it another data set's?"
+        )
     channels = max(ours.shape[0], theirs.shape[0])
     difference = _difference(ours, theirs)
     again = _recompressed(ours.expand(channels, -1, -1), path)
     return PairParity(
-        pair=pair,
+        pair=pair.name,
         psnr=_psnr(difference),
         ssim=structural_similarity(
             *(luminance(image)[0].numpy() for image in (ours, theirs)),

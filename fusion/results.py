@@ -18,16 +18,18 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ivif.datasets.files import sha256_bytes, sha256_file, write_atomic
-from ivif.datasets.images import SUFFIXES, ImageError, encode_png, luminance, read_image, to_float, to_uint8
+from ivif.datasets.files import sha256_bytes, write_atomic
+from ivif.datasets.images import ImageError, encode_png, luminance, read_image, to_float, to_uint8
+from ivif.datasets.locations import PAIR, Location
 from ivif.datasets.pairs import Pair, PairImages
+from ivif.fusion.folders import FolderResults
 from ivif.fusion.loading import load, network_names, network_of, own_name, trained_share
 from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.weights.convert import holds_checkpoint
 from ivif.plugins import is_own
 
-PAIR, KEY = "{pair}", "{key}"
-"""What stands in a pattern for the name of a pair, and for the beginning of a result's fingerprint."""
+KEY = "{key}"
+"""What stands in a pattern for the beginning of a result's fingerprint."""
 
 KEY_LENGTH = 12
 
@@ -200,59 +202,6 @@ class StoredResults:
         return self.results.fingerprint(pair, sources)
 
 
-@dataclass(frozen=True)
-class FolderResults:
-    """Results made elsewhere: a folder takes part like a method, without any code.
-
-    Attributes:
-        name: what tables call the method.
-        pattern: a folder whose files are called like the pairs, or a path with ``{pair}`` in it, such as
-            ``results/{pair}_ADF.jpg``.
-    """
-
-    name: str
-    pattern: str
-
-    @classmethod
-    def parse(cls, text: str) -> FolderResults:
-        """From ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.jpg``; raises `FusionError` where there is no such folder."""
-        name, separator, pattern = text.partition("=")
-        if not (name and separator and pattern):
-            raise FusionError(f"{text!r}: expected NAME=DIR or 'NAME=DIR/{{pair}}_suffix.png'")
-        start, named, _ = pattern.partition(PAIR)
-        folder = Path(start).expanduser()
-        folder = folder if not named or start.endswith("/") else folder.parent
-        if not folder.is_dir():
-            raise FusionError(f"{name}: there is no folder {folder}")
-        return cls(name, str(Path(pattern).expanduser().absolute()))
-
-    @property
-    def text(self) -> str:
-        """What `parse` makes this from, in any folder."""
-        return f"{self.name}={self.pattern}"
-
-    def file(self, pair: Pair) -> Path:
-        """The file that holds the fused image of a pair; raises `FusionError` if there is none."""
-        if PAIR in self.pattern:
-            path = Path(self.pattern.replace(PAIR, pair.name))
-            if path.is_file():
-                return path
-            raise FusionError(f"{self.name}: no fused image {path}")
-        for suffix in SUFFIXES:
-            for path in (Path(self.pattern, pair.name + suffix), Path(self.pattern, pair.name + suffix.upper())):
-                if path.is_file():
-                    return path
-        raise FusionError(f"{self.name}: no fused image {pair.name}.* ({', '.join(SUFFIXES)}) in {self.pattern}")
-
-    def image(self, pair: Pair) -> Tensor:
-        """The image in the file; see `Results.image`."""
-        return read_image(self.file(pair))
-
-    def fingerprint(self, pair: Pair, sources: str | None = None) -> str:
-        """Of the sources, and the file."""
-        return sha256_bytes(f"{sources or pair.fingerprint()} {sha256_file(self.file(pair))}".encode())
-
-
 def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults | FolderResults:
     """What a text names, see the module's docstring.
 
@@ -274,7 +223,7 @@ def parse(text: str, device: str = "cpu", colour: bool = True) -> MethodResults 
         return MethodResults(called, name if called == name else f"{called}={name}", device, colour)
     if is_own(place):
         return MethodResults(name, text, device, colour)
-    if PAIR in place or _is_folder_of_images(name, Path(place).expanduser()):
+    if PAIR in place or _is_folder_of_images(name, Location.parse(place).folder):
         return FolderResults.parse(text)
     return MethodResults(name, f"{name}={Path(place).expanduser().absolute()}", device, colour)
 

@@ -100,12 +100,18 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Examples keep their lines."""
 
 
+def _user_path(text: str) -> Path:
+    """What ``type=Path`` means in every command: ``~`` is the user's home, also where the shell leaves it."""
+    return Path(text).expanduser()
+
+
 class _CommandParser(argparse.ArgumentParser):
     """The parser of one command, which imports what the command needs once it has something to parse."""
 
     def __init__(self, *, fill_by: Command, **settings: Any) -> None:
         super().__init__(**settings, formatter_class=_Help)
         self._command, self._filled = fill_by, False
+        self.register("type", Path, _user_path)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See `argparse.ArgumentParser.parse_known_args`."""

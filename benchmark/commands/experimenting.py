@@ -13,7 +13,7 @@ from ivif.benchmark.experiments.originals import STORED, OriginalValues, check_m
 from ivif.benchmark.experiments.stages import measure_stages, stages_text
 from ivif.benchmark.metrics import get
 from ivif.command_line import EXIT_FAILURES
-from ivif.datasets.options import Several, add_pair_options, chosen_pairs
+from ivif.datasets.options import Several, add_pair_options, chosen_pairs, frame_size
 from ivif.fusion.loading import default_names, network_names
 from ivif.fusion.method import resolve_device
 from ivif.fusion.reference.cli import add_reference_options, reference_plan
@@ -25,7 +25,7 @@ def fill_complexity(parser: argparse.ArgumentParser) -> None:
     """Add what ``complexity`` takes."""
     add = parser.add_argument
     add("--method", dest="methods", action=Several, metavar="NAME", help="default: networks")
-    add("--size", default="640x480", metavar="WxH")
+    add("--size", type=frame_size, default=(640, 480), metavar="WxH", help="default: 640x480")
     add("--device", default="cpu")
     add("--threads", type=int, default=cpu_count(), help="of PyTorch (default: all cores)")
     add("--plain", action="store_true", help="networks a second time, without what makes them fast")
@@ -33,11 +33,9 @@ def fill_complexity(parser: argparse.ArgumentParser) -> None:
 
 
 def _complexity(options: argparse.Namespace) -> int:
-    width, _, height = options.size.partition("x")
     names = options.methods or network_names()
-    size = int(width), int(height)
-    print(f"one pair of {options.size} on {options.device}, {options.threads} threads")
-    costs = measure_costs(names, size, resolve_device(options.device), options.threads, plain=options.plain)
+    print(f"one pair of {options.size[0]}x{options.size[1]} on {options.device}, {options.threads} threads")
+    costs = measure_costs(names, options.size, resolve_device(options.device), options.threads, plain=options.plain)
     print(cost_table(costs))
     return 0
 

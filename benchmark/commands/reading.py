@@ -33,6 +33,7 @@ def fill_leaderboard(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--format", choices=(*FORMATS, EXCEL), default="terminal", help=f"{EXCEL} takes --out FILE")
     add("-o", "--out", "--output", type=Path, metavar="FILE", help="instead of the terminal")
+    add("--common", action="store_true", help="compare all methods on the pairs that all have")
     group = parser.add_argument_group("LaTeX", "what --format tex shows")
     add = group.add_argument
     add("--columns", action=Several, metavar="KEY", help="metrics and scores of people, in order; default: all")
@@ -54,11 +55,11 @@ def _leaderboard(options: argparse.Namespace) -> int:
     if options.format == EXCEL:
         if options.out is None:
             raise ConfigError(f"--format {EXCEL} writes a file: name it by --out FILE.xlsx")
-        write_atomic(options.out, to_excel(judged(run)))
+        write_atomic(options.out, to_excel(judged(run, options.common)))
         print(options.out)
         return 0
     run.check_methods(options.methods or ())
-    text = leaderboard_text(run, options.format, _choice(options))
+    text = leaderboard_text(run, options.format, _choice(options), options.common)
     if options.out:
         write_atomic(options.out, text.encode())
     print(options.out or text, end="\n" if options.out else "")

@@ -15,8 +15,7 @@ from ivif.benchmark.running.people import Effort
 from ivif.benchmark.running.runner import Summary, run
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
-from ivif.datasets.images import parse_range
-from ivif.datasets.options import Several
+from ivif.datasets.options import Several, add_value_range
 from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from ivif.fusion.loading import default_names
 from ivif.fusion.loading import names as method_names
@@ -40,6 +39,8 @@ def _run(options: argparse.Namespace) -> int:
     report = write_report([done], config.out / REPORT_FILE)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
+    if summary.rates:
+        print("fused, pairs a second:", ", ".join(f"{name} {rate:.3g}" for name, rate in summary.rates.items()))
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
     if summary.effort:
         print(_effort(summary.effort, summary.seconds))
@@ -51,7 +52,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _effort(effort: Effort, total: float) -> str:
     looked = f"{effort.looked} pictures looked at now, {effort.reused} still valid from before"
-    return f"detector: {looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s"
+    rate = f", {effort.looked / effort.seconds:.1f} pictures a second" if effort.looked and effort.seconds else ""
+    return f"detector: {looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s{rate}"
 
 
 def _print_failures(summary: Summary) -> None:
@@ -85,16 +87,13 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
         "one; default: all but the slow ones, none if --fused is given"
     )
     add("--method", dest="methods", action=Several, metavar="NAME", help=methods)
-    folders = "folder of fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other file names"
+    folders = "fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other names, 'DIR/{pair}_{method}.jpg' for all"
     add("--fused", action=Several, metavar="NAME=DIR", help=folders)
     add("--metrics", action=Several, metavar="KEY", help="metric or profile; default: core")
     add("--limit", type=int, metavar="N", help="the first N pairs of each data set")
-    add(
-        "--value-range",
-        type=parse_range,
-        metavar="LOW:HIGH",
-        help="black and white level of 16-bit source files; --value-range=LOW:HIGH if LOW is negative",
-    )
+    add_value_range(parser)
+    common = "rank methods that lack pairs too, all of them on the pairs that all have (else they get no rank)"
+    add("--common", action="store_const", const=True, help=common)
     add("--jobs", type=int, metavar="N", help="worker processes (default: one a processor core)")
     add("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: auto)")
     add("--seed", type=int, help="of everything random (default: 0)")
@@ -109,4 +108,5 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: what it was trained for)")
     labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
     add("--labels", metavar="PATH", help=labels)
+    add("--names", nargs="+", action=Several, metavar="NAME", help="of YOLO's classes (default: person)")
     parser.set_defaults(command=_run)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count
 from numpy.typing import NDArray
 from tabulate import tabulate
 from torch import Tensor
@@ -23,6 +23,7 @@ from ivif.benchmark.metrics import Picture, expand_keys, get
 from ivif.benchmark.reports.statistics import Paired, corrected, paired, verdict
 from ivif.datasets.images import ImageError, luminance
 from ivif.datasets.pairs import Pair, PairDataset, PairError
+from ivif.datasets.workers import shared
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.build import Plan, make
 from ivif.fusion.reference.filter import UNSEEN, Choice, consensus_among, value_of
@@ -101,14 +102,14 @@ def measure_stages(dataset: PairDataset, plan: Plan, jobs: int = 0) -> Stages:
     """
     plan.pool.fill(dataset, jobs)
     work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
-    calls = (delayed(_measure)(plan, pair) for pair in dataset)
+    calls = (shared(_measure)(plan, pair) for pair in dataset)
     results = dict(zip(dataset, tqdm(work(calls), total=len(dataset), unit="pair", desc="stages"), strict=True))
     failures = {pair.name: found for pair, found in results.items() if isinstance(found, str)}
     measured = {pair: found for pair, found in results.items() if not isinstance(found, str)}
     if not measured:
         raise FusionError(f"no pair of {dataset.name} has references: {next(iter(failures.values()), 'it is empty')}")
     best = _best_method([found.choice for found in measured.values()])
-    single = work(delayed(_measure_method)(plan, best, pair, found.choice) for pair, found in measured.items())
+    single = work(shared(_measure_method)(plan, best, pair, found.choice) for pair, found in measured.items())
     values = {f"best single: {best}": np.array(list(single))}
     for stage in next(iter(measured.values())).stages:
         values[stage] = np.array([found.stages[stage] for found in measured.values()])

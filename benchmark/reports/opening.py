@@ -61,15 +61,15 @@ class BoardJudgement:
     split: str = ""
 
 
-def judged(run: Run) -> list[BoardJudgement]:
-    """One a data set of a run; raises `StoreError` where scores are damaged."""
+def judged(run: Run, common: bool = False) -> list[BoardJudgement]:
+    """One a data set of a run, on all pairs or those that all methods have; raises `StoreError` for damaged scores."""
     try:
         sets = run.datasets()
     except ConfigError:
         sets = []
     colours = colours_of(run, sets)
     found = []
-    for own in standings(run):
+    for own in standings(run, common):
         known = colours.get(own.board.dataset, {})
         sentences = opening(own, camera_gains(run, own.board, sets), known)
         split = run.description["datasets"][own.board.dataset].get("split", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.benchmark.leaderboard import Leaderboard
+from ivif.benchmark.leaderboard import Leaderboard, on_common_pairs
 from ivif.benchmark.ranking import mean_ranks
 from ivif.benchmark.reports.statistics import (
     Friedman,
@@ -173,10 +173,13 @@ def _letters(test: Friedman) -> list[str]:
     return letters(test.groups(), len(test.ranks))
 
 
-def standings(run: Run) -> list[BoardStanding]:
-    """One a data set of a run; raises `StoreError` where scores are damaged."""
-    rows = run.rows()
-    return [
-        standing(board, run.pairs[board.dataset], [row for row in rows if row.dataset == board.dataset])
-        for board in run.leaderboards()
-    ]
+def standings(run: Run, common: bool = False) -> list[BoardStanding]:
+    """One a data set of a run, as `Run.leaderboards` has them; raises `StoreError` where scores are damaged."""
+    every, found = run.rows(), []
+    for board in run.leaderboards(common):
+        pairs: Sequence[str] = run.pairs[board.dataset]
+        rows = [row for row in every if row.dataset == board.dataset]
+        if board.left_out:
+            pairs, rows = on_common_pairs(pairs, rows, run.methods, [metric.key for metric in board.metrics])
+        found.append(standing(board, pairs, rows))
+    return found

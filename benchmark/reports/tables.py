@@ -52,9 +52,9 @@ def render(
     return "\n".join(_render_one(board, form, by_dataset.get(board.dataset)) for board in boards)
 
 
-def leaderboard_text(run: Run, form: Format, choice: TableChoice = _EVERYTHING) -> str:
-    """The leaderboards of a run with what is to be said of them."""
-    judgements = judged(run)
+def leaderboard_text(run: Run, form: Format, choice: TableChoice = _EVERYTHING, common: bool = False) -> str:
+    """The leaderboards of a run with what is to be said of them; with `common`, on the pairs that all methods have."""
+    judgements = judged(run, common)
     return render([own.standing.board for own in judgements], form, judgements, choice)
 
 
@@ -68,10 +68,14 @@ class _Column:
     cells: tuple[Cell, ...]
 
     def texts(self, form: Format) -> list[str]:
-        means = sorted({cell.mean for cell in self.cells if cell.mean is not None}, reverse=self.higher)
+        compared = [cell.mean if cell.whole else None for cell in self.cells]
+        means = sorted({mean for mean in compared if mean is not None}, reverse=self.higher)
         best, second, *_ = (*means, None, None)
         places = decimals(cell.mean for cell in self.cells)
-        return [_emphasis(_number(cell, self.total, places), cell.mean, best, second, form) for cell in self.cells]
+        return [
+            _emphasis(_number(cell, self.total, places), mean, best, second, form)
+            for cell, mean in zip(self.cells, compared, strict=True)
+        ]
 
 
 def _columns(board: Leaderboard) -> tuple[list[_Column], list[_Column]]:
@@ -119,17 +123,18 @@ def _render_one(board: Leaderboard, form: Format, judged: BoardJudgement | None)
     names = ("method", [_name(line, form) for line in lines])
     parts = _side_by_side(names, columns) if form == "terminal" else [[names, *columns]]
     table = "\n\n".join(_grid(part, form) for part in parts)
-    title = (
-        f"{board.dataset}: mean over {board.images} images, sorted by mean rank (families of metrics weigh the same)"
-    )
+    less = f" of {board.images + board.left_out} that all methods have" if board.left_out else ""
+    order = "sorted by mean rank (families of metrics weigh the same)"
+    title = f"{board.dataset}: mean over {board.images} images{less}, {order}"
     title = f"### {title}\n" if form == "md" else title
     note = "\nBest in bold, second best in italics." if form == "md" else "best *, second best '"
     about = _below(_about_people(board), form) if board.people else ""
+    lacking = _below(_about_lacking(board, form), form) if _lacking(board) else ""
     brief = _about_training(board, form)
     start = _sentences(judged.sentences, form) if judged else ""
     ties = "ties: methods that share a letter cannot be told apart (Nemenyi's test of ranks in each pair)."
     told = _below(ties, form) if judged and judged.standing.test else ""
-    return "\n".join(part for part in (start, title, table, note, told, brief, about) if part) + "\n"
+    return "\n".join(part for part in (start, title, table, note, told, lacking, brief, about) if part) + "\n"
 
 
 def _below(note: str, form: Format) -> str:
@@ -179,6 +184,18 @@ def _about_training(board: Leaderboard, form: Format) -> str:
         return ""
     note = _escape(about_training({name: share for name, share in shares.items() if share is not None}), form)
     return _below(f"{BRIEFLY_TRAINED} {note}", form)
+
+
+def _lacking(board: Leaderboard) -> list[Line]:
+    return [line for line in board.lines if not all(cell.whole for cell in line.cells)]
+
+
+def _about_lacking(board: Leaderboard, form: Format) -> str:
+    names = ", ".join(
+        f"{_escape(line.method, form)} ({min(cell.count for cell in line.cells)} of {board.images})"
+        for line in _lacking(board)
+    )
+    return f"No rank for what lacks images that others have: {names}; --common compares on those that all have."
 
 
 def _about_people(board: Leaderboard) -> str:

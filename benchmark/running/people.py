@@ -86,6 +86,8 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
     if config.detect is not None:
         return config.but(track=bool(config.track)), ""
     labelled = labelled_sets(sets)
+    if config.labels:
+        return config, "labels were given, but not who looks: add --detect, or --detector FILE"
     if not labelled or not _all_rendered(config):
         return config, ""
     if reason := named_like_a_camera(results.name for results in config.results()):

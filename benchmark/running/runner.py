@@ -10,18 +10,17 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import yaml
 from filelock import FileLock, Timeout
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets
+from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.metrics import get
 from ivif.benchmark.people import read_people, write_people
 from ivif.benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
@@ -35,6 +34,7 @@ from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.workers import shared
 from ivif.downstream import DownstreamError
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
@@ -66,6 +66,7 @@ class Summary:
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
         seconds: the whole run's.
         effort: what the detector had to do, if there was one.
+        rates: pairs a second that each method fused now, in one process.
         why_not: why nobody was looked for where people would have been; "" if that is as it should be.
     """
 
@@ -76,6 +77,7 @@ class Summary:
     seconds: float
     effort: Effort | None = None
     why_not: str = ""
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 Entrants = Sequence[MethodResults | FolderResults]
@@ -101,7 +103,7 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
         checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
     sets = load_datasets(checked)
-    entrants = _entrants(checked, device)
+    entrants = _entrants(checked, device, sets)
     checked, why_not = resolve_detection(checked, sets)
     check_succession(checked, sets, existing)
     observer = prepare(checked, sets, device) if checked.detect else None
@@ -114,12 +116,14 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
             now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer))
             if observer:
                 write_people(checked.out, blank_boards(observer, sets))  # scores of before are not of what comes now
-            done, kept, failures = _work_on(now, checked, sets, entrants, device, _key(maker))
+            done, kept, failures, rates = _work_on(now, checked, sets, entrants, device, _key(maker))
             effort = None
             if observer:
                 effort, more = _observe(now, observer, sets, entrants)
                 failures += more
-            return Summary(done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, why_not)
+            return Summary(
+                done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, why_not, rates
+            )
     except Timeout as error:
         raise ConfigError(
             f"{checked.out}: another run is working in this directory; wait or give another --out"
@@ -150,9 +154,13 @@ def _remove_unfinished(out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entrants(config: CheckedConfig, device: str) -> Entrants:
+def _entrants(config: CheckedConfig, device: str, sets: Sequence[PairDataset]) -> Entrants:
+    names = [pair.name for data in sets for pair in data]
     try:
         found = config.results(device)
+        for results in found:
+            if isinstance(results, FolderResults):
+                results.check(names)
         return [results.pinned() if isinstance(results, MethodResults) else results for results in found]
     except FusionError as error:
         raise ConfigError(str(error)) from error
@@ -160,8 +168,8 @@ def _entrants(config: CheckedConfig, device: str) -> Entrants:
 
 def _work_on(
     run: Run, config: CheckedConfig, sets: Sequence[PairDataset], entrants: Entrants, device: str, maker: str
-) -> tuple[int, int, list[Failure]]:
-    """Fuse and measure; images worked on, images kept, and the values that are missing."""
+) -> tuple[int, int, list[Failure], dict[str, float]]:
+    """Fuse and measure; images worked on, images kept, the values that are missing, and pairs a second by method."""
     jobs = config.jobs or (1 if device.startswith("cuda") else cpu_count())
     threads = max(1, cpu_count() // jobs)
     rows = run.store.rows()
@@ -169,14 +177,14 @@ def _work_on(
     tasks = [PairTask(data, pair, methods, device, threads, maker) for data, pair, methods in plan]
     run.store.append(_withdrawn(tasks, rows))
     count = sum(len(task.methods) for task in tasks)
-    _work(tasks, jobs, count, run.store)
+    rates = _work(tasks, jobs, count, run.store)
     run.store.compact()
     failures = [
         Failure(row.reason, row.dataset, row.method, row.pair)
         for row in run.rows()
         if row.status == "failed" and row.metric in config.metrics
     ]
-    return count, sum(map(len, sets)) * len(entrants) - count, failures
+    return count, sum(map(len, sets)) * len(entrants) - count, failures, rates
 
 
 def _observe(
@@ -194,15 +202,21 @@ def _observe(
     return effort, failures
 
 
-def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> None:
+def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dict[str, float]:
+    """Do the tasks, and say how many pairs a second each method fused."""
+    seconds: dict[str, dict[str, float]] = {}
     results = Parallel(n_jobs=min(jobs, len(tasks)) or 1, return_as="generator_unordered", batch_size=1)(
-        delayed(do_pair)(task) for task in tasks
+        shared(do_pair)(task) for task in tasks
     )
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=count, unit="image", smoothing=0, mininterval=quiet, disable=not count) as bar:
         for rows in results:
             store.append(rows)
             bar.update(len({row.method for row in rows}))
+            for row in rows:
+                if row.seconds:
+                    seconds.setdefault(row.method, {})[f"{row.dataset} {row.pair}"] = row.seconds
+    return {method: len(own) / sum(own.values()) for method, own in seconds.items()}
 
 
 def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
@@ -258,7 +272,7 @@ def _method_task(
     try:
         fuse_key = results.fingerprint(pair, sources)
         content = _content(results.file(pair))
-    except (FusionError, OSError):
+    except (FusionError, ImageError, OSError):
         fuse_key = content = ""  # a folder without it: the worker meets the same error and records it
     valid = [row for row in known if row.fuse_key == fuse_key and row.fused_sha256 == content and content]
     finished = {row.metric for row in valid if row.status != "failed" and row.metric_key == codes.get(row.metric)}
@@ -293,12 +307,23 @@ def _description(
         "command": shlex.join(["python", "-m", "ivif", "benchmark", *sys.argv[1:]]),
         "config": config.to_dict(),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
-        "datasets": {data.name: {"split": data.fingerprint(), "pairs": [pair.name for pair in data]} for data in sets},
+        "datasets": {data.name: _facts(data) for data in sets},
         "methods": {results.name: _origin(results) for results in entrants},
         "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
         "made_by": _earlier_makers(config.out / DESCRIPTION) | {_key(maker): maker},
     }
     return content | ({"downstream": observer.facts} if observer else {})
+
+
+def _facts(data: PairDataset) -> dict[str, Any]:
+    """What run.yaml says of a data set; also the black and white of its files of more than 8 bit."""
+    facts: dict[str, Any] = {"split": data.fingerprint(), "pairs": [pair.name for pair in data]}
+    ranges = {
+        camera: sorted({known for pair in data if (known := getattr(getattr(pair, camera), "value_range", None))})
+        for camera in ("infrared", "visible")
+    }
+    stated = {camera: [list(known) for known in every] for camera, every in ranges.items() if every}
+    return facts | ({"value_range": stated} if stated else {})
 
 
 def _origin(results: MethodResults | FolderResults) -> dict[str, str | float]:
@@ -316,8 +341,9 @@ def _key(maker: dict[str, Any]) -> str:
 def _earlier_makers(path: Path) -> dict[str, Any]:
     """Software and machines of earlier runs into the same directory, whose rows may still be valid."""
     try:
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["made_by"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        makers = load_yaml(path)["made_by"]
+        return {str(key): maker for key, maker in makers.items()}
+    except (OSError, ConfigError, LookupError, TypeError, AttributeError):
         return {}
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from ivif.benchmark.metrics import Picture, get
 from ivif.benchmark.store import Row, finite_or_none
 from ivif.datasets.files import is_disk_error, reason, sha256_file
-from ivif.datasets.images import luminance, read_image
+from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairImages
 from ivif.fusion.results import ResultFiles, StoredResults
 
@@ -97,8 +97,7 @@ def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: 
 def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fused:
     results = method.results
     if method.ready or not isinstance(results, StoredResults):
-        path = results.file(task.pair)
-        return Fused(read_image(path), sha256_file(path), None)
+        return Fused(results.image(task.pair), sha256_file(results.file(task.pair)), None)
     _ = results.results.method  # loaded before the clock starts
     start = time.perf_counter()
     fused = results.results.fuse(images)

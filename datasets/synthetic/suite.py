@@ -14,7 +14,7 @@ from ivif.datasets.boxes import Boxes, write_mot
 from ivif.datasets.files import cache_root, sha256_bytes, sha256_file, write_atomic
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import write_png
-from ivif.datasets.labels import read_mot
+from ivif.datasets.mot_files import read_mot
 from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError
 from ivif.datasets.synthetic.conditions import CONDITIONS
 from ivif.datasets.synthetic.scene import Rendered, SyntheticScene

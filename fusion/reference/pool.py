@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count
 from torch import Tensor
 from tqdm import tqdm
 
 from ivif.datasets.files import file_name, is_disk_error, reason, sha256_bytes
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.workers import shared
 from ivif.fusion.method import FusionError
 from ivif.fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
 
@@ -86,7 +87,7 @@ class Pool:
             jobs: processes; 0: see `processes`.
         """
         work = Parallel(n_jobs=self.processes(jobs), return_as="generator_unordered")
-        calls = (delayed(_fill)(self, pair) for pair in dataset)
+        calls = (shared(_fill)(self, pair) for pair in dataset)
         for _ in tqdm(work(calls), total=len(dataset), unit="pair", desc="pool"):
             pass
 

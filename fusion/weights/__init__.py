@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ivif._checkout import as_typed
-from ivif.datasets.files import cache_root
+from ivif.datasets.files import cache_root, sha256_file
 from ivif.fusion.method import FusionError
 
 SHIPPED_FOLDER = Path(__file__).parent
@@ -51,11 +52,13 @@ def read_weights(network: nn.Module, path: Path) -> None:
     """Load a safetensors file into a network; half precision is widened, every tensor must fit.
 
     Raises:
-        FusionError: not a safetensors file, or names or shapes differ; the message lists the first few.
+        FusionError: not a safetensors file, another content than its manifest says, or names or shapes differ; the
+            message lists the first few.
     """
+    _check_content(path)
     try:
         given, wanted = load_file(path), network.state_dict()
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise FusionError(
             f"{path}: not a safetensors file ({error}); {as_typed('fusion weights convert')} makes one"
         ) from error
@@ -65,3 +68,17 @@ def read_weights(network: nn.Module, path: Path) -> None:
         found = f"missing {missing[:3]}, unknown {extra[:3]}, other shape {shaped[:3]}"
         raise FusionError(f"{path} does not fit {type(network).__name__}: {found}")
     network.load_state_dict({key: value.to(wanted[key].dtype) for key, value in given.items()})
+
+
+def _check_content(path: Path) -> None:
+    """Compare a file with the checksum in the JSON file beside it, where there is one."""
+    try:
+        known = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return  # weights of one's own need no manifest, and who reads it says what is wrong with it
+    try:
+        found = sha256_file(path)
+    except OSError:
+        return  # who loads it says why it can't be read
+    if isinstance(known, str) and known != found:
+        raise FusionError(f"{path}: its SHA-256 is {found}, but {known} in {path.stem}.json: damaged, fetch it again")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -105,7 +104,10 @@ def checkpoint_files(sources: Sequence[Path]) -> list[Path]:
                 raise FusionError(f"{source} holds no checkpoint (*.index, *{', *'.join(PYTORCH_SUFFIXES)})")
             files += checkpoint_files(found)
         elif index_file(source).is_file():
-            files += [index_file(source), *data_files(index_file(source))]
+            parts = [index_file(source), *data_files(index_file(source))]
+            if absent := next((path for path in parts if not path.is_file()), None):
+                raise FusionError(f"{absent}: cannot be read (no such file); a checkpoint has an index and data")
+            files += parts
         elif source.is_file():
             files.append(source)
         else:
@@ -161,13 +163,23 @@ def _read_pytorch(path: Path) -> dict[str, Tensor]:
             f"{path}: refused, because it is damaged or holds more than tensors and plain values, which could run any "
             "code; only state dictionaries are read"
         ) from error
-    except (OSError, SafetensorError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except Exception as error:  # both readers raise whatever a damaged file makes of their code
         raise FusionError(f"{path}: not a checkpoint that can be read ({error})") from error
-    while isinstance(content, Mapping) and not all(isinstance(value, Tensor) for value in content.values()):
+    for _ in range(_LAYERS):  # a damaged file may hold itself
+        if not isinstance(content, Mapping) or _is_state(content):
+            break
         content = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-    if not isinstance(content, Mapping) or not content:
+    if not isinstance(content, Mapping) or not content or not _is_state(content):
         raise FusionError(f"{path}: expected a state dictionary, alone or under one of {', '.join(_WRAPPERS)}")
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+_LAYERS = 5
+"""Wrappers around a state dictionary that are looked through."""
+
+
+def _is_state(content: Mapping[object, object]) -> bool:
+    return all(isinstance(value, Tensor) for value in content.values())
 
 
 def _unpickle(path: Path) -> object:

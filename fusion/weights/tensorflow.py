@@ -43,7 +43,9 @@ def read_bundle(prefix: Path) -> dict[str, NDArray]:
         shards = _header(dict(entries).get(b"", b""), index)
         data = [_read(path) for path in data_files(index, shards)]
         return {name.decode(): _variable(name.decode(), value, data, index) for name, value in entries if name}
-    except (IndexError, struct.error, UnicodeDecodeError) as error:
+    except FusionError:
+        raise
+    except Exception as error:  # damaged numbers may be anything: places, sides, kinds
         raise FusionError(f"{index}: damaged ({error}); fetch it again") from error
 
 

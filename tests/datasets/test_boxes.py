@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivif.datasets.boxes import Boxes, BoxesError, write_coco, write_mot, write_yolo
-from ivif.datasets.labels import read_coco, read_mot, read_yolo
+from ivif.datasets.label_files import read_coco, read_yolo
+from ivif.datasets.mot_files import read_mot
 
 
 def written(folder, text, name="labels.txt"):
@@ -88,7 +89,7 @@ def test_mot_text_by_hand():
         0: Boxes(np.array([[0, 0, 5, 5]]), ids=np.array([8]), ignore=np.array([True]), visibility=np.array([0.5])),
         1: Boxes(np.empty((0, 4))),
     }
-    assert write_mot(frames) == "1,8,0.00,0.00,5.00,5.00,0,1,0.500\n3,7,12.00,21.00,30.00,40.01,1,1,1.000\n"
+    assert write_mot(frames) == "1,8,0.00,0.00,5.00,5.00,0,13,0.500\n3,7,12.00,21.00,30.00,40.01,1,1,1.000\n"
 
 
 @st.composite
@@ -99,7 +100,7 @@ def random_boxes(draw, labels=("person", "car")):
     return Boxes(
         np.array([[left, top, left + width, top + height] for left, top, width, height in rows]),
         tuple(draw(st.sampled_from(labels)) for _ in range(count)),
-        ids=np.array([draw(st.integers(-1, 99)) for _ in range(count)], dtype=np.int64),
+        ids=np.array(draw(st.permutations(range(-1, 99)))[:count], dtype=np.int64),
         ignore=np.array([draw(st.booleans()) for _ in range(count)], dtype=np.bool_),
         visibility=np.array([draw(st.integers(0, 1000)) / 1000 for _ in range(count)]),
     )

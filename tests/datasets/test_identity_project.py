@@ -28,6 +28,7 @@ AssertReached = Callable[[object, Callable[[], object], str], None]
 
 PYRAMIDS, INFORMATION = "fusion/classical/pyramids.py", "benchmark/metrics/information.py"
 METRICS, METHOD, IMAGES = "benchmark/metrics/registry.py", "fusion/method.py", "datasets/images.py"
+DECODING = "datasets/decoding.py"
 REGISTRY, LOADING = "fusion/registry.py", "fusion/loading.py"
 WORDS = [
     (PYRAMIDS, '"""EXPAND: ', '"""Make larger: '),
@@ -61,7 +62,7 @@ CODE = [
     ("en mi mi@nats", INFORMATION, "return -torch.special.xlogy", "return torch.special.xlogy"),
     ("mi mi@nats", INFORMATION, "return is_constant(infrared) | is_constant(visible)", "return is_constant(infrared)"),
     ("en mi mi@nats psnr", METRICS, "visible, fused: is_constant(fused)", "visible, fused: is_constant(visible)"),
-    ("en mi mi@nats psnr", IMAGES, 'picture = picture.convert("RGB")', 'picture = picture.convert("L")'),
+    ("en mi mi@nats psnr", DECODING, 'picture = picture.convert("RGB")', 'picture = picture.convert("L")'),
 ]
 """Whose results each edit decides."""
 

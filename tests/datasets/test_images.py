@@ -7,11 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ivif.datasets.decoding import Selection
 from ivif.datasets.files import write_atomic
 from ivif.datasets.images import (
     SUFFIXES,
@@ -143,12 +145,120 @@ def test_float_tiff_with_values_that_are_no_numbers_is_refused():
         decode(picture, "TIFF", (0, 1))
 
 
-@pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("value_range", [None, (0, 65535)])
-def test_16_bit_colour_is_refused_not_halved(channels, value_range):
-    data = cv2.imencode(".png", np.full((4, 4, channels), 40_000, dtype=np.uint16))[1].tobytes()
-    with pytest.raises(ImageError, match="16 bits per colour channel; convert it to 8 bits"):
-        decode_image(data, "some file", value_range)
+# v / 40000 * 255 of 0, 10000, 20000, 40000: 0, 63.75, 127.5 (rounded up), 255.
+DEEP_COLOUR = np.array([[[0, 10_000, 20_000], [40_000, 0, 10_000]]], dtype=np.uint16)
+DEEP_LEVELS = [[[0, 255]], [[64, 0]], [[128, 64]]]
+
+
+def tiff(array, **options):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def ppm(array, highest):
+    return b"P6 # camera 3\n%d %d %d\n" % (array.shape[1], array.shape[0], highest) + array.astype(">u2").tobytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        cv2.imencode(".png", DEEP_COLOUR[..., ::-1])[1].tobytes(),
+        cv2.imencode(".png", np.dstack((DEEP_COLOUR[..., ::-1], np.full((1, 2), 65535, np.uint16))))[1].tobytes(),
+        tiff(DEEP_COLOUR, photometric="rgb"),
+        tiff(DEEP_COLOUR, photometric="rgb", compression="lzw", predictor=True),
+        tiff(DEEP_COLOUR.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate"),
+        tiff(DEEP_COLOUR.astype(np.float64), photometric="rgb"),
+        ppm(DEEP_COLOUR, 65535),
+        ppm(DEEP_COLOUR, 40_000),
+        b"P3 2 1 50000\n0 10000 20000 40000 0 10000\n",
+    ],
+    ids=["png", "png and alpha", "tiff", "lzw", "planes", "float64", "ppm", "ppm of its own maximum", "plain ppm"],
+)
+def test_colour_of_16_bits_is_read_in_its_own_counts(data):
+    with pytest.raises(ImageError, match=r"values 0\.\.40000 instead of 8 bit; declare the range"):
+        decode_image(data, "some file")
+    assert decode_image(data, "some file", (0, 40_000)).tolist() == DEEP_LEVELS
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64, np.int16, np.uint32])
+def test_tiffs_of_every_depth(kind):
+    data = tiff(np.array([[300, 310], [302.5, 305]]).astype(kind))
+    whole = [[0, 255], [51 if np.dtype(kind).kind in "ui" else 64, 128]]  # integers: 302 is (2 / 10) * 255
+    assert decode_image(data, "some file", (300, 310)).tolist() == [whole]
+
+
+@pytest.mark.parametrize("highest", [1023, 4095, 16383])
+def test_pgm_counts_are_not_stretched(highest):
+    data = b"P5\n3 1\n%d\n" % highest + np.array([100, 600, 1000], ">u2").tobytes()
+    assert decode_image(data, "some file", (100, 1100)).tolist() == [[[0, 128, 230]]]  # 0, 127.5, 229.5, rounded up
+
+
+def test_values_above_what_a_pgm_announces_are_damage():
+    with pytest.raises(ImageError, match="some file: damaged"):
+        decode_image(b"P5 2 1 1000\n" + np.array([1001, 5], ">u2").tobytes(), "some file", (0, 1000))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value_range", "levels"),
+    [(np.uint8, None, [[250, 5]]), (np.uint16, (0, 250), [[250, 0]]), (np.float32, (0, 250), [[250, 0]])],
+)
+def test_white_is_zero_at_every_depth(kind, value_range, levels):
+    """5 of 0..250 is the level 5.1 above black: 250 where 0 is white."""
+    data = tiff(np.array([[5, 250]], dtype=kind), photometric="miniswhite")
+    assert decode_image(data, "some file", value_range).tolist() == [levels]
+
+
+def test_a_stack_is_read_by_page_or_refused():
+    pages = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 5), np.uint8)
+    for data in (tiff(pages, photometric="minisblack"), tiff(pages.astype(np.uint16), imagej=True)):
+        with pytest.raises(ImageError, match=r"some file: holds 3 pictures \(pages\).*#page=1"):
+            decode_image(data, "some file", (0, 255))
+        assert decode_image(data, "some file", (0, 255), Selection(3)).unique().tolist() == [2]
+        with pytest.raises(ImageError, match="no page 4; pages are 1 to 3"):
+            decode_image(data, "some file", (0, 255), Selection(4))
+
+
+def test_an_animation_is_no_picture():
+    frames = [Image.fromarray(np.full((4, 5), level, np.uint8)) for level in (10, 200)]
+    for kind in ("PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+        with pytest.raises(ImageError, match="holds 2 pictures"):
+            decode_image(data, "some file")
+        assert decode_image(data, "some file", part=Selection(2)).unique().tolist() == [200]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_four_bands_are_read_by_band_or_refused(kind):
+    bands = np.stack([np.full((4, 5), level) for level in (10, 20, 30, 200)], axis=-1).astype(kind)
+    for data in (
+        tiff(bands, photometric="rgb"),
+        tiff(bands.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate"),
+        cv2.imencode(".png", bands[..., [2, 1, 0, 3]])[1].tobytes(),
+    ):
+        with pytest.raises(ImageError, match=r"'PATH#band=4' is the infrared picture"):
+            decode_image(data, "some file", (0, 255))
+        assert decode_image(data, "some file", (0, 255), Selection(bands=(4,))).unique().tolist() == [200]
+        assert decode_image(data, "some file", (0, 255), Selection(bands=(1, 2, 3)))[:, 0, 0].tolist() == [10, 20, 30]
+        with pytest.raises(ImageError, match="has 4 bands, of which 5"):
+            decode_image(data, "some file", (0, 255), Selection(bands=(5,)))
+
+
+def test_a_tiff_that_lacks_data_is_damaged_not_black():
+    array = np.random.default_rng(0).integers(0, 60_000, (64, 64), dtype=np.uint16)
+    for options in ({}, {"compression": "zlib", "rowsperstrip": 8}):
+        data = tiff(array, **options)
+        with pytest.raises(ImageError, match="some file: damaged"):
+            decode_image(data[: int(len(data) * 0.7)], "some file", (0, 60_000))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_deep_tiffs_is_that_of_pillow(orientation):
+    array = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    ours = decode_image(tiff(array, extratags=[(274, "H", 1, orientation, True)]), "some file", (0, 255))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert torch.equal(ours, decode(Image.fromarray(array.astype(np.uint8)), exif=exif))
 
 
 def test_8_bit_files_ignore_the_range():

@@ -8,17 +8,11 @@ import torch
 from PIL import Image
 
 from ivif.datasets.boxes import BoxesError
+from ivif.datasets.frames import frame_numbers
 from ivif.datasets.images import write_png
-from ivif.datasets.labels import (
-    LabelError,
-    frame_numbers,
-    label_pairs,
-    own_pairs,
-    read_coco,
-    read_mot,
-    read_voc,
-    read_yolo,
-)
+from ivif.datasets.label_files import read_coco, read_kaist, read_voc, read_yolo
+from ivif.datasets.labels import LabelError, label_pairs, own_pairs
+from ivif.datasets.mot_files import read_mot, read_sequence_labels
 from ivif.datasets.pairs import PairError
 
 
@@ -63,6 +57,9 @@ def test_voc_without_objects(tmp_path):
         (VOC.replace("30.5", "wide"), "'wide'"),
         (VOC.replace("30.5", "9"), "a box ends before it begins"),
         (VOC.replace("30.5", "nan"), "NaN or infinite"),
+        (VOC.replace("bndbox", "box"), "an object 'person' without <bndbox> or <polygon>"),
+        ("<?xml version='1.0' encoding='klingon'?>" + VOC, "unknown encoding"),
+        ("<annotations><image/></annotations>", "expected <annotation>, found <annotations>"),
     ],
 )
 def test_malformed_voc_is_named(tmp_path, text, message):
@@ -78,13 +75,74 @@ def test_yolo_by_hand(tmp_path):
     assert boxes.labels == ("person", "car", "7")
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "0 0.375 0.2 0.625 0.2 0.625 0.3 0.375 0.3",
+        "0 0.375 0.3 0.5 0.2 0.625 0.25",
+        "0 0.375 0.25 0.5 0.2 0.625 0.25 0.6 0.28 0.5 0.3",
+    ],
+    ids=["corners", "triangle", "five points"],
+)
+def test_yolo_polygons_become_the_boxes_around_them(tmp_path, row):
+    """x from 0.375 to 0.625 of 200, y from 0.2 to 0.3 of 100."""
+    boxes = read_yolo(written(tmp_path, row + "\n0 0.5 0.25 0.25 0.1\n"), (200, 100))
+    np.testing.assert_allclose(boxes.xyxy, [[75, 20, 125, 30]] * 2, atol=1e-9)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks_are_no_part_of_the_text(tmp_path, encoding):
+    (tmp_path / "a.txt").write_bytes("0 0.5 0.25 0.25 0.1\r\n".encode(encoding))
+    assert len(read_yolo(tmp_path / "a.txt", (200, 100))) == 1
+    (tmp_path / "gt.txt").write_bytes("1,7,0,0,5,5,1,1,1\r\n".encode(encoding))
+    assert [*read_mot(tmp_path / "gt.txt")] == [0]
+    (tmp_path / "coco.json").write_bytes(json.dumps(COCO).encode(encoding))
+    assert sorted(read_coco(tmp_path / "coco.json")) == ["01", "02"]
+
+
+POLYGON = "<polygon><x1>5</x1><y1>9</y1><x2>8</x2><y2>2</y2><x3>7</x3><y3>12</y3><x4>4</x4><y4>6</y4></polygon>"
+TURNED = "<robndbox><cx>6</cx><cy>7</cy><w>10</w><h>4</h><angle>1.5707963267948966</angle></robndbox>"
+
+
+@pytest.mark.parametrize(("shape", "box"), [(POLYGON, [4, 2, 8, 12]), (TURNED, [4, 2, 8, 12])])
+def test_voc_shapes_become_the_boxes_around_them(tmp_path, shape, box):
+    text = f"<annotation><object><name>Car</name>{shape}</object></annotation>"
+    boxes = read_voc(written(tmp_path, text, "a.xml"))
+    np.testing.assert_allclose(boxes.xyxy, [box], atol=1e-9)
+    assert boxes.labels == ("car",)
+
+
+@pytest.mark.parametrize("name", ["People", "Person", "pedestrian", " PERSON "])
+def test_people_are_persons_in_every_format(tmp_path, name):
+    xml = f"<annotation><object><name>{name}</name>{POLYGON}</object></annotation>"
+    assert read_voc(written(tmp_path, xml, "a.xml")).labels == ("person",)
+    assert read_yolo(written(tmp_path, "0 0.5 0.5 1 1\n"), (4, 4), (name,)).labels == ("person",)
+    coco = {**COCO, "categories": [{"id": 3, "name": "Car"}, {"id": 1, "name": name}]}
+    assert read_coco(written(tmp_path, json.dumps(coco)))["01"].labels == ("car", "person", "car")
+
+
+KAIST = """% bbGt version=3
+person 10 20 30 40 0 0 0 0 0 0 0
+people 1 2 3 4 0 0 0 0 0 0 0
+person? 5 5 5 5 1 0 0 0 0 0 0
+cyclist 0 0 9 9 0 0 0 0 0 1 0
+"""
+
+
+def test_kaist_by_hand(tmp_path):
+    boxes = read_kaist(written(tmp_path, KAIST))
+    assert boxes.xyxy.tolist() == [[10, 20, 40, 60], [1, 2, 4, 6], [5, 5, 10, 10], [0, 0, 9, 9]]
+    assert boxes.labels == ("person", "person", "person", "cyclist")
+    assert boxes.ignore.tolist() == [False, True, True, True]
+
+
 def test_yolo_file_without_lines_is_an_image_without_objects(tmp_path):
     assert len(read_yolo(written(tmp_path, "\n"), (200, 100))) == 0
 
 
 MOT = """1,7,10.5,20,30,40,1,1,0.25
 3,7,12,21,30,40,1,1,1
-1,8,0,0,5,5,0,1,0
+1,8,0,0,5,5,0,13,0
 """
 
 
@@ -98,6 +156,44 @@ def test_mot_by_hand(tmp_path):
     assert frames[2].xyxy.tolist() == [[12, 21, 42, 61]]
 
 
+@pytest.mark.parametrize(
+    ("flag_and_class", "expected"),
+    [
+        ("1,1", ("person", False)),
+        ("0,1", None),
+        ("1,3", ("car", False)),
+        ("0,3", None),
+        ("1,7", ("distractor", True)),
+        ("0,8", ("distractor", True)),
+        ("0,13", ("person", True)),
+        ("1,-1", ("person", False)),
+        ("1,-7.5,-8.25,0", ("person", False)),
+    ],
+)
+def test_mot_classes_and_flags(tmp_path, flag_and_class, expected):
+    """Rows flagged 0 don't count but for distractors; of ten columns, as in 2015, the last are places in the world."""
+    more = "" if flag_and_class.count(",") > 1 else ",0.5"
+    (boxes,) = read_mot(written(tmp_path, f"1,7,10,20,30,40,{flag_and_class}{more}\n")).values()
+    assert [*zip(boxes.labels, boxes.ignore.tolist(), strict=True)] == ([] if expected is None else [expected])
+
+
+def test_an_identity_twice_in_a_frame_is_named_by_line(tmp_path):
+    text = "1,7,0,0,5,5,1,1,1\n5,7,0,0,5,5,1,1,1\n5,-1,0,0,5,5,1,1,1\n5,-1,0,0,5,5,1,1,1\n5,7,9,9,5,5,1,1,1\n"
+    with pytest.raises(BoxesError, match=r"gt.txt, line 5: identity 7 stands twice in frame 5, also in line 2"):
+        read_mot(written(tmp_path, text, "gt.txt"))
+
+
+@pytest.mark.parametrize("info", ["gt/seqinfo.ini", "seqinfo.ini"])
+def test_seqinfo_is_found_where_motchallenge_puts_it(tmp_path, info):
+    (tmp_path / "gt").mkdir()
+    labels = written(tmp_path / "gt", "2,7,0,0,5,5,1,1,1\n", "gt.txt")
+    written(tmp_path, "[Sequence]\nname=100%\nseqLength=4\n", info)
+    assert [len(boxes) for boxes in read_sequence_labels(labels).values()] == [0, 1, 0, 0]
+    written(tmp_path, "[Sequence]\nseqLength=1\n", info)
+    with pytest.raises(BoxesError, match=r"seqinfo.ini: seqLength is 1, but .*gt.txt has rows of frame 2"):
+        read_sequence_labels(labels)
+
+
 def test_mot_with_six_columns_counts_every_row(tmp_path):
     frames = read_mot(written(tmp_path, "2, 1, 0, 0, 4, 4\n"))
     assert frames[1].ignore.tolist() == [False]
@@ -105,7 +201,7 @@ def test_mot_with_six_columns_counts_every_row(tmp_path):
 
 
 def test_a_short_row_takes_nothing_from_the_others(tmp_path):
-    boxes = read_mot(written(tmp_path, "1,1,0,0,5,5,0,1,0.25\n1,2,0,0,5,5\n"))[0]
+    boxes = read_mot(written(tmp_path, "1,1,0,0,5,5,0,13,0.25\n1,2,0,0,5,5\n"))[0]
     assert boxes.ignore.tolist() == [True, False]
     assert boxes.visibility.tolist() == [0.25, 1]
 
@@ -125,6 +221,11 @@ def test_a_short_row_takes_nothing_from_the_others(tmp_path):
         ("mot", MOT + "4,7,1,1,-5,1\n", "line 4: .*negative"),
         ("mot", MOT + "4,7,1,1,inf,1\n", "line 4: .*NaN or infinite"),
         ("mot", "0,7,1,1,5,1\n", "line 1: .*frame"),
+        ("mot", "1000000000,7,1,1,5,1\n", "line 1: .*frame, a whole number from 1 to 1,000,000"),
+        ("mot", "1,1e300,1,1,5,1\n", "line 1: expected an identity"),
+        ("mot", "1,7,1,1,5,1,1,40,1\n", "line 1: class 40, but MOTChallenge's are 1 to 13"),
+        ("yolo", "1e300 0.5 0.5 1 1\n", "line 1: expected a class"),
+        ("yolo", "0 0.1 0.1 0.2 0.2 0.3 0.3 0.4\n", "line 1: 8 numbers a row are neither a box"),
     ],
 )
 def test_malformed_rows_are_named_by_file_and_line(tmp_path, reader, text, message):
@@ -167,6 +268,19 @@ def without(key):
     return json.dumps({name: value for name, value in COCO.items() if name != key})
 
 
+@pytest.mark.parametrize("kind", [str, int, float])
+def test_coco_ids_may_be_text_or_numbers(tmp_path, kind):
+    content = json.loads(json.dumps(COCO))
+    for item in content["annotations"]:
+        item |= {"image_id": kind(item["image_id"]), "category_id": kind(item["category_id"])}
+    assert read_coco(written(tmp_path, json.dumps(content)))["01"].labels == ("car", "person", "car")
+
+
+def test_coco_outlines_become_the_boxes_around_them(tmp_path):
+    outline = with_annotation(image_id=5, category_id=3, segmentation=[[5, 9, 8, 2], [7, 12, 4, 6]])
+    assert read_coco(written(tmp_path, outline))["01"].xyxy.tolist() == [[4, 2, 8, 12]]
+
+
 def with_annotation(**annotation):
     return json.dumps({**COCO, "annotations": [annotation]})
 
@@ -182,6 +296,9 @@ def with_annotation(**annotation):
         (without("annotations"), "'annotations'"),
         (with_annotation(image_id=77, category_id=3, bbox=[0, 0, 1, 1]), "77"),
         (with_annotation(image_id=5, category_id=3), "'bbox'"),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1, 1], track_id=10**30), "too large|OverflowError"),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 10**400, 1]), "too large|OverflowError"),
+        ("[" * 100_000, "RecursionError|line 1|maximum recursion"),
         (
             with_annotation(image_id=5, category_id=2, bbox=[0, 0, 1, 1]),
             "category 2 has no name; there are 3 car, 1 per",
@@ -244,8 +361,59 @@ def test_mot_text_makes_pairs_a_sequence_by_number(street, tmp_path):
         ("9", "street", 8),
     ]
     assert [pair.boxes.ids.tolist() for pair in pairs] == [[6], [5], []]
-    written(tmp_path, "[Sequence]\nseqLength=8\n", "seqinfo.ini")
+    written(tmp_path, "8,5,1,1,2,2\n", "gt.txt")
     assert [pair.boxes is None for pair in street_pairs(street, labels)] == [True, False, True]
+
+
+def test_rows_that_stand_there_twice_count_once_and_are_told(street, tmp_path):
+    for name in ("8", "9"):
+        written(tmp_path, "0 0.5 0.25 0.25 0.1\n0 0.2 0.25 0.25 0.1\n0 0.5 0.25 0.25 0.1\n", f"{name}.txt")
+    pairs = street_pairs(street, tmp_path)
+    assert [None if pair.boxes is None else len(pair.boxes) for pair in pairs] == [None, 2, 2]
+    assert any("stands there twice and counts once (and so in 1 more)" in note.reason for note in pairs.unmatched)
+
+
+def test_labels_without_pictures_and_pictures_without_labels_are_told(street, tmp_path):
+    for name in ("8", "77", "78", "classes"):
+        written(tmp_path, "" if name != "classes" else "car\nperson\n", f"{name}.txt")
+    told = [note.reason for note in street_pairs(street, tmp_path).unmatched]
+    assert "labels of no picture (2 such files)" in told
+    assert "says nothing of 2 of 3 pictures, such as 10" in told
+
+
+def test_names_of_classes_are_taken_from_where_tools_leave_them(street, tmp_path):
+    written(tmp_path, "1 0.5 0.25 0.25 0.1\n", "8.txt")
+    written(tmp_path, "car\nPeople\n", "classes.txt")
+    assert street_pairs(street, tmp_path)[1].boxes.labels == ("person",)
+
+
+def voc_of(width, height):
+    return VOC.replace("640", str(width)).replace("512", str(height))
+
+
+def test_labels_of_a_smaller_picture_are_scaled_and_told_or_refused(street, tmp_path):
+    """The picture is 200 x 100: labels of 100 x 50 have half its pixels, those of 100 x 100 another shape."""
+    written(tmp_path, voc_of(100, 70), "8.xml")
+    with pytest.raises(LabelError, match=r"8.xml: labels of a picture of 100x70, but 8 is 200x100"):
+        street_pairs(street, tmp_path)
+    written(tmp_path, voc_of(100, 50), "8.xml")  # a box ends at 60: beyond 50
+    with pytest.raises(LabelError, match="100x50"):
+        street_pairs(street, tmp_path)
+    written(tmp_path, voc_of(140, 70), "8.xml")
+    pairs = street_pairs(street, tmp_path)
+    np.testing.assert_allclose(pairs[1].boxes.xyxy[0], np.array([10, 20, 30.5, 60]) / 0.7)
+    assert any("140x70 pixels in the labels, 200x100 in the picture: scaled" in note.reason for note in pairs.unmatched)
+
+
+def test_labels_in_folders_of_folders(tmp_path):
+    for band in ("infrared", "visible"):
+        for scene in ("day", "night"):
+            write_png(tmp_path / band / scene / "1.png", torch.full((1, 100, 200), len(band), dtype=torch.uint8))
+    for scene, share in (("day", 0.5), ("night", 0.25)):
+        (tmp_path / "labels" / scene).mkdir(parents=True)
+        written(tmp_path / "labels" / scene, f"0 {share} 0.5 0.1 0.1\n", "1.txt")
+    pairs = own_pairs(tmp_path / "infrared", tmp_path / "visible", tmp_path / "labels")
+    assert {pair.name: pair.boxes.xyxy[0, 0] for pair in pairs} == {"day-1": 90, "night-1": 40}
 
 
 def test_pairs_in_order_without_labels(street):
@@ -289,9 +457,15 @@ def test_shares_are_of_pictures_of_more_than_8_bit_too(tmp_path):
         (["3", "4"], True, [2, 3]),
         (["0", "4"], True, [0, 4]),
         ([], True, []),
+        (["video-7cJx-frame-000007-zCb3", "video-7cJx-frame-000005-kF19"], False, [2, 0]),
+        (["1561980001000000000", "1561980001066733462", "1561980001033366731"], False, [0, 2, 1]),
+        (["1561980001.9", "1561980002.1", "1561980001.95"], True, [0, 2, 1]),
+        (["20260101_235959_0010", "20260102_000001_0012", "20260102_000000_0011"], False, [0, 2, 1]),
+        (["set00_V000_I00123", "set00_V000_I00125"], False, [0, 2]),
+        (["IMG-7-ab12", "IMG-9-cd"], False, [0, 2]),
     ],
 )
-def test_frames_are_counted_by_the_last_number(names, from_one, frames):
+def test_frames_are_counted_by_the_number_that_all_names_have(names, from_one, frames):
     assert frame_numbers(names, from_one) == frames
 
 

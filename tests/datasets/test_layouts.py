@@ -259,7 +259,7 @@ def write_m3svd(root: Path) -> None:
     video(root / "infrared/0117_1605.mp4", 4)
     video(root / "visible/0117_1605.mp4", 3)
     video(root / "infrared/lonely.mp4", 2)
-    text(root / "gt/0113_1714/gt.txt", "1,7,10,20,4,8,1,1,1.0\n3,7,11,20,4,8,1,1,0.5\n3,9,0,0,2,2,0,1,0.2\n")
+    text(root / "gt/0113_1714/gt.txt", "1,7,10,20,4,8,1,1,1.0\n3,7,11,20,4,8,1,1,0.5\n3,9,0,0,2,2,0,8,0.2\n")
 
 
 def test_m3svd_frames_and_tracks(tmp_path: Path) -> None:

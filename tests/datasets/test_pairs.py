@@ -1,5 +1,7 @@
 """Pairs: how two folders become pairs, what is said about files left over, and frames of videos."""
 
+import re
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -71,8 +73,156 @@ def test_empty_folders_make_no_pairs(folders):
 def test_folders_without_a_common_name_make_no_pairs(folders):
     save(folders[0] / "1_ir.png")
     save(folders[1] / "1_vi.png")
-    with pytest.raises(PairError, match=r"no pairs: 1 images in .*, 1 in .*; give the two files of a pair one name"):
+    with pytest.raises(PairError, match=r"no pairs: 1 images in .*, 1 in .*--infrared '.*ir/{pair}_ir.png' --visible"):
         pair_folders(*folders)
+
+
+def test_folders_without_a_rule_are_told_of_patterns(folders):
+    save(folders[0] / "cat.png")
+    save(folders[1] / "dog.png")
+    with pytest.raises(PairError, match="give the two files of a pair one name, or patterns such as --infrared"):
+        pair_folders(*folders)
+
+
+CAMERAS = {
+    "suffixes": ("{}_ir.png", "{}_vi.png"),
+    "FLIR": ("FLIR_{}_PreviewData.jpeg", "FLIR_{}_RGB.jpg"),
+    "prefixes": ("IR{}.png", "VIS{}.png"),
+    "folders of pairs": ("{}/thermal.png", "{}/rgb.png"),
+    "upper case": ("{}-IR.PNG", "{}-VI.PNG"),
+}
+
+
+@pytest.mark.parametrize(("infrared", "visible"), CAMERAS.values(), ids=CAMERAS)
+def test_both_cameras_in_one_folder_are_told_apart_by_patterns(tmp_path, infrared, visible):
+    for number in ("0001", "0002"):
+        save(tmp_path / infrared.format(number), 10)
+        save(tmp_path / visible.format(number), 200)
+    data = pair_folders(*(tmp_path / pattern.replace("{}", "{pair}") for pattern in (infrared, visible)))
+    assert [pair.name for pair in data] == ["0001", "0002"]
+    assert all(pair.read().infrared.unique().tolist() == [10] for pair in data)
+    assert all(pair.read().visible.unique().tolist() == [200] for pair in data)
+
+
+@pytest.mark.parametrize("names", [CAMERAS[key] for key in ("suffixes", "FLIR", "prefixes", "upper case")])
+def test_a_picture_is_never_paired_with_itself(tmp_path, names):
+    for number in ("0001", "0002", "0003"):
+        for name in names:
+            save(tmp_path / name.format(number))
+    with pytest.raises(PairError, match="infrared and visible are the same place") as told:
+        pair_folders(tmp_path, tmp_path / "." / ".." / tmp_path.name)
+    patterns = re.findall(r"--(?:infrared|visible) '([^']*)'", str(told.value))
+    found = pair_folders(*patterns)
+    assert len(found) == 3
+    assert [pair.infrared.path.name for pair in found] == [names[0].format(f"000{number}") for number in (1, 2, 3)]
+
+
+def test_a_link_to_the_infrared_picture_is_no_visible_one(folders):
+    save(folders[0] / "1.png")
+    (folders[1] / "1.png").symlink_to(folders[0] / "1.png")
+    for place in folders:
+        save(place / "2.png")
+    data = pair_folders(*folders)
+    assert [pair.name for pair in data] == ["2"]
+    assert data.unmatched == ((folders[0] / "1.png", "infrared and visible are the same file"),)
+
+
+def test_letters_and_their_accents_may_be_stored_apart(folders):
+    save(folders[0] / (unicodedata.normalize("NFC", "Brücke é") + ".png"))
+    save(folders[1] / (unicodedata.normalize("NFD", "Brücke é") + ".png"))
+    data = pair_folders(*folders)
+    assert [pair.name for pair in data] == [unicodedata.normalize("NFC", "Brücke é")]
+    assert data.unmatched == ()
+
+
+def test_case_decides_only_where_it_must(folders):
+    for name in ("A", "b", "C", "c"):
+        save(folders[0] / f"{name}.png")
+    for name in ("a", "B", "C"):
+        save(folders[1] / f"{name}.png")
+    data = pair_folders(*folders)
+    assert [pair.name for pair in data] == ["B", "C", "a"]
+    assert [item.path.name for item in data.unmatched] == ["c.png"]
+
+
+def test_folders_of_folders(folders):
+    for place in folders:
+        for name in ("night/1", "night/2", "day/1"):
+            save(place / f"{name}.png")
+    assert [pair.name for pair in pair_folders(*folders)] == ["day-1", "night-1", "night-2"]
+
+
+def test_bands_and_pages_of_one_file_make_a_pair(tmp_path):
+    stack = np.stack([np.full((4, 6), level) for level in (10, 20, 30, 200)], axis=-1).astype(np.uint8)
+    Image.fromarray(stack).save(tmp_path / "00001D.png")
+    (pair,) = pair_folders(f"{tmp_path}#band=4", f"{tmp_path}#band=1-3")
+    assert pair.read().infrared.unique().tolist() == [200]
+    assert pair.read().visible[:, 0, 0].tolist() == [10, 20, 30]
+    (other,) = pair_folders(f"{tmp_path}#band=1", f"{tmp_path}#band=1-3")
+    assert pair.infrared.fingerprint() != other.infrared.fingerprint()
+    with pytest.raises(ImageError, match="expected #page=N, #band=N"):
+        pair_folders(f"{tmp_path}#band=two", tmp_path)
+
+
+def deep(path, *levels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array([levels], dtype=np.uint16)).save(path)
+
+
+def test_a_range_of_a_place_stays_its_own(folders):
+    deep(folders[0] / "1.png", 1000, 2000)
+    deep(folders[1] / "1.png", 0, 500)
+    (pair,) = pair_folders(f"{folders[0]}#range=1000:2000", folders[1]).with_range((0, 1000))
+    assert pair.read().infrared.tolist() == [[[0, 255]]]
+    assert pair.read().visible.tolist() == [[[0, 128]]]
+
+
+def test_a_range_can_be_measured_for_each_camera(folders):
+    """All pictures of a camera together: 0.5 % of 0, 1, ... 1000 lie below 5, as many above 995."""
+    for number, start in enumerate((0, 500)):
+        deep(folders[0] / f"{number}.png", *range(start, 501 + start))
+        save(folders[1] / f"{number}.png", size=(501, 1))
+    data = pair_folders(*folders).with_range("auto")
+    low, high = data[0].infrared.value_range
+    assert data[1].infrared.value_range == (low, high)
+    assert (low, high) == pytest.approx((5, 995), abs=1.1)
+    assert data[0].visible.value_range is None
+
+
+def film(path, count, rate=25.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), 10 * number, dtype=np.uint8))
+    writer.release()
+    return path
+
+
+def test_two_films_are_a_sequence(tmp_path):
+    data = pair_folders(film(tmp_path / "walk_ir.mp4", 3), film(tmp_path / "walk.mp4", 3))
+    assert [(pair.name, pair.sequence, pair.frame) for pair in data] == [
+        (f"walk-{number:06d}", "walk", number) for number in range(3)
+    ]
+    assert abs(int(data[2].read().visible[0, 20, 20]) - 20) <= 3
+
+
+def test_folders_of_films_are_sequences_and_what_differs_is_told(folders):
+    for name, counts, rates in (("a", (2, 2), (25, 25)), ("b", (4, 3), (30, 25))):
+        for place, count, rate in zip(folders, counts, rates, strict=True):
+            film(place / f"{name}.avi".replace("avi", "mp4"), count, rate)
+    film(folders[0] / "c.mp4", 1)
+    data = pair_folders(*folders)
+    assert [pair.name for pair in data] == ["a-000000", "a-000001", "b-000000", "b-000001", "b-000002"]
+    told = [item.reason for item in data.unmatched]
+    assert any("4 frames, its partner has 3" in text for text in told)
+    assert any("30 frames a second, its partner 25" in text for text in told)
+    assert any("no video called 'c'" in text for text in told)
+
+
+def test_a_film_is_not_paired_with_itself(tmp_path):
+    path = film(tmp_path / "a.mp4", 2)
+    with pytest.raises(PairError, match="same film"):
+        pair_folders(path, path)
 
 
 def test_missing_folder_and_file_instead_of_folder(folders):

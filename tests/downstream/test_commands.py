@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from ivif.datasets.files import write_atomic
 from ivif.datasets.images import read_image, write_png
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.downstream import labelled_images
 from ivif.downstream.cli import main
 from ivif.downstream.drawing import write_video
@@ -183,7 +184,8 @@ def test_unlabelled_pictures_are_left_out_and_told(walk, run, capsys):
     assert "left out: 1 of 6 pictures have no labels" in capsys.readouterr().err
     assert run(*arguments, "--unlabelled") == 0
     assert "in 6 pictures" in capsys.readouterr().out
-    pairs = ("--infrared", walk / "images", "--visible", walk / "images", "--labels", walk / "yolo")
+    shutil.copytree(walk / "images", walk / "other")
+    pairs = ("--infrared", walk / "other", "--visible", walk / "images", "--labels", walk / "yolo")
     assert run("detect", *pairs, "--method", "infrared", "--method", "visible") == 0
     assert capsys.readouterr().err.count("left out: 1 of 6 pictures have no labels") == 1
     assert run(*arguments, "--limit", "2") == 0

@@ -5,7 +5,7 @@ import pytest
 
 from ivif.datasets.boxes import Boxes
 from ivif.datasets.images import read_image, write_png
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.datasets.pairs import ImageFile, Pair
 from ivif.downstream import DownstreamError
 from ivif.downstream.evaluation import evaluate, evaluate_again

@@ -42,11 +42,11 @@ def test_empty_detections(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("1,-1,0,0,5,5", "expected frame, id"),
+        ("1,-1,0,0,5", "expected frame, id"),
         ("0,-1,0,0,5,5,1", "frames count from 1"),
         ("1.5,-1,0,0,5,5,1", "frames count from 1"),
         ("1,-1,0,0,-5,5,1", "sizes are not negative"),
-        ("1000000000,-1,0,0,5,5,1", "frames up to 10,000,000"),
+        ("1000000000,-1,0,0,5,5,1", "frames up to 1,000,000"),
         ("1,-1,0,0,nan,5,1", "expected frame, id"),
         ("1 -1 0 0 5 5 1", "found '1 -1 0 0 5 5 1'"),
     ],
@@ -178,3 +178,17 @@ def test_a_detector_that_loses_pictures_is_caught(draw):
 
     with pytest.raises(DownstreamError, match="forgetful gave 0 results for 1 pictures"):
         detect(Forgetful(), [draw()])
+
+
+@pytest.mark.parametrize(
+    "rows", ["1,-1,0,0,5,5,-1,-1,-1,-1\n2,-1,0,0,5,5,-1,-1,-1,-1\n", "1,-1,0,0,5,5\n2,-1,0,0,5,5\n"]
+)
+def test_detections_without_scores_all_count(tmp_path, rows):
+    (tmp_path / "det.txt").write_text(rows)
+    found = read_detections(tmp_path / "det.txt")
+    assert [boxes.scores.tolist() for boxes in found.values()] == [[1.0], [1.0]]
+
+
+def test_a_score_of_minus_one_among_others_stays(tmp_path):
+    (tmp_path / "det.txt").write_text("1,-1,0,0,5,5,-1,-1,-1,-1\n2,-1,0,0,5,5,0.5,-1,-1,-1\n")
+    assert [boxes.scores.tolist() for boxes in read_detections(tmp_path / "det.txt").values()] == [[-1.0], [0.5]]

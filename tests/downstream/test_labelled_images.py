@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ivif.datasets.boxes import Boxes, BoxesError
-from ivif.datasets.labels import LabelError, check_labels, read_sequence_labels
+from ivif.datasets.labels import LabelError, check_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.datasets.pairs import PairError
 from ivif.downstream import DownstreamError
 from ivif.downstream.labelled_images import as_sequence, images_of_folder, images_of_video, label_images

@@ -5,7 +5,7 @@ import pytest
 
 from ivif import datasets
 from ivif.datasets.boxes import Boxes
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.downstream import YoloDetector, detect, detection_scores, track, tracking_scores
 from ivif.downstream.labelled_images import images_of_camera, images_of_results
 from ivif.fusion.results import parse

@@ -210,3 +210,9 @@ def test_without_lap_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "lap", None)
     with pytest.raises(DownstreamError, match=r"lap cannot be imported .*pip install 'ivif-bench\[downstream\]'"):
         Sort()
+
+
+def test_a_gap_of_time_stamps_is_told_without_counting_through_it():
+    nobody = Boxes(np.empty((0, 4)))
+    with pytest.raises(DownstreamError, match=r"999999999999999998 frames are missing .*: 1, 2, 3, 4, 5 ..."):
+        track({0: nobody, 10**18 - 1: nobody})

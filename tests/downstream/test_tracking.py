@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivif.datasets.boxes import Boxes
+from ivif.datasets.boxes import DISTRACTOR, Boxes
 from ivif.downstream import DownstreamError, combined, tracking_scores
 from ivif.downstream.hota import Frame, hota_counts
 from ivif.downstream.overlap import iou
@@ -216,11 +216,11 @@ def test_unlabelled_frames_are_not_scored_and_missing_ones_are_named():
 def test_identities_that_contradict_themselves():
     twice = Boxes(np.array([[0, 0, 10, 10], [50, 0, 60, 10]]), ids=np.array([3, 3]))
     nameless = Boxes(np.array([[0, 0, 10, 10]]))
-    with pytest.raises(DownstreamError, match="frame 0: the tracked identity 3 stands there twice"):
+    with pytest.raises(DownstreamError, match="frame 1: the tracked identity 3 stands there twice"):
         tracking_scores({0: twice}, {0: line({1: 0})})
-    with pytest.raises(DownstreamError, match="frame 0: the true identity 3 stands there twice"):
+    with pytest.raises(DownstreamError, match="frame 1: the true identity 3 stands there twice"):
         tracking_scores({0: line({1: 0})}, {0: twice})
-    with pytest.raises(DownstreamError, match="frame 0: a true box has no identity"):
+    with pytest.raises(DownstreamError, match="frame 1: a true box has no identity"):
         tracking_scores({0: line({1: 0})}, {0: nameless})
 
 
@@ -342,3 +342,24 @@ def test_clear_scores_equal_trackeval(films):
     assert own.mostly_lost == reference["ML"]
     assert own.mota == pytest.approx(reference["MOTA"])
     assert own.motp == pytest.approx(reference["MOTP"])
+
+
+def test_what_is_matched_to_a_distractor_is_no_mistake():
+    """As in MOTChallenge: the second track is a reflection's, the third one a car's, whom nobody was to follow."""
+    corners = np.array([[0, 0, 10, 20], [50, 0, 60, 20], [90, 0, 120, 20]], dtype=float)
+    truth = Boxes(
+        corners, ("person", DISTRACTOR, "car"), ids=np.array([1, 2, 3]), ignore=np.array([False, True, False])
+    )
+    scores = tracking_scores({0: Boxes(corners, ids=np.array([7, 8, 9]))}, {0: truth})
+    assert (scores.matches, scores.false_positives, scores.objects) == (1, 1, 1)
+
+
+def test_a_distractor_takes_no_box_that_hardly_overlaps_it():
+    """A box within a large distractor overlaps it by a tenth: a mistake, where an ignore region would forgive it."""
+    truth = Boxes(np.array([[0, 0, 100, 100.0]]), (DISTRACTOR,), ids=np.array([2]), ignore=np.array([True]))
+    person = Boxes(np.array([[200, 0, 210, 20.0]]), ids=np.array([1]))
+    tracks = Boxes(np.array([[0, 0, 10, 100.0]]), ids=np.array([7]))
+    both = Boxes(
+        np.vstack((truth.xyxy, person.xyxy)), (DISTRACTOR, "person"), np.array([2, 1]), ignore=np.array([True, False])
+    )
+    assert tracking_scores({0: tracks}, {0: both}).false_positives == 1

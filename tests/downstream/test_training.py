@@ -8,7 +8,7 @@ import yaml
 
 from ivif.datasets.boxes import Boxes
 from ivif.datasets.images import read_image
-from ivif.datasets.labels import read_yolo
+from ivif.datasets.label_files import read_yolo
 from ivif.downstream import DownstreamError, YoloDetector, detect, training
 from ivif.downstream.detector import DetectorSettings
 from ivif.downstream.labelled_images import LabelledImage

@@ -84,3 +84,32 @@ def test_sources_are_never_overwritten(folders: Path, capsys: pytest.CaptureFixt
     assert main(arguments(folders / "infrared", folders / "visible", folders / "visible")) == 1
     assert "one of the sources" in capsys.readouterr().err
     assert (folders / "visible" / "a.png").read_bytes() == before
+
+
+def test_one_bad_pair_leaves_the_others(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for band in ("infrared", "visible"):
+        write_png(folders / band / "aa.png", torch.zeros((1, 40, 1), dtype=torch.uint8))
+    output = folders / "out"
+    command = arguments(folders / "infrared", folders / "visible", output)
+    command[command.index("average")] = "fpde"
+    assert main(command) == 1
+    assert sorted(path.name for path in output.iterdir()) == ["a.png", "b.png"]
+    assert "failed: aa: Shape of array too small" in capsys.readouterr().err
+
+
+def test_a_tilde_is_the_home_folder(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folders / "home"))
+    monkeypatch.chdir(folders)
+    assert main(["fuse", "--method", "average", "--infrared=infrared", "--visible=visible", "--output=~/out"]) == 0
+    assert (folders / "home" / "out" / "a.png").is_file() and not Path("~").exists()
+
+
+def test_patterns_and_ranges_can_be_given_where_folders_can(folders: Path) -> None:
+    deep = (np.arange(40 * 56).reshape(40, 56) % 1000).astype(np.uint16)
+    for role in ("ir", "vi"):
+        Image.fromarray(deep).save(folders / f"x_{role}.png")
+    command = arguments(folders / "{pair}_ir.png", folders / "{pair}_vi.png", folders / "out")
+    assert main([*command, "--value-range", "0:999"]) == 0
+    expected = np.floor(deep / 999 * 255 + 0.5)
+    assert (read_image(folders / "out" / "x.png")[0].numpy() == expected).all()
+    assert main([*command, "--value-range", "auto"]) == 0

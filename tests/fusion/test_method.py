@@ -272,3 +272,24 @@ def test_fingerprint_does_not_depend_on_what_others_imported(tmp_path, monkeypat
     assert fingerprint_of(tmp_path / "2", monkeypatch, first="mine.other", **own) == alone
     changed = {**own, "__init__": "def weight():\n    return 2\n"}
     assert fingerprint_of(tmp_path / "3", monkeypatch, **changed) != alone
+
+
+class Tanh(FusionMethod):
+    """A network's output in -1..1, taken for an image."""
+
+    name, title, family, paper = "tanh", "Tanh", "own", ""
+    clips = False
+
+    def fuse_planes(self, infrared, visible):
+        return infrared + visible - 1
+
+
+def test_values_outside_the_range_are_told_or_cut_off_where_that_is_meant():
+    dark = torch.full((1, 1, 4, 4), 0.25)
+    with pytest.raises(FusionError, match=r"tanh gave values from -0.5 to -0.5, expected 0 to 1: scale them"):
+        Tanh().fuse(dark, dark)
+    bright = torch.full((1, 1, 4, 4), 0.75)
+    assert Tanh().fuse(bright, bright).unique().tolist() == [0.5]
+    method = Tanh()
+    method.clips = True
+    assert method.fuse(dark, dark).unique().tolist() == [0]

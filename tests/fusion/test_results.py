@@ -33,11 +33,6 @@ def test_folder_of_files_called_like_the_pairs(tmp_path):
         assert file_of(folder, pair) == tmp_path / file
 
 
-def test_png_is_preferred_to_lossy_copies(tmp_path):
-    touch(tmp_path, "01.jpg", "01.png")
-    assert file_of(FolderResults.parse(f"a={tmp_path}"), "01") == tmp_path / "01.png"
-
-
 def test_only_images_are_found(tmp_path):
     touch(tmp_path, "01.txt", "02/x.png")
     (tmp_path / "03.png").mkdir()

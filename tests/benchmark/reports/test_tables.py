@@ -53,9 +53,9 @@ def test_means_ranks_and_counts(run: Path) -> None:
     assert [cell.mean for cell in lines["alpha"].cells] == pytest.approx([7.0, 0.6])
     assert [cell.count for cell in lines["beta_2"].cells] == [3, 2]
     assert lines["beta_2"].cells[1].mean == pytest.approx(0.9)
-    # en: alpha and gamma tie at 7 (ranks 1 and 2, shared 1.5), beta_2 3; vif: beta_2 1, alpha 2, gamma 3
-    assert [lines[name].rank for name in ("alpha", "beta_2", "gamma")] == [1.75, 2.0, 2.25]
-    assert [line.method for line in board.lines] == ["alpha", "beta_2", "gamma"]
+    # beta_2 lacks an image, so it has no rank; en: alpha and gamma tie at 7 (shared 1.5); vif: alpha 1, gamma 2
+    assert [lines[name].rank for name in ("alpha", "beta_2", "gamma")] == [1.25, None, 1.75]
+    assert [line.method for line in board.lines] == ["alpha", "gamma", "beta_2"]
     assert [lines[name].failed for name in ("alpha", "beta_2", "gamma")] == [0, 1, 0]
     assert [lines[name].flagged for name in ("alpha", "beta_2", "gamma")] == [0, 0, 1]
 
@@ -63,13 +63,37 @@ def test_means_ranks_and_counts(run: Path) -> None:
 def test_every_format_says_the_same(run: Path) -> None:
     boards = Run(run).leaderboards()
     terminal, markdown, latex = (render(boards, form) for form in ("terminal", "md", "tex"))
-    assert "7.00*" in terminal and "0.900 (2/3)*" in terminal and "0.600'" in terminal
-    assert "**0.900 (2/3)**" in markdown and "*0.600*" in markdown and "EN ↑" in markdown
+    assert "7.00*" in terminal and "0.900 (2/3) " in terminal and "0.600*" in terminal
+    assert "| 0.900 (2/3) |" in markdown and "**0.600**" in markdown and "EN ↑" in markdown
     assert r"\textbf{7.00}" in latex and r"beta\_2" in latex and r"VIF $\uparrow$" in latex
     assert all(latex.count(rf"\{rule}rule") == 1 for rule in ("top", "mid", "bottom"))
     rows = list(csv.DictReader(io.StringIO(render(boards, "csv"))))
-    assert [row["method"] for row in rows] == ["alpha", "beta_2", "gamma"]
-    assert float(rows[1]["vif"]) == pytest.approx(0.9) and rows[1]["vif_images"] == "2"
+    assert [row["method"] for row in rows] == ["alpha", "gamma", "beta_2"]
+    assert float(rows[2]["vif"]) == pytest.approx(0.9) and rows[2]["vif_images"] == "2"
+    for text in (terminal, markdown):
+        assert "No rank for what lacks images that others have: beta_2 (2 of 3); --common compares" in text
+
+
+def test_methods_can_be_compared_on_the_images_that_all_have(run: Path) -> None:
+    """Of pair0 and pair1: en 6.5, 5, 7 and vif 0.6, 0.9, 0.15, so that alpha has ranks 2 and 2, beta_2 3 and 1."""
+    (board,) = Run(run).leaderboards(common=True)
+    assert (board.images, board.left_out) == (2, 1)
+    lines = {line.method: line for line in board.lines}
+    assert [cell.mean for cell in lines["alpha"].cells] == pytest.approx([6.5, 0.6])
+    assert [lines[name].rank for name in ("alpha", "beta_2", "gamma")] == [2.0, 2.0, 2.0]
+    assert "mean over 2 images of 3 that all methods have" in render([board], "terminal")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("[12] U2Fusion", "{[}12{]} U2Fusion &"), ("*best*", r"\textasteriskcentered{}best\textasteriskcentered{} &")],
+)
+def test_names_are_no_arguments_of_latex(run: Path, name: str, shown: str) -> None:
+    """After a line's end LaTeX takes a bracket for the space to leave and a star for a command's form."""
+    description = yaml.safe_load((run / "run.yaml").read_text())
+    description["methods"] = {name: None}
+    (run / "run.yaml").write_text(yaml.safe_dump(description))
+    assert f"\n{shown}" in render(Run(run).leaderboards(), "tex")
 
 
 def test_a_method_without_any_number_is_listed_last_without_rank(run: Path) -> None:

@@ -28,7 +28,7 @@ from ivif.benchmark.running.people import Observer, observe, resolve_detection
 from ivif.benchmark.store import Store, StoreError
 from ivif.datasets.boxes import Boxes
 from ivif.datasets.images import write_png
-from ivif.datasets.labels import read_sequence_labels
+from ivif.datasets.mot_files import read_sequence_labels
 from ivif.datasets.pairs import ImageFile, Pair, PairDataset
 from ivif.datasets.synthetic import synthetic_dataset
 from ivif.downstream import DownstreamError, detector, errors

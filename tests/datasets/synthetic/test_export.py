@@ -12,7 +12,8 @@ from pycocotools.coco import COCO
 
 from ivif.datasets import synthetic
 from ivif.datasets.images import read_image
-from ivif.datasets.labels import read_coco, read_mot, read_yolo
+from ivif.datasets.label_files import read_coco, read_yolo
+from ivif.datasets.mot_files import read_mot
 from ivif.datasets.synthetic.export import run_lengths
 
 
