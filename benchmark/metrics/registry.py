@@ -287,7 +287,15 @@ def profiles() -> dict[str, tuple[str, ...]]:
 
 
 def expand_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
+    """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones.
+
+    Examples:
+        >>> expand_keys(["vif", "core", "MS-SSIM"])
+        ('vif', 'en', 'sd', 'mi', 'scd', 'qabf', 'msssim')
+        >>> expand_keys(["qabff"])
+        Traceback (most recent call last):
+        ivif.benchmark.metrics.picture.MetricError: no metric 'qabff'; did you mean qabf or nabf or labf?
+    """
     known = profiles()
     flat = [key for name in keys for key in known.get(name.lower(), (name,))]
     return tuple(dict.fromkeys(get(key).key for key in flat))
