@@ -107,5 +107,10 @@ def catalogue() -> Catalogue:
 
 
 def matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """The names that any of some patterns such as ``*ssim*`` fits, in any case; all where there is no pattern."""
+    """The names that any of some patterns such as ``*ssim*`` fits, in any case; all where there is no pattern.
+
+    Examples:
+        >>> matching(["vif", "viff", "ssim"], ["VIF?", "s*"])
+        ['viff', 'ssim']
+    """
     return [name for name in names if not patterns or any(fnmatchcase(name.lower(), p.lower()) for p in patterns)]

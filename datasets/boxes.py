@@ -45,6 +45,16 @@ class Boxes:
         scores: ``float64 [N]`` confidence in 0..1; 1 for ground truth.
         ignore: ``bool [N]`` regions in which neither hits nor misses count.
         visibility: ``float64 [N]`` visible share of the object in 0..1.
+
+    Examples:
+        >>> boxes = Boxes(np.array([[10, 20, 14, 30], [0, 0, 5, 5]]), scores=np.array([0.9, 0.2]))
+        >>> boxes.labels, boxes.width.tolist(), boxes.height.tolist()
+        (('person', 'person'), [4.0, 5.0], [10.0, 5.0])
+        >>> len(boxes[boxes.scores > 0.5])
+        1
+        >>> Boxes(np.array([[14, 20, 10, 30]]))
+        Traceback (most recent call last):
+        ivif.datasets.boxes.BoxesError: a box ends before it begins: coordinates are (left, top, right, bottom)
     """
 
     xyxy: NDArray[np.float64]
@@ -97,7 +107,12 @@ class Boxes:
 
 
 def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("person",)) -> str:
-    """The text `datasets.label_files.read_yolo` reads; without ignore regions, for which the format has no word."""
+    """The text `datasets.label_files.read_yolo` reads; without ignore regions, for which the format has no word.
+
+    Examples:
+        >>> print(write_yolo(Boxes(np.array([[10, 20, 30, 40]])), size=(100, 80)), end="")
+        0 0.200000 0.375000 0.200000 0.250000
+    """
     kept = boxes[~boxes.ignore]
     unknown = sorted(set(kept.labels) - set(names))
     if unknown:
@@ -111,7 +126,12 @@ def write_yolo(boxes: Boxes, size: tuple[int, int], names: Sequence[str] = ("per
 
 
 def write_mot(frames: Mapping[int, Boxes]) -> str:
-    """The text `datasets.mot_files.read_mot` reads: class 1 (pedestrian), ignore regions are crowds flagged 0."""
+    """The text `datasets.mot_files.read_mot` reads: class 1 (pedestrian), ignore regions are crowds flagged 0.
+
+    Examples:
+        >>> print(write_mot({0: Boxes(np.array([[10, 20, 30, 45]]), ids=np.array([7]))}), end="")
+        1,7,10.00,20.00,20.00,25.00,1,1,1.000
+    """
     lines = []
     for frame in sorted(frames):
         boxes = frames[frame]

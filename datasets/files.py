@@ -44,7 +44,12 @@ def make_folder(path: Path) -> None:
 
 
 def file_name(name: str) -> str:
-    """A method's or data set's name as a file name: a user's class `pkg.module:Class` becomes `pkg.module-Class`."""
+    """A method's or data set's name as a file name: a user's class `pkg.module:Class` becomes `pkg.module-Class`.
+
+    Examples:
+        >>> file_name("pkg.module:Class"), file_name("sdnet+rts"), file_name("..")
+        ('pkg.module-Class', 'sdnet+rts', '-..')
+    """
     text = "".join(letter if letter.isalnum() or letter in "._+-" else "-" for letter in name)
     return text if text.strip(".") else f"-{text}"
 

@@ -13,6 +13,10 @@ def iou(first: Corners, second: Corners) -> NDArray[np.float64]:
     """Intersection over union of each box of `first` with each of `second`, ``[N, M]`` in 0..1.
 
     0 where both boxes have no area.
+
+    Examples:
+        >>> iou(np.array([[0.0, 0, 2, 2]]), np.array([[0.0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]])).round(3)
+        array([[1.   , 0.333, 0.   ]])
     """
     common = intersection(first, second)
     union = area(first)[:, None] + area(second) - common
@@ -20,7 +24,12 @@ def iou(first: Corners, second: Corners) -> NDArray[np.float64]:
 
 
 def share_inside(boxes: Corners, regions: Corners) -> NDArray[np.float64]:
-    """Share of each box's area that lies inside each region, ``[N, M]`` in 0..1; 0 for a box without area."""
+    """Share of each box's area that lies inside each region, ``[N, M]`` in 0..1; 0 for a box without area.
+
+    Examples:
+        >>> share_inside(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 9, 9]]))
+        array([[0.5]])
+    """
     common, own = intersection(boxes, regions), area(boxes)[:, None]
     return np.divide(common, own, out=np.zeros_like(common), where=own > 0)
 

@@ -57,7 +57,12 @@ def network_class(name: str) -> type[NetworkMethod]:
 
 
 def network_of(name: str) -> str:
-    """The network that a name begins with: ``sdnet`` of ``sdnet.s1+rts``."""
+    """The network that a name begins with: ``sdnet`` of ``sdnet.s1+rts``.
+
+    Examples:
+        >>> network_of("sdnet.s1+rts"), network_of("rfn_nest")
+        ('sdnet', 'rfn_nest')
+    """
     return re.sub(r"\.s\d+$", "", name.partition("+")[0])
 
 

@@ -10,6 +10,14 @@
     ivif.run(out="runs/mine", datasets=["vifb"], methods=["laplacian", "MyNet=results/mynet"])
     ivif.leaderboard("runs/mine")                                     # a table as text
 
+Images are whatever people hold them in. A fused image that is one of its sources has nothing of the other:
+
+>>> import ivif
+>>> import numpy as np
+>>> infrared = np.arange(64, dtype=np.uint8).reshape(8, 8)
+>>> ivif.score(infrared, infrared, infrared.T, metrics=["en", "psnr"])["en"]  # 64 grey values, all as frequent
+6.0
+
 Below it are `ivif.benchmark`, `ivif.fusion`, `ivif.downstream` and `ivif.datasets`. What is named here is imported when
 it is used.
 """

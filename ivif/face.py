@@ -38,6 +38,24 @@ def score(
     Raises:
         ImageError: see `as_levels`.
         MetricError: an unknown metric, or images that it is not defined on.
+
+    Examples:
+        Half of the pixels are 10 grey levels from one source, and all equal the other:
+
+        >>> infrared = np.full((4, 4), 50, np.uint8)
+        >>> visible = infrared.copy()
+        >>> visible[:2] = 60
+        >>> score(infrared, infrared, visible, metrics="mse")  # (0 + 50) / 2
+        {'mse': 25.0}
+
+        A batch gives an array for each metric, names are understood as papers spell them:
+
+        >>> score([infrared, visible], infrared, visible, metrics=["MSE", "SCD"])
+        {'mse': array([25., 25.]), 'scd': array([0., 1.])}
+        >>> score([infrared, visible], infrared, visible, metrics="mse", frame=True)
+            mse
+        0  25.0
+        1  25.0
     """
     images = as_levels(infrared, "infrared"), as_levels(visible, "visible"), as_levels(fused, "fused")
     keys = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -51,7 +69,14 @@ def score(
 
 
 def list_metrics(pattern: str = "*") -> list[str]:
-    """Keys of all metrics that a pattern such as ``*ssim*`` fits, in the order of tables."""
+    """Keys of all metrics that a pattern such as ``*ssim*`` fits, in the order of tables.
+
+    Examples:
+        >>> list_metrics("*ssim*")
+        ['ssim', 'ssim@mean', 'ssim@cddfuse', 'msssim', 'mefssim']
+        >>> list_metrics("vif")
+        ['vif']
+    """
     return [key for key in metric_names() if fnmatchcase(key, pattern.lower())]
 
 
@@ -71,6 +96,12 @@ def fuse(method: str | Any, infrared: Images, visible: Images, device: str = "cp
     Raises:
         FusionError: no such method, or images that do not fit together.
         ImageError: see `as_uint8`.
+
+    Examples:
+        >>> infrared, visible = np.full((2, 2), 40, np.uint8), np.full((2, 2), 80, np.uint8)
+        >>> fuse("average", infrared, visible)
+        tensor([[[60, 60],
+                 [60, 60]]], dtype=torch.uint8)
     """
     from ivif.fusion.loading import load
 
@@ -137,6 +168,17 @@ class FusionMetric:
 
     Raises:
         MetricError: an unknown metric.
+
+    Examples:
+        >>> metric = FusionMetric("mse")
+        >>> black, grey = np.zeros((4, 4), np.uint8), np.full((4, 4), 10, np.uint8)
+        >>> metric.update(black, black, black)
+        >>> metric.update(grey, black, black)
+        >>> float(metric.compute())  # of 0 and 100
+        50.0
+        >>> metric.reset()
+        >>> float(metric(black, grey, grey))
+        100.0
     """
 
     def __init__(self, key: str) -> None:

@@ -2,6 +2,16 @@
 
 A term is not the number of the table: that one is of 8-bit images, as users have them on disk. Higher is better, as in
 tables: minimise ``1 - ivif.losses.ssim(...)``.
+
+Examples:
+    >>> import torch
+    >>> from ivif import losses
+    >>> infrared, visible = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32)
+    >>> fused = torch.rand(2, 1, 32, 32, requires_grad=True)
+    >>> loss = 1 - losses.ssim(fused, infrared, visible)
+    >>> loss.backward()
+    >>> bool(fused.grad.abs().sum() > 0)
+    True
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""Every metric as a function of its own: ``ivif.metrics.vif(fused, infrared, visible)``, see `ivif.score`."""
+"""Every metric as a function of its own: ``ivif.metrics.vif(fused, infrared, visible)``, see `ivif.score`.
+
+Examples:
+    >>> import numpy as np
+    >>> from ivif import metrics
+    >>> half = np.repeat(np.uint8([[0], [255]]), 4, axis=1)
+    >>> metrics.en(half, half, half)  # two grey values, as frequent
+    1.0
+    >>> metrics.MI(half, half, half)  # what it shares with either source
+    2.0
+"""
 
 from __future__ import annotations
 

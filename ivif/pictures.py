@@ -29,6 +29,15 @@ def as_levels(images: Images, name: str = "image") -> Tensor:
 
     Raises:
         ImageError: a file that cannot be read, an ambiguous shape, another type, or floats outside 0..1.
+
+    Examples:
+        >>> as_levels(np.zeros((6, 8, 3), np.uint8)).shape
+        torch.Size([1, 1, 6, 8])
+        >>> as_levels(torch.tensor([[0.0, 0.5, 1.0]]))
+        tensor([[[[  0, 128, 255]]]], dtype=torch.uint8)
+        >>> as_levels(np.zeros((2, 2)) + 7)
+        Traceback (most recent call last):
+        ivif.datasets.images.ImageError: image: floats are to be in 0..1, found 7..7; scale them
     """
     return luminance(as_uint8(images, name))
 

@@ -7,7 +7,12 @@ from difflib import get_close_matches
 
 
 def plain_name(name: str) -> str:
-    """A name without case and what spellings differ in: ``msssim`` of ``MS-SSIM``, ``qabf`` of ``Q_{abf}``."""
+    """A name without case and what spellings differ in: ``msssim`` of ``MS-SSIM``, ``qabf`` of ``Q_{abf}``.
+
+    Examples:
+        >>> plain_name("MS-SSIM"), plain_name("Q_{abf}")
+        ('msssim', 'qabf')
+    """
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
@@ -17,6 +22,14 @@ def look_up(name: str, spellings: Mapping[str, Sequence[str]]) -> str | None:
     Args:
         name: case and marks don't count.
         spellings: key to its other names.
+
+    Examples:
+        >>> look_up("Q_abf", {"qabf": ["Qabf", "Edge information"], "qcb": ["Qcb"]})
+        'qabf'
+        >>> look_up("edge information", {"qabf": ["Qabf", "Edge information"]})
+        'qabf'
+        >>> look_up("q", {"qabf": [], "qcb": []}) is None
+        True
     """
     if name.lower() in spellings:
         return name.lower()
@@ -26,7 +39,14 @@ def look_up(name: str, spellings: Mapping[str, Sequence[str]]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``did you mean ...?`` with the known names most like `name`, or "" where none is."""
+    """``did you mean ...?`` with the known names most like `name`, or "" where none is.
+
+    Examples:
+        >>> did_you_mean("laplacien", ["laplacian", "average"])
+        'did you mean laplacian?'
+        >>> did_you_mean("xyz", ["laplacian", "average"])
+        ''
+    """
     plain: dict[str, str] = {}
     for other in known:
         plain.setdefault(plain_name(other), other)

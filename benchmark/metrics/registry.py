@@ -186,7 +186,10 @@ def metric(
     """Decorator: registers the default definition of a metric and returns it unchanged.
 
     Args:
-        key, name, formula, agrees: see `Metric`.
+        key: see `Metric`.
+        name: likewise.
+        formula: likewise.
+        agrees: likewise.
         label: see `Metric`; default: the key in capitals.
         facts: see `Metric`; family, paper and `rewards_noise` have no defaults.
     """
@@ -224,7 +227,8 @@ def variant(
     Args:
         key: see `Metric`.
         name: ``{}`` stands for the name of the default definition.
-        formula, agrees: see `Metric`; never those of the default definition.
+        formula: see `Metric`; never that of the default definition.
+        agrees: likewise.
         differences: other facts that differ, see `Metric`.
 
     Raises:
@@ -283,7 +287,15 @@ def profiles() -> dict[str, tuple[str, ...]]:
 
 
 def expand_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones."""
+    """Keys and profile names to keys, each once, in the order given; raises `MetricError` for unknown ones.
+
+    Examples:
+        >>> expand_keys(["vif", "core", "MS-SSIM"])
+        ('vif', 'en', 'sd', 'mi', 'scd', 'qabf', 'msssim')
+        >>> expand_keys(["qabff"])
+        Traceback (most recent call last):
+        ivif.benchmark.metrics.picture.MetricError: no metric 'qabff'; did you mean qabf or nabf or labf?
+    """
     known = profiles()
     flat = [key for name in keys for key in known.get(name.lower(), (name,))]
     return tuple(dict.fromkeys(get(key).key for key in flat))
@@ -298,7 +310,9 @@ def measure(
     """Several metrics at once, sharing what they have in common.
 
     Args:
-        infrared, visible, fused: see `Metric.__call__`.
+        infrared: see `Metric.__call__`.
+        visible: likewise.
+        fused: likewise.
         keys: metric keys or profile names.
 
     Returns:
