@@ -335,6 +335,7 @@ class SwinFusionMethod(NetworkMethod):
     published = github(
         "Linfeng-Tang/SwinFusion",
         {"Model/Infrared_Visible_Fusion/Infrared_Visible_Fusion/models/10000_E.pth": None},
+        trained_on=("msrs",),
     )
     slow = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -40,6 +40,14 @@ class PublishedWeights:
     manual: str = ""
     licence: str = _NO_LICENCE
     trained_on: tuple[str, ...] | None = None
+
+
+def may_have_seen(weights: PublishedWeights, data_sets: Iterable[str]) -> str:
+    """Why weights may know pictures of some data sets; "" if they don't."""
+    if weights.trained_on is None:
+        return f"what its weights were trained on is not known, and may be of {', '.join(data_sets)}"
+    seen = [name for name in data_sets if name in weights.trained_on]
+    return f"its weights were trained on {', '.join(seen)}" if seen else ""
 
 
 def github(
