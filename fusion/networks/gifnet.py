@@ -116,27 +116,26 @@ class TaskBlock(nn.Module):
         height, width = values.shape[2:]
         first = self.shift
         sides = (first, -(width + first) % _WINDOW, first, -(height + first) % _WINDOW)
-        padded = [pad(maps, sides, "reflect") for maps in (queries, keys, values)]
-        rows = padded[0].shape[2] if torch.is_grad_enabled() else self.rows_at_once
-        bands = zip(*(maps.split(rows, 2) for maps in padded), strict=True)
-        attended = torch.cat([_attend_windows(q, k, v, bias) for q, k, v in bands], 2)
+        queries, keys, values = (pad(maps, sides, "reflect") for maps in (queries, keys, values))
+        if torch.is_grad_enabled():
+            attended = _attend_windows(queries, keys, values, bias)
+        else:
+            bands = zip(*(maps.split(self.rows_at_once, 2) for maps in (queries, keys, values)), strict=True)
+            attended = torch.cat([_attend_windows(q, k, v, bias) for q, k, v in bands], 2)
         return attended[:, :, first : first + height, first : first + width]
 
 
 def _attend_windows(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    down, across = values.shape[2] // _WINDOW, values.shape[3] // _WINDOW
-    windows = [
-        maps.unflatten(3, (across, _WINDOW))
-        .unflatten(2, (down, _WINDOW))
-        .unflatten(1, (_HEADS, _CHANNELS // _HEADS))
-        .permute(0, 3, 5, 1, 4, 6, 2)
-        .flatten(4, 5)
-        for maps in (queries, keys, values)
-    ]
-    attended = scaled_dot_product_attention(windows[0], windows[1], windows[2], attn_mask=bias)
-    return (
-        attended.unflatten(4, (_WINDOW, _WINDOW)).permute(0, 3, 6, 1, 4, 2, 5).flatten(5, 6).flatten(3, 4).flatten(1, 2)
-    )
+    batch, channels, height, width = values.shape
+    down, across = height // _WINDOW, width // _WINDOW
+
+    def windows(maps: Tensor) -> Tensor:
+        parts = maps.reshape(batch, _HEADS, channels // _HEADS, down, _WINDOW, across, _WINDOW)
+        return parts.permute(0, 3, 5, 1, 4, 6, 2).reshape(-1, _HEADS, _WINDOW**2, channels // _HEADS)
+
+    attended = scaled_dot_product_attention(windows(queries), windows(keys), windows(values), attn_mask=bias)
+    parts = attended.view(batch, down, across, _HEADS, _WINDOW, _WINDOW, channels // _HEADS)
+    return parts.permute(0, 3, 6, 1, 4, 2, 5).reshape(values.shape)
 
 
 def _reflecting(channels: int, out: int) -> nn.Conv2d:
