@@ -30,7 +30,7 @@ class OneKeyAttention(nn.Module):
         """``[B, N, C]`` to the same; both products are one, as nothing lies between them."""
         channels = tokens.shape[-1]
         values, bias = self.qkv.weight[2 * channels :], self.qkv.bias[2 * channels :]
-        return linear(tokens, self.proj.weight @ values, self.proj(bias))
+        return linear(tokens, self.proj.weight @ values, linear(bias, self.proj.weight, self.proj.bias))
 
 
 class PixelRunBlock(nn.Module):
