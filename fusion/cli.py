@@ -21,6 +21,11 @@ GROUP = Group(
             "ivif.fusion.commands:fill_parity",
             ("parity --method adf --per-channel --root VIFB --published 'VIFB/{pair}_ADF.jpg'",),
         ),
+        "export": Command(
+            "write a network as an ONNX file, which runs without PyTorch",
+            "ivif.fusion.commands:fill_export",
+            ("export sdnet+rts -o sdnet.onnx", "export seafusion+published -o seafusion.onnx"),
+        ),
         "weights": Command(
             "list, convert, verify or fetch the weights of networks",
             "ivif.fusion.weights.cli:fill_weights",

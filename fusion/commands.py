@@ -17,6 +17,8 @@ from ivif.datasets.pairs import Pair, PairDataset, pair_folders
 from ivif.datasets.value_range import with_range
 from ivif.fusion.loading import load
 from ivif.fusion.method import FusionError, FusionMethod, resolve_device
+from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.onnx import difference_from, export_onnx
 from ivif.fusion.parity import parity, parity_table
 from ivif.fusion.results import FolderResults, fuse_images
 
@@ -89,4 +91,23 @@ def _parity(options: argparse.Namespace) -> int:
     data: PairDataset = datasets.load(options.dataset, root=options.root)[: options.limit]
     published = FolderResults.parse(f"{options.method}={options.published}")
     print(parity_table(parity(load(options.method), data, published, options.per_channel)))
+    return 0
+
+
+def fill_export(parser: argparse.ArgumentParser) -> None:
+    """Add what ``export`` takes."""
+    parser.add_argument("method", metavar="NAME", help="a network with weights, as methods are named elsewhere")
+    parser.add_argument("-o", "--out", "--output", required=True, type=Path, metavar="FILE", help="*.onnx")
+    parser.set_defaults(command=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    method = load(options.method)
+    if not isinstance(method, NetworkMethod):
+        raise FusionError(f"{method.name} is no network; there is nothing to export")
+    export_onnx(method, options.out)
+    largest, mean = difference_from(method, options.out)
+    print(
+        f"{options.out}: from PyTorch's result by {largest:.2g} at most, {mean:.2g} in the mean (grey values in 0..1)"
+    )
     return 0

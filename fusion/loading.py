@@ -22,6 +22,7 @@ from ivif.fusion.registry import registered
 from ivif.fusion.weights import is_shipped
 from ivif.fusion.weights.convert import as_safetensors
 from ivif.fusion.weights.manifest import read_manifest
+from ivif.fusion.weights.published import PublishedWeights
 from ivif.plugins import is_own, named_object, offered
 from ivif.spelling import did_you_mean
 
@@ -102,6 +103,15 @@ def load(name: str, weights: str | Path | None = None) -> FusionMethod:
         known = ", ".join(f"{key}+{known}" for known in VARIANTS)
         raise FusionError(f"{name!r}: the weights of a network are named once, by a file or as in {known}")
     return _with_weights(cls, weights or variant) if weights or variant else cls()
+
+
+def published_of(name: str) -> PublishedWeights | None:
+    """What is known of the weights that ``NETWORK+published`` and the like name; None for whatever else is named."""
+    key, _, variant = name.partition("+")
+    if variant not in ("published", "rts+published") or key not in network_names():
+        return None
+    cls = network_class(key)
+    return cls.published if variant == "published" else cls.published_rts
 
 
 def trained_share(method: FusionMethod) -> float | None:

@@ -6,6 +6,7 @@ digest and nothing else.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ class FusionMethod(ABC):
         title: the method's name as its paper writes it.
         family: what it is built on, e.g. "pyramid", "wavelet", "network".
         paper: author(s), title, venue, year of the publication it follows.
+        venue, year: of the paper, read from its end unless the class states them; "" and None where there is none.
         input: "luminance" methods get the visible image's Y (the visible chroma is put back onto what they
             return); "rgb" methods get three channels.
         multiple: height and width are padded (reflected) to a multiple of this.
@@ -50,12 +52,24 @@ class FusionMethod(ABC):
     title: str
     family: ClassVar[str]
     paper: ClassVar[str]
+    venue: ClassVar[str] = ""
+    year: ClassVar[int | None] = None
     input: ClassVar[Literal["luminance", "rgb"]] = "luminance"
     multiple: ClassVar[int] = 1
     tile: ClassVar[int | None] = None
     margin: ClassVar[int] = 0
     clips: ClassVar[bool] = True
     slow: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Read venue and year from the end of a paper that a class names: ``..., IEEE TIP 28, 2019``."""
+        super().__init_subclass__()
+        stated = vars(cls)
+        if found := re.fullmatch(r"(?:.*, )?([^,\d]+?)(?: \d+)?,? (\d{4})", str(stated.get("paper", ""))):
+            if "venue" not in stated:
+                cls.venue = found[1]
+            if "year" not in stated:
+                cls.year = int(found[2])
 
     @abstractmethod
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -10,11 +10,17 @@ from ivif.fusion.classical import (  # isort: skip (the order in which methods a
     guided_filtering,
     hybrid_multiscale,
     weighted_least_squares,
+    hybrid_guided,
+    gradient_transfer,
+    bright_features,
 )
 
 __all__ = [
+    "bright_features",
     "diffusion",
+    "gradient_transfer",
     "guided_filtering",
+    "hybrid_guided",
     "hybrid_multiscale",
     "pixelwise",
     "pyramids",

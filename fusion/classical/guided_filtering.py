@@ -79,6 +79,7 @@ class MultiScaleGuidedFiltering(ClassicalMethod):
         "Bavirisetti, Xiao, Zhao, Dhuli, Liu, Multi-scale guided image and video fusion, "
         "Circuits, Systems, and Signal Processing 2019"
     )
+    venue = "Circuits, Systems, and Signal Processing"
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         left, right = visible, infrared

@@ -17,7 +17,7 @@ _RANGE_SIGMA = 0.05 * 255
 _LAMBDA = 30.0
 
 
-class _Layers(NamedTuple):
+class Layers(NamedTuple):
     """A source taken apart, finest level first; ``sum(textures) + sum(edges) + base`` is the source."""
 
     textures: list[GreyPlane]
@@ -51,15 +51,15 @@ class HybridMultiScaleDecomposition(ClassicalMethod):
         left, right = _decompose(visible), _decompose(infrared)
         fused = _larger(left.textures[0], right.textures[0]) + _larger(left.edges[0], right.edges[0])
         for level in range(1, _LEVELS):
-            weight = _infrared_weight(left.edges[level], right.edges[level])
+            weight = infrared_weight(left.edges[level], right.edges[level], _LAMBDA)
             smooth = gaussian_filter(weight, 1.0)
-            fused += _mix(smooth, right.edges[level], left.edges[level])
-            fused += _mix(smooth, right.textures[level], left.textures[level])
+            fused += mix(smooth, right.edges[level], left.edges[level])
+            fused += mix(smooth, right.textures[level], left.textures[level])
         coarse = gaussian_filter(weight, _SPACE_SIGMA * 2 ** (_LEVELS + 1))
-        return fused + _mix(coarse, right.base, left.base)
+        return fused + mix(coarse, right.base, left.base)
 
 
-def _decompose(source: GreyPlane) -> _Layers:
+def _decompose(source: GreyPlane) -> Layers:
     textures, edges = [], []
     gaussian, bilateral = source, source
     for level in range(_LEVELS):
@@ -68,17 +68,18 @@ def _decompose(source: GreyPlane) -> _Layers:
         textures.append(gaussian - bilateral)
         gaussian = gaussian_filter(gaussian, space_sigma)
         edges.append(bilateral - gaussian)
-    return _Layers(textures, edges, gaussian)
+    return Layers(textures, edges, gaussian)
 
 
-def _infrared_weight(visible_edges: GreyPlane, infrared_edges: GreyPlane) -> GreyPlane:
+def infrared_weight(visible_edges: GreyPlane, infrared_edges: GreyPlane, steepness: float) -> GreyPlane:
     """``C`` in 0..1: 0 where visible edges are at least as strong, rising steeply where infrared edges stand out."""
     excess = np.maximum(np.abs(infrared_edges) - np.abs(visible_edges), 0)
     largest = excess.max()
-    return np.arctan(_LAMBDA * excess / largest) / np.arctan(_LAMBDA) if largest > 0 else excess
+    return np.arctan(steepness * excess / largest) / np.arctan(steepness) if largest > 0 else excess
 
 
-def _mix(weight: GreyPlane, first: GreyPlane, second: GreyPlane) -> GreyPlane:
+def mix(weight: GreyPlane, first: GreyPlane, second: GreyPlane) -> GreyPlane:
+    """``weight first + (1 - weight) second``."""
     return weight * first + (1 - weight) * second
 
 

@@ -27,6 +27,7 @@ class NetworkMethod(FusionMethod):
         module: the network.
         channels_last: whether the network is faster in that memory layout; normalisation by the statistics of an
             image is slower.
+        published_alone: whether its authors' weights are all there are: this project has no recipe that trains it.
         published: where its authors' weights are.
         published_rts: where weights are that others retrained on references.
         renaming: what published tensors become; none if they are called as the module's.
@@ -44,6 +45,7 @@ class NetworkMethod(FusionMethod):
     family = "network"
     module: ClassVar[type[nn.Module]]
     channels_last: ClassVar[bool] = False
+    published_alone: ClassVar[bool] = False
     published: ClassVar[PublishedWeights | None] = None
     published_rts: ClassVar[PublishedWeights | None] = None
     renaming: ClassVar[Rules] = ()
@@ -51,7 +53,7 @@ class NetworkMethod(FusionMethod):
     weights_file: Path | None = None
 
     def __init__(self, weights: str | Path = "original") -> None:
-        self.weights_file = find_network_weights(self.name, weights)
+        self.weights_file = find_network_weights(self.name, weights, self.published_alone)
         self.network = self.module()
         read_weights(self.network, self.weights_file)
         self._settle()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d, instance_norm, pad
+from torch.nn.functional import batch_norm, conv2d, gelu, instance_norm, pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ivif.fusion.method import FusionError
@@ -86,21 +90,72 @@ def convolve_in_bands(
     return result
 
 
+class Perceptron(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[..., C]`` to the same."""
+        return self.fc2(gelu(self.fc1(tokens)))
+
+
+class EdgeConvolution(nn.Module):
+    """Convolution that repeats the edges, batch normalisation, ReLU."""
+
+    def __init__(self, channels: int, out: int, kernel: int, bias: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, out, kernel, padding=kernel // 2, padding_mode="replicate", bias=bias)
+        self.bn = nn.BatchNorm2d(out)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[B, C, H, W]`` to ``[B, out, H, W]``."""
+        return self.bn(self.conv(maps)).relu_()
+
+
+class Chain(nn.Sequential):
+    """Layers that are called one after the other and in no other way, so that they can be joined."""
+
+
 def fold_batch_norm(network: nn.Module) -> None:
     """Multiply batch normalisations by moving averages into the convolutions before them, for evaluation alone.
 
-    Layers that hold both as `conv` and `bn` are meant. `BatchStatisticsNorm` has no constant factors to fold.
+    Layers that hold both as `conv` and `bn` are meant, and a `Chain` in which one follows the other.
+    `BatchStatisticsNorm` has no constant factors to fold.
     """
     for layer in network.modules():
-        convolution, norm = getattr(layer, "conv", None), getattr(layer, "bn", None)
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            layer.conv, layer.bn = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+        names = list(layer._modules) if isinstance(layer, Chain) else ["conv", "bn"]
+        for first, second in pairwise(names):
+            convolution, norm = getattr(layer, first, None), getattr(layer, second, None)
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(layer, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(layer, second, nn.Identity())
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Numbers too small for full precision count as 0 inside, which changes nothing one sees.
+
+    A processor handles them ten times as slowly, and the weights of some networks bring forth many. A graph that is
+    exported has no say in it.
+    """
+    if torch.compiler.is_exporting():
+        yield
+        return
+    before = not torch.full((), 1e-38).mul(1e-3).item()
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 EVERYTHING = 2**31
 """Rows, windows or pixels: more than any picture has; its product with a width still fits 64 bits."""
 
-PORTIONS = ("rows_at_once", "windows_at_once", "kept_pixels")
+PORTIONS = ("rows_at_once", "windows_at_once", "tokens_at_once", "kept_pixels")
 """Attributes by which layers say how much of an image they handle or keep at a time when no gradient is wanted."""
 
 
@@ -137,3 +192,24 @@ def stretch_to_unit(image: Tensor) -> Tensor:
     low, high = image.amin((1, 2, 3), keepdim=True), image.amax((1, 2, 3), keepdim=True)
     extent = high - low
     return (image - low) / torch.where(extent > 0, extent, 1)
+
+
+def truncate(image: Tensor) -> Tensor:
+    """``[B, C, H, W]`` clipped to 0..1 and cut down to whole grey levels, as codes do that cast to bytes."""
+    return (image.clamp(0, 1) * 255).floor() / 255
+
+
+def to_luma_and_chroma(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """RGB ``[B, 3, H, W]`` in 0..1 to Y, Cr, Cb with rounded factors, chroma centred at 0.5: each ``[B, 1, H, W]``.
+
+    OpenCV's documentation has these factors, and codes that convert by hand have them from there.
+    """
+    red, green, blue = image.split(1, dim=1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma, 0.713 * (red - luma) + 0.5, 0.564 * (blue - luma) + 0.5
+
+
+def from_luma_and_chroma(luma: Tensor, red: Tensor, blue: Tensor) -> Tensor:
+    """Inverse of `to_luma_and_chroma` but for rounding; not clipped."""
+    red, blue = red - 0.5, blue - 0.5
+    return torch.cat((luma + 1.403 * red, luma - 0.714 * red - 0.344 * blue, luma + 1.773 * blue), 1)

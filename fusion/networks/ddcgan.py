@@ -153,6 +153,7 @@ class DDcGANMethod(NetworkMethod):
     published = github(
         "hanna-xu/DDcGAN",
         {"models/model/model.ckpt.index": None, "models/model/model.ckpt.data-00000-of-00001": None},
+        trained_on=("tno",),
     )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -113,6 +113,7 @@ class DIDFuseMethod(NetworkMethod):
             "Models/Encoder_weight_IJCAI.pkl": "4d84a4e64e58469d3d4591f83c6683ead3e422498519db99bb617cb29d268471",
             "Models/Decoder_weight_IJCAI.pkl": "c6974e2a7c66ab579a77bacb086023237a229e769d459783bad8ff43e52e9986",
         },
+        trained_on=("flir",),
     )
     published_rts = github(
         "zhenglab/ReferenceSupervisionIVIF",

@@ -176,6 +176,7 @@ class FusionGANMethod(NetworkMethod):
             "checkpoint/CGAN_120/CGAN.model-3.index": None,
             "checkpoint/CGAN_120/CGAN.model-3.data-00000-of-00001": None,
         },
+        trained_on=("tno",),
     )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

@@ -81,6 +81,7 @@ class PMGIMethod(NetworkMethod):
                 "005d29cd3fdbf3805369a8372ce3fb15190905db6aed7dee661880776b8cfccf"
             ),
         },
+        trained_on=("tno",),
     )
 
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:

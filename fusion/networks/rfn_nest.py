@@ -77,6 +77,7 @@ class RFNNestMethod(NetworkMethod):
         "https://github.com/hli1221/imagefusion-rfn-nest",
         manual=f"Unpack the archives of its folder models/, then: {as_typed('fusion weights convert rfn_nest')} "
         "nestfuse_gray_1e2.model Final_epoch_2_alpha_700_wir_6.0_wvi_3.0_ssim_vi.model",
+        trained_on=("coco", "kaist"),
     )
     undivided: ClassVar[int] = 512
 

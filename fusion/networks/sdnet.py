@@ -89,6 +89,7 @@ class SDNetMethod(NetworkMethod):
                 "17e4426453f09f3dae7887244f48eed54550bdd584792ac284597ee3713293a0"
             ),
         },
+        trained_on=("tno",),
     )
     channels_last = True
 

@@ -11,6 +11,7 @@ from torch.nn.functional import leaky_relu_, scaled_dot_product_attention
 
 from ivif.fusion.method import FusionError
 from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.blocks import Perceptron
 from ivif.fusion.registry import register
 from ivif.fusion.weights.published import github
 
@@ -178,7 +179,7 @@ class SwinBlock(WindowBlock):
     def __init__(self, shift: int, drop_path: float) -> None:
         super().__init__(shift, drop_path)
         self.norm1, self.attn = nn.LayerNorm(_CHANNELS), SelfAttention()
-        self.norm2, self.mlp = nn.LayerNorm(_CHANNELS), Perceptron()
+        self.norm2, self.mlp = nn.LayerNorm(_CHANNELS), Perceptron(_CHANNELS, _HIDDEN)
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         """Tokens ``[B, H * W, C]`` to the same; overwrites them if no gradient is wanted."""
@@ -200,7 +201,7 @@ class CrossBlock(WindowBlock):
         self.norm1_A, self.norm1_B = nn.LayerNorm(_CHANNELS), nn.LayerNorm(_CHANNELS)
         self.attn_A, self.attn_B = CrossAttention(), CrossAttention()
         self.norm2_A, self.norm2_B = nn.LayerNorm(_CHANNELS), nn.LayerNorm(_CHANNELS)
-        self.mlp_A, self.mlp_B = Perceptron(), Perceptron()
+        self.mlp_A, self.mlp_B = Perceptron(_CHANNELS, _HIDDEN), Perceptron(_CHANNELS, _HIDDEN)
 
     def forward(self, x: Tensor, y: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Tokens of both images, ``[B, H * W, C]`` each, to the same; overwrites them if no gradient is wanted."""
@@ -283,18 +284,6 @@ class CrossAttention(WindowAttention):
         return self.proj(self.attend(self.q(own.flatten(0, 1)), key, value, bias)).view_as(own)
 
 
-class Perceptron(nn.Module):
-    """60 to 120 channels, GELU, and back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc1, self.fc2 = nn.Linear(_CHANNELS, _HIDDEN), nn.Linear(_HIDDEN, _CHANNELS)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """``[..., C]`` to the same."""
-        return self.fc2(nn.functional.gelu(self.fc1(tokens)))
-
-
 def _kept_branches(count: int, x: Tensor, rate: float) -> Tensor:
     """A factor a branch and image, ``[count, B, 1, 1, 1]``: 0 with probability `rate`, else 1 / (1 - rate)."""
     ones = torch.ones(count, len(x), 1, 1, 1, device=x.device)
@@ -346,6 +335,7 @@ class SwinFusionMethod(NetworkMethod):
     published = github(
         "Linfeng-Tang/SwinFusion",
         {"Model/Infrared_Visible_Fusion/Infrared_Visible_Fusion/models/10000_E.pth": None},
+        trained_on=("msrs",),
     )
     slow = True
 

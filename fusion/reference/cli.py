@@ -13,7 +13,7 @@ from ivif.fusion.method import FusionError, resolve_device
 from ivif.fusion.reference.build import DONE, Plan, build_references, rejections
 from ivif.fusion.reference.enhance import KINDS
 from ivif.fusion.reference.filter import NO_REGRET, Rule
-from ivif.fusion.reference.pool import Pool, member
+from ivif.fusion.reference.pool import TESTED_ON, Pool, member
 
 SHOWN = 10
 """Failures that are told in full."""
@@ -37,6 +37,10 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--for", dest="learner", metavar="METHOD", help=f"{learner}; references in OUT/METHOD")
     add("--fused", action=Several, metavar="NAME=DIR", help="candidates made elsewhere")
+    tests = (
+        f"data sets that the learner is tested on, and no candidate was trained on (default: {', '.join(TESTED_ON)})"
+    )
+    add("--tested-on", action=Several, default=list(TESTED_ON), metavar="NAME", help=tests)
     add("--k", type=int, default=Rule.count, metavar="K", help="references a pair (default %(default)s)")
     rules = "auto, no-regret, random, best, metric:KEY, or list:FILE with a line 'PAIR METHOD [METHOD ...]' a pair"
     add("--filter", metavar="RULE", help=f"{rules} (default: {Rule.name}; with --for, {NO_REGRET})")
@@ -52,7 +56,7 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
 def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
     """How references are made, by the options of `add_reference_options`."""
     names = [*(options.methods or default_names()), *options.fused]
-    pool = Pool.of(options.out / "pool", names, resolve_device(options.device))
+    pool = Pool.of(options.out / "pool", names, resolve_device(options.device), options.tested_on)
     learner = member(options.learner, pool.device) if options.learner else None
     out = options.out / file_name(learner.name) if learner else options.out
     rule = options.filter or (NO_REGRET if learner else Rule.name)

@@ -16,8 +16,10 @@ from ivif.datasets.files import file_name, is_disk_error, reason, sha256_bytes
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.datasets.workers import shared
+from ivif.fusion.loading import published_of
 from ivif.fusion.method import FusionError
 from ivif.fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
+from ivif.fusion.weights.published import may_have_seen
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Candidate:
     file: Path | None = None
     reason: str = ""
 
+
+TESTED_ON = ("vifb", "tno", "roadscene")
+"""Data sets that have no training part of their own: tests are on any of their pairs."""
 
 Member = MethodResults | FolderResults
 """Whose results can be candidates: a method's, fused when they are needed, or those in a folder."""
@@ -62,12 +67,23 @@ class Pool:
             raise FusionError("a pool needs candidates: name methods or folders of fused images")
 
     @classmethod
-    def of(cls, folder: Path, texts: Sequence[str], device: str = "cpu") -> Pool:
+    def of(cls, folder: Path, texts: Sequence[str], device: str = "cpu", tested_on: Sequence[str] = TESTED_ON) -> Pool:
         """A pool of what `member` makes of texts; methods fuse where candidates are judged.
 
+        Args:
+            folder: see above.
+            texts: see `fusion.results.parse`.
+            device: see above.
+            tested_on: data sets that networks are to be tested on which learn from the references. Weights that others
+                published are refused if they were trained on one of them, or nobody says what they were trained on.
+
         Raises:
-            FusionError: a method that cannot be loaded, no such folder, or two of one name.
+            FusionError: such weights, a method that cannot be loaded, no such folder, or two of one name.
         """
+        for text in texts:
+            weights = published_of(text)
+            if weights and (why := may_have_seen(weights, tested_on)):
+                raise FusionError(f"{text} cannot be a candidate: {why}, on which what learns from it is to be tested")
         return cls(folder, tuple(member(text, device) for text in texts), device)
 
     def without(self, name: str) -> Pool:

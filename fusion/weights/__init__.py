@@ -27,8 +27,13 @@ def published_folder() -> Path:
     return cache_root() / "weights"
 
 
-def find_network_weights(name: str, weights: str | Path) -> Path:
+def find_network_weights(name: str, weights: str | Path, published_alone: bool = False) -> Path:
     """The file behind "original", "rts", "published", "rts+published" or a path, for the network `name`.
+
+    Args:
+        name: of a network.
+        weights: see above.
+        published_alone: whether all that this project can give it are weights of its authors.
 
     Raises:
         FusionError: there is none; the message says how to get it.
@@ -43,6 +48,8 @@ def find_network_weights(name: str, weights: str | Path) -> Path:
         path = SHIPPED_FOLDER / f"{key}.safetensors"
         more = " --supervision rts --references DIR" if weights == "rts" else ""
         remedy = f"{as_typed(f'fusion train {name}{more}')} makes some, and {key}=FILE uses them"
+        if published_alone:
+            remedy = f"{as_typed(f'fusion weights fetch {name}')} brings its authors', and {name}+published uses them"
     if not path.is_file():
         raise FusionError(f"no {weights} weights of {name} ({path}): {remedy}")
     return path

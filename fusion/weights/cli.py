@@ -115,5 +115,6 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _fetch(options: argparse.Namespace) -> int:
     for key in options.key:
-        print(fetch_published(key, progress=True))
+        path = fetch_published(key, progress=True)
+        print(f"{path} (terms: {read_manifest(path).licence})")
     return 0

@@ -1,7 +1,7 @@
 """Convert: checkpoints as their authors published them, to safetensors files that fit this package's networks.
 
 PyTorch files are read with ``weights_only=True``, which refuses pickles that would run code; TensorFlow checkpoints by
-`fusion.weights.tensorflow`, as numbers.
+`fusion.weights.tensorflow`, as numbers; an array of NumPy is a tensor that is called like its file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
@@ -27,7 +28,9 @@ from ivif.fusion.weights.tensorflow import data_files, index_file, read_bundle
 if TYPE_CHECKING:
     from ivif.fusion.networks.base import NetworkMethod
 
-PYTORCH_SUFFIXES = (".pkl", ".pth", ".pt", ".model", ".ckpt", ".tar")
+CHECKPOINT_SUFFIXES = (".pkl", ".pth", ".pt", ".model", ".ckpt", ".tar", ".npy")
+"""What names of checkpoints end in that are not TensorFlow's."""
+_COUNTER = ".num_batches_tracked"
 _WRAPPERS = ("weight", "state_dict", "params_ema", "params", "model")
 """Keys under which training codes put a state dictionary beside epoch numbers and the like."""
 
@@ -99,9 +102,9 @@ def checkpoint_files(sources: Sequence[Path]) -> list[Path]:
             if len(indices) > 1:
                 names = ", ".join(path.name for path in indices)
                 raise FusionError(f"{source} holds several checkpoints ({names}): name one of them")
-            found = indices or sorted(path for path in source.iterdir() if path.suffix in PYTORCH_SUFFIXES)
+            found = indices or sorted(path for path in source.iterdir() if path.suffix in CHECKPOINT_SUFFIXES)
             if not found:
-                raise FusionError(f"{source} holds no checkpoint (*.index, *{', *'.join(PYTORCH_SUFFIXES)})")
+                raise FusionError(f"{source} holds no checkpoint (*.index, *{', *'.join(CHECKPOINT_SUFFIXES)})")
             files += checkpoint_files(found)
         elif index_file(source).is_file():
             parts = [index_file(source), *data_files(index_file(source))]
@@ -117,7 +120,7 @@ def checkpoint_files(sources: Sequence[Path]) -> list[Path]:
 
 def holds_checkpoint(folder: Path) -> bool:
     """Whether any file of a folder is called like a checkpoint's."""
-    return any(path.suffix in (".index", *PYTORCH_SUFFIXES) for path in folder.iterdir())
+    return any(path.suffix in (".index", *CHECKPOINT_SUFFIXES) for path in folder.iterdir())
 
 
 def read_checkpoint(files: Sequence[Path]) -> dict[str, Tensor]:
@@ -131,7 +134,7 @@ def read_checkpoint(files: Sequence[Path]) -> dict[str, Tensor]:
     for path in files:
         if ".data-" in path.name:
             continue
-        part = _read_tensorflow(path) if path.suffix == ".index" else _read_pytorch(path)
+        part = _READERS.get(path.suffix, _read_pytorch)(path)
         if twice := sorted(tensors.keys() & part.keys()):
             raise FusionError(f"{path} and another file both hold {', '.join(twice[:3])}; give one network's files")
         tensors |= part
@@ -182,6 +185,17 @@ def _is_state(content: Mapping[object, object]) -> bool:
     return all(isinstance(value, Tensor) for value in content.values())
 
 
+def _read_array(path: Path) -> dict[str, Tensor]:
+    try:
+        return {path.stem: torch.from_numpy(np.load(path, allow_pickle=False))}
+    except (OSError, ValueError, TypeError) as error:
+        raise FusionError(f"{path}: not an array of numbers that can be read ({error})") from error
+
+
+_READERS = {".index": _read_tensorflow, ".npy": _read_array}
+"""By what a file's name ends in; files of other names are PyTorch's."""
+
+
 def _unpickle(path: Path) -> object:
     return torch.load(path, map_location="cpu", weights_only=True)
 
@@ -191,17 +205,23 @@ def to_network(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Published tensors under the names of a network's state dictionary, and the published name of each.
 
+    Counters of normalised batches, which evaluation does not ask for, start at 0 in checkpoints that have none, as old
+    versions of PyTorch wrote them.
+
     Raises:
         FusionError: tensors are missing or have other shapes; the message lists the first few.
     """
     wanted = network.module().state_dict()
     names = new_names(published, network.renaming) if network.renaming else {name: name for name in published}
     origin = {new: old for old, new in names.items() if new in wanted}
-    missing = sorted(wanted.keys() - origin.keys())
+    counters = set()
+    if not any(name.endswith(_COUNTER) for name in published):
+        counters = {name for name in wanted.keys() - origin.keys() if name.endswith(_COUNTER)}
+    missing = sorted(wanted.keys() - origin.keys() - counters)
     shaped = sorted(new for new, old in origin.items() if published[old].shape != wanted[new].shape)
     if missing or shaped:
         found = f"{len(missing)} of {len(wanted)} tensors missing {missing[:3]}, other shape {shaped[:3]}"
         raise FusionError(
             f"this checkpoint is not of {network.name}: {found}; its own names begin {sorted(published)[:3]}"
         )
-    return {new: published[old] for new, old in origin.items()}, origin
+    return {new: published[old] for new, old in origin.items()} | {name: wanted[name] for name in counters}, origin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -31,16 +31,40 @@ class PublishedWeights:
         files: what can be fetched without a browser; empty where there is nothing.
         manual: how to get them by hand, where there are no `files`.
         licence: terms of use.
+        trained_on: data sets whose pairs, or pictures, the weights were trained on, by the names that this project
+            has for them where it has one; None where that isn't known.
     """
 
     homepage: str
     files: tuple[RemoteCheckpoint, ...] = ()
     manual: str = ""
     licence: str = _NO_LICENCE
+    trained_on: tuple[str, ...] | None = None
 
 
-def github(repository: str, files: Mapping[str, str | None]) -> PublishedWeights:
-    """Weights in the newest version of a repository: its files by path, with their SHA-256 where it is known."""
-    start = f"https://raw.githubusercontent.com/{repository}/HEAD/"
+def may_have_seen(weights: PublishedWeights, data_sets: Iterable[str]) -> str:
+    """Why weights may know pictures of some data sets; "" if they don't."""
+    if weights.trained_on is None:
+        return f"what its weights were trained on is not known, and may be of {', '.join(data_sets)}"
+    seen = [name for name in data_sets if name in weights.trained_on]
+    return f"its weights were trained on {', '.join(seen)}" if seen else ""
+
+
+def github(
+    repository: str,
+    files: Mapping[str, str | None],
+    commit: str = "HEAD",
+    licence: str = _NO_LICENCE,
+    trained_on: tuple[str, ...] | None = None,
+) -> PublishedWeights:
+    """Weights in a repository: its files by path, with their SHA-256 where it is known.
+
+    Args:
+        repository: ``OWNER/NAME``.
+        files: see above.
+        commit: which version; by default the newest.
+        licence, trained_on: see `PublishedWeights`.
+    """
+    start = f"https://raw.githubusercontent.com/{repository}/{commit}/"
     found = tuple(RemoteCheckpoint(start + quote(path), sha256) for path, sha256 in files.items())
-    return PublishedWeights(f"https://github.com/{repository}", found)
+    return PublishedWeights(f"https://github.com/{repository}", found, licence=licence, trained_on=trained_on)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from ivif.datasets.images import rgb_to_ycbcr
+from ivif.fusion.loading import bundled
 from ivif.fusion.method import FusionError, FusionMethod
 
 # Multiples of 1/256 and kernels of powers of two add up without rounding, so that equal means equal to the bit.
@@ -293,3 +294,29 @@ def test_values_outside_the_range_are_told_or_cut_off_where_that_is_meant():
     method = Tanh()
     method.clips = True
     assert method.fuse(dark, dark).unique().tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("paper", "venue", "year"),
+    [
+        ("Li, Wu, DenseFuse: A Fusion Approach, IEEE TIP 2019", "IEEE TIP", 2019),
+        ("Ma, FusionGAN: a title of 2 parts, Information Fusion 48, 2019", "Information Fusion", 2019),
+        ("Toet, Ratio of low-pass pyramid, Pattern Recognition Letters, 1989", "Pattern Recognition Letters", 1989),
+        ("baseline without a paper", "", None),
+        ("", "", None),
+    ],
+)
+def test_venue_and_year_are_read_from_the_paper(paper, venue, year):
+    cls = type("Named", (Double,), {"paper": paper})
+    assert (cls.venue, cls.year) == (venue, year)
+
+
+def test_venue_and_year_that_a_class_states_are_kept():
+    stated = {"paper": "Me, A title, Circuits, Systems, and Signal Processing 2019", "venue": "Circuits", "year": 2018}
+    assert (type("Stated", (Double,), stated).venue, type("Stated", (Double,), stated).year) == ("Circuits", 2018)
+
+
+@pytest.mark.parametrize("name", [name for name in bundled() if name not in ("average", "maximum", "mgt")])
+def test_every_method_of_a_paper_has_its_venue_and_year(name):
+    cls = bundled()[name]
+    assert str(cls.year) in cls.paper and cls.venue in cls.paper and len(cls.venue) > 2

@@ -9,6 +9,7 @@ import pickle
 import re
 import struct
 import threading
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -315,6 +316,35 @@ def test_networks_in_the_authors_names_are_taken_as_they_are(tmp_path, name):
     assert manifest.left_out == ("attn_mask",)
 
 
+def test_an_array_in_a_file_of_its_own_is_a_tensor(tmp_path):
+    torch.manual_seed(0)
+    state = network_class("lutfuse").module().state_dict()
+    table = state.pop("lut") + torch.rand(16, 16, 16, 16, 1)
+    torch.save(state, tmp_path / "generator_context.pth")
+    np.save(tmp_path / "fine_tuned_lut.npy", table.numpy())
+    manifest = convert(network_class("lutfuse"), [tmp_path], tmp_path / "lutfuse.safetensors")
+    assert manifest.tensors["lut"].source_name == "fine_tuned_lut"
+    found = load_file(tmp_path / "lutfuse.safetensors")
+    assert torch.equal(found["lut"], table) and all(torch.equal(found[name], state[name]) for name in state)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    np.save(tmp_path / "table.npy", np.array([Trap(tmp_path / "trace")], dtype=object))
+    with pytest.raises(FusionError, match=r"table\.npy: not an array of numbers"):
+        read_checkpoint([tmp_path / "table.npy"])
+    assert not (tmp_path / "trace").exists()
+
+
+def test_counters_that_old_checkpoints_lack_start_at_zero(tmp_path):
+    state = network_class("ifcnn_max").module().state_dict()
+    kept = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    torch.save(kept, tmp_path / "IFCNN-MAX.pth")
+    convert(network_class("ifcnn_max"), [tmp_path / "IFCNN-MAX.pth"], tmp_path / "out.safetensors")
+    found = load_file(tmp_path / "out.safetensors")
+    assert found.keys() == state.keys() and found["conv2.bn.num_batches_tracked"] == 0
+    assert weights_problems(tmp_path / "out.safetensors") == []
+
+
 def test_half_a_checkpoint_is_refused(tmp_path):
     paths, _ = didfuse_checkpoints(tmp_path)
     with pytest.raises(FusionError, match=r"not of didfuse: 23 of 53 tensors missing \['dec5.act.weight'"):
@@ -593,6 +623,21 @@ def test_command_line(command, tmp_path, offered, capsys):
 
 
 # The authors' own files
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", [name for name in network_names() if network_class(name).published_alone])
+def test_known_checksums_are_those_recorded_with_the_values(weights_root, name):
+    record = weights_root / "zoo" / f"{name}.json"
+    if not record.is_file():
+        pytest.skip(f"needs {record}")
+    sources = {item["path"]: item for item in json.loads(record.read_text())["source"]}
+    assert len(sources) == len(published_weights()[name].files)
+    for file in published_weights()[name].files:
+        repository, commit, path = re.fullmatch(
+            r"https://raw\.githubusercontent\.com/([^/]+/[^/]+)/(\w+)/(.+)", unquote(file.url)
+        ).groups()
+        assert (repository, commit, file.sha256) == tuple(sources[path][key] for key in ("repo", "commit", "sha256"))
 
 
 @pytest.mark.real

@@ -1,6 +1,7 @@
 """References on disk: pool, records, resume, and how training reads them back."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from ivif.datasets.images import ImageError, read_image, write_png
 from ivif.datasets.pairs import PairDataset, pair_folders
 from ivif.fusion.classical.pixelwise import Average
 from ivif.fusion.cli import main
+from ivif.fusion.loading import network_class
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.build import Plan, build_references, make, rejections
 from ivif.fusion.reference.filter import NO_REGRET, Rule
 from ivif.fusion.reference.pool import Pool, member
 from ivif.fusion.reference.regret import KEYS
 from ivif.fusion.reference.supervision import References, aggregated
+from ivif.fusion.weights import published_folder
+from ivif.fusion.weights.manifest import write_weights
 
 METHODS = ("average", "laplacian", "gff", "dwt")
 
@@ -270,3 +274,25 @@ def test_a_folder_of_results_is_a_learner_too(data: PairDataset, tmp_path: Path,
     (own / "one.png").unlink()
     assert main(command) == 1
     assert "mine: no fused image one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("pmgi+published", r"its weights were trained on tno, on which what learns from it is to be tested"),
+        ("datfuse+published", r"what its weights were trained on is not known, and may be of vifb, tno, roadscene"),
+        ("didfuse+rts+published", "what its weights were trained on is not known"),
+    ],
+)
+def test_weights_that_may_know_the_test_pictures_are_no_candidates(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(FusionError, match=rf"{re.escape(name)} cannot be a candidate: {why}"):
+        Pool.of(tmp_path, ["average", name])
+
+
+def test_what_is_tested_on_decides_who_is_a_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
+    network = network_class("mmdrfuse").module()
+    write_weights(published_folder() / "mmdrfuse.safetensors", network.state_dict(), "mmdrfuse", "none")
+    assert Pool.of(tmp_path, ["average", "mmdrfuse+published"]).names == ("average", "mmdrfuse+published")
+    with pytest.raises(FusionError, match="its weights were trained on llvip"):
+        Pool.of(tmp_path, ["average", "mmdrfuse+published"], tested_on=("llvip", "vifb"))
