@@ -37,7 +37,7 @@ def as_levels(images: Images, name: str = "image") -> Tensor:
         tensor([[[[  0, 128, 255]]]], dtype=torch.uint8)
         >>> as_levels(np.zeros((2, 2)) + 7)
         Traceback (most recent call last):
-        ivif.datasets.images.ImageError: image: floats are to be in 0..1, found 7..7; scale them
+        ivif.datasets.decoding.ImageError: image: floats are to be in 0..1, found 7..7; scale them
     """
     return luminance(as_uint8(images, name))
 
