@@ -239,7 +239,8 @@ def load_ultralytics() -> Any:
     os.environ.setdefault("YOLO_VERBOSE", "false")
     folder = Path(os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_root() / "ultralytics")))
     make_folder(folder)
-    ultralytics = require("ultralytics")
+    with np.printoptions():  # which ultralytics sets for the whole process
+        ultralytics = require("ultralytics")
     Image.open = PILLOW_OPEN
     return ultralytics
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 MODULES = (
@@ -26,6 +27,7 @@ MODULES = (
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    found = doctest.testmod(import_module(name))
+    with np.printoptions(formatter=None, linewidth=75, precision=8):  # ultralytics changes them for the whole process
+        found = doctest.testmod(import_module(name))
     assert found.attempted > 0
     assert found.failed == 0
