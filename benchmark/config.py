@@ -120,7 +120,7 @@ class RunConfig(BaseModel):
         filled = {
             "out": self.out or Path("runs", self._data_name()),
             "metrics": metrics,
-            "methods": tuple(results.text for results in methods),
+            "methods": tuple(dict.fromkeys(results.text for results in methods)),
             "fused": (),
             "datasets": tuple(dict.fromkeys(self.datasets)) or (() if self.infrared else (DEFAULT_DATASET,)),
             "detect": True if self.detect is None and (self.track or self.detector) else self.detect,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from joblib import delayed
@@ -17,11 +18,12 @@ _LOOK_EVERY = 1.0
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What `joblib.delayed` gives, for a call that ends with the process that asks for it.
+    """What `joblib.delayed` gives, for a call that ends with the process that asks for it, and works in its folder.
 
-    joblib's workers wait for work for ever where their parent was killed (SIGKILL, or for lack of memory).
+    joblib's workers wait for work for ever where their parent was killed (SIGKILL, or for lack of memory); and they stay
+    in the folder where they began, in which a user's own code would be looked for.
     """
-    call: Callable[..., Any] = delayed(_Call(function, os.getpid()))
+    call: Callable[..., Any] = delayed(_Call(function, os.getpid(), Path.cwd()))
     return call
 
 
@@ -29,10 +31,12 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
 class _Call:
     function: Callable[..., Any]
     parent: int
+    folder: Path
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         if os.getpid() != self.parent:
             _end_with(self.parent)
+            os.chdir(self.folder)
         return self.function(*arguments, **named)
 
 

@@ -21,7 +21,7 @@ from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from ivif.errors import IvifError
 
-_ROUNDING = 1e-4
+RANGE_SLACK = 1e-4
 """How far results may leave 0..1: what rounding may do, and far less than a grey level."""
 
 
@@ -149,7 +149,7 @@ class FusionMethod(ABC):
 
     def _check_range(self, fused: Tensor) -> None:
         low, high = float(fused.min()), float(fused.max())
-        if low < -_ROUNDING or high > 1 + _ROUNDING:
+        if low < -RANGE_SLACK or high > 1 + RANGE_SLACK:
             raise FusionError(
                 f"{self.name} gave values from {low:.4g} to {high:.4g}, expected 0 to 1: scale them in fuse_planes "
                 "(from -1..1: (x + 1) / 2), or state clips = True in the class if cutting them off is meant"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -150,6 +151,14 @@ def _prog(group: str) -> str:
     if called.stem == "ivif":
         return f"ivif {group}"
     return f"python -m ivif {group}" if called.parent.name == "ivif" else f"python -m {group}"
+
+
+def command_given(group: str) -> str:
+    """The command line of this process, to be given again; `group` is the one whose command runs."""
+    prog, words = _prog(group).split(), sys.argv[1:]
+    if Path(sys.argv[0]).stem not in ("ivif", "__main__"):  # a script, which uses this project
+        return shlex.join(["python", *sys.argv])
+    return shlex.join([*prog, *words[words[:1] == [group] :]])
 
 
 class Stopped(KeyboardInterrupt):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ivif.benchmark.catalogue import matching
 from ivif.benchmark.metrics import MetricError, get, measure, metric_names
 from ivif.datasets.images import to_float, to_uint8
 from ivif.pictures import Images, as_levels, as_uint8
@@ -77,7 +77,7 @@ def list_metrics(pattern: str = "*") -> list[str]:
         >>> list_metrics("vif")
         ['vif']
     """
-    return [key for key in metric_names() if fnmatchcase(key, pattern.lower())]
+    return matching(metric_names(), [pattern])
 
 
 def fuse(method: str | Any, infrared: Images, visible: Images, device: str = "cpu") -> Tensor:

@@ -36,7 +36,9 @@ def _run(options: argparse.Namespace) -> int:
     boards = [own.standing.board for own in judgements]
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
-    report = write_report([done], config.out / REPORT_FILE)
+    report = config.out / REPORT_FILE
+    if summary.changed or not report.is_file():
+        write_report([done], report)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
     if summary.rates:

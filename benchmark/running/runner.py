@@ -7,7 +7,6 @@ compared with those in the store. What differs becomes one task a pair, and task
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
 from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
 from ivif.benchmark.store import Row, Store
+from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
 from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
@@ -68,6 +68,7 @@ class Summary:
         effort: what the detector had to do, if there was one.
         rates: pairs a second that each method fused now, in one process.
         why_not: why nobody was looked for where people would have been; "" if that is as it should be.
+        changed: whether tables may differ from those before.
     """
 
     done: int
@@ -78,6 +79,7 @@ class Summary:
     effort: Effort | None = None
     why_not: str = ""
     rates: dict[str, float] = field(default_factory=dict)
+    changed: bool = True
 
 
 Entrants = Sequence[MethodResults | FolderResults]
@@ -99,13 +101,14 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
     """
     start = perf_counter()
     checked = config.checked()
-    if existing == "add" and (before := standing_run(checked.out)):
+    before = standing_run(checked.out)
+    if existing == "add" and before:
         checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
     sets = load_datasets(checked)
     entrants = _entrants(checked, device, sets)
     checked, why_not = resolve_detection(checked, sets)
-    check_succession(checked, sets, existing)
+    check_succession(before, checked, sets, existing)
     observer = prepare(checked, sets, device) if checked.detect else None
     try:
         checked.out.mkdir(parents=True, exist_ok=True)
@@ -121,9 +124,9 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
             if observer:
                 effort, more = _observe(now, observer, sets, entrants)
                 failures += more
-            return Summary(
-                done, kept, len(failures), _reasons(failures), perf_counter() - start, effort, why_not, rates
-            )
+            changed = done > 0 or bool(effort and effort.looked) or before is None or _told(before) != _told(now)
+            seconds = perf_counter() - start
+            return Summary(done, kept, len(failures), _reasons(failures), seconds, effort, why_not, rates, changed)
     except Timeout as error:
         raise ConfigError(
             f"{checked.out}: another run is working in this directory; wait or give another --out"
@@ -143,6 +146,11 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
             f"{error.filename or checked.out}: {error.strerror}; {remedy} give the same command again: everything "
             "finished so far is kept"
         ) from error
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """What a run's description says of its results: not who made it, and by which words."""
+    return {key: value for key, value in run.description.items() if key not in ("command", "made_by")}
 
 
 def _remove_unfinished(out: Path) -> None:
@@ -304,7 +312,7 @@ def _description(
 ) -> dict[str, Any]:
     """What run.yaml says: the configuration, and what is needed to tell later where every number came from."""
     content: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "ivif", "benchmark", *sys.argv[1:]]),
+        "command": command_given("benchmark"),
         "config": config.to_dict(),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
         "datasets": {data.name: _facts(data) for data in sets},

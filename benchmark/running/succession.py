@@ -34,28 +34,25 @@ def added(before: RunConfig, wish: RunConfig) -> RunConfig:
         ConfigError: the two cannot be one run.
     """
     given = wish.model_fields_set
-    own_data = {"datasets", "infrared", "visible", "labels", "root"}
-    merged: dict[str, Any] = {"out": wish.out, "jobs": wish.jobs, "device": wish.device}
-    merged |= {key: getattr(before, key) for key in own_data}
-    if given & {"datasets", "infrared"}:
-        merged |= _united_data(before, wish)
     for key in _DECISIVE:
         old, new = getattr(before, key), getattr(wish, key)
         if key in given and old not in (None, new):
             raise ConfigError(f"{wish.out} was made with {key} {old}, not {new}: give another --out, or --replace")
-        merged[key] = new if old is None else old
-    newcomers = [*wish.methods, *wish.fused]
-    names = {_name(text) for text in newcomers}
-    merged["methods"] = [text for text in (*before.methods, *before.fused) if _name(text) not in names] + newcomers
+    merged = vars(before) | {key: getattr(wish, key) for key in given} | _united_data(before, wish)
+    names = {_name(text) for text in (*wish.methods, *wish.fused)}
+    standing = [text for text in (*before.methods, *before.fused) if _name(text) not in names]
+    merged |= {"methods": (*standing, *wish.methods), "fused": wish.fused}
     merged["metrics"] = (*before.metrics, *(wish.metrics if "metrics" in given else ()))
-    limits = [before.limit, wish.limit] if "limit" in given else [before.limit]
-    merged["limit"] = None if None in limits else max(limit for limit in limits if limit is not None)
-    merged |= {key: getattr(wish, key) or getattr(before, key) for key in ("detect", "track")}
-    return RunConfig(**merged)
+    if "limit" in given:
+        merged["limit"] = None if None in (before.limit, wish.limit) else max(before.limit or 0, wish.limit or 0)
+    return RunConfig(**merged | {key: getattr(wish, key) or getattr(before, key) for key in ("detect", "track")})
 
 
 def _united_data(before: RunConfig, wish: RunConfig) -> dict[str, Any]:
-    """Both runs' data sets, or the one pair of folders that both name."""
+    """Both runs' data sets, or the one pair of folders that both name; the standing run's where no data are named."""
+    own = ("datasets", "infrared", "visible", "labels", "root")
+    if not wish.model_fields_set & {"datasets", "infrared"}:
+        return {key: getattr(before, key) for key in own}
     for key in ("infrared", "visible", "labels", "root"):
         old, new = getattr(before, key), getattr(wish, key)
         both = bool(old and new) or key in ("infrared", "visible")
@@ -63,7 +60,7 @@ def _united_data(before: RunConfig, wish: RunConfig) -> dict[str, Any]:
             have = f"{key} {old}" if old else "data sets of their own"
             raise ConfigError(f"{wish.out} holds a run with {have}, not {key} {new}: one run takes one; another --out")
     united = dict.fromkeys([*before.datasets, *wish.datasets])
-    return {"datasets": tuple(united), "labels": wish.labels or before.labels, "root": wish.root or before.root}
+    return {key: getattr(before, key) or getattr(wish, key) for key in own} | {"datasets": tuple(united)}
 
 
 def _name(text: str) -> str:
@@ -94,13 +91,12 @@ def _named(what: str, names: Sequence[str]) -> list[str]:
     return [f"{what}{'s' * (len(names) > 1)} {', '.join(names[:3])}{more}"]
 
 
-def check_succession(now: CheckedConfig, sets: Sequence[PairDataset], existing: Existing) -> None:
+def check_succession(before: Run | None, now: CheckedConfig, sets: Sequence[PairDataset], existing: Existing) -> None:
     """Refuse a run that would leave out what a standing one has, unless it is to take its place.
 
     Raises:
         ConfigError: with what would be left out.
     """
-    before = standing_run(now.out)
     if before is None or existing == "replace":
         return
     if lost := left_out(before, now, sets):

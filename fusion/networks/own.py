@@ -9,15 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ivif._checkout import as_typed
-from ivif.fusion.method import FusionError, hash_of_tensors
+from ivif.fusion.method import RANGE_SLACK, FusionError, hash_of_tensors
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.weights import read_weights
 
 _DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
 """Facts of a method (see `FusionMethod`) that a module may state as class attributes."""
-
-_ROUNDING = 1e-4
-"""How far results may leave the range, as a share of it: what rounding may do, and far less than a grey level."""
 
 
 class ModuleMethod(NetworkMethod):
@@ -84,7 +81,7 @@ class ModuleMethod(NetworkMethod):
         low, high = value_range(self.module)
         fused = require_image(self.title, self.network(*to_range(self.module, infrared, visible)), visible)
         darkest, brightest = float(fused.min()), float(fused.max())
-        slack = _ROUNDING * (high - low)
+        slack = RANGE_SLACK * (high - low)
         if darkest < low - slack or brightest > high + slack:
             raise FusionError(
                 f"{self.title} gave values from {darkest:.4g} to {brightest:.4g}, expected {low:g} to {high:g}: let "

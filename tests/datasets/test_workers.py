@@ -1,5 +1,6 @@
 """Workers: they end with the process that started them, also where it could not tell them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from joblib import Parallel
+
+from ivif.datasets.workers import shared
 
 PARENT = """
 import os, sys, time
@@ -43,3 +47,10 @@ def test_workers_end_after_their_parent_was_killed(tmp_path):
     while any(map(is_there, workers)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(is_there, workers))
+
+
+def test_workers_that_are_used_again_work_where_their_parent_is(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert Parallel(n_jobs=2)(shared(os.getcwd)() for _ in range(2)) == [str(tmp_path / name)] * 2

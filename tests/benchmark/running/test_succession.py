@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError, RunConfig
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.running.succession import added
+from ivif.command_line import command_given
 
 
 @pytest.fixture
@@ -105,3 +108,46 @@ def test_misspelt_settings_are_told_with_their_neighbours() -> None:
         RunConfig.from_dict({"metric": ["en"]})
     with pytest.raises(ConfigError, match=r"jobs: input should be a valid integer.*found 'many'"):
         RunConfig(jobs="many")
+
+
+def test_a_setting_that_is_not_named_is_kept(tmp_path: Path) -> None:
+    """Whatever it is: what decides numbers, and what decides how they are compared."""
+    before = RunConfig("run", datasets=["vifb"], methods=["average"], common=True, names=["rider"], labels=tmp_path)
+    found = added(before, RunConfig("run", methods=["gff"]))
+    assert (found.common, found.names, found.labels) == (True, ("rider",), tmp_path)
+    assert added(before, RunConfig("run", names=["person"])).names == ("person",)
+
+
+def test_all_methods_of_a_folder_are_added_by_a_pattern(folders: Path, run: Callable[..., int]) -> None:
+    assert run("--method", "average", "--metrics", "en") == 0
+    (folders / "out").mkdir()
+    for path in (folders / "infrared").iterdir():
+        shutil.copy(path, folders / "out" / f"{path.stem}_thermal.png")
+    for _ in range(2):
+        assert run("--add", "--fused", str(folders / "out" / "{pair}_{method}.png")) == 0
+    assert board(folders) == ({"average", "thermal"}, ["en"], 4)
+
+
+def test_the_report_is_written_again_where_something_changed(folders: Path, run: Callable[..., int]) -> None:
+    report = folders.parent / "run" / "report.html"
+    words = "--method", "average,maximum", "--metrics", "en"
+    assert run(*words) == 0
+    report.write_text("as it was")
+    assert run(*words) == 0
+    assert report.read_text() == "as it was"
+    assert run("--replace", "--method", "average", "--metrics", "en") == 0
+    assert report.read_text() != "as it was"
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("/x/bin/ivif benchmark run --limit 2", "ivif benchmark run --limit 2"),
+        ("/x/ivif/__main__.py benchmark run", "python -m ivif benchmark run"),
+        ("/x/benchmark/__main__.py run --method 'a b'", "python -m benchmark run --method 'a b'"),
+        ("mine.py --fast", "python mine.py --fast"),
+    ],
+)
+def test_the_command_of_a_run_can_be_given_again(typed: str, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", shlex.split(typed))
+    assert command_given("benchmark") == given
