@@ -20,7 +20,7 @@ _LOOK_EVERY = 1.0
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     """What `joblib.delayed` gives, for a call that ends with the process that asks for it, and works in its folder.
 
-    joblib's workers wait for work for ever where their parent was killed (SIGKILL, or for lack of memory); and they stay
+    joblib's workers wait for work for ever where their parent was killed (SIGKILL, or for lack of memory), and stay
     in the folder where they began, in which a user's own code would be looked for.
     """
     call: Callable[..., Any] = delayed(_Call(function, os.getpid(), Path.cwd()))
