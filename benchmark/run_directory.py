@@ -23,6 +23,9 @@ from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.pairs import PairDataset
 from ivif.fusion.results import PAIR, FolderResults, MethodResults, ResultFiles, StoredResults, parse
 
+REPORT_FILE = "report.html"
+"""What a run calls its report."""
+
 DESCRIPTION = "run.yaml"
 
 TRAINED_SHARE = "share_of_published_training"

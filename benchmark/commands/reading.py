@@ -10,7 +10,7 @@ from ivif.benchmark.reports.comparison import COMPARISON_FORMATS, comparisons, c
 from ivif.benchmark.reports.evidence import gathered
 from ivif.benchmark.reports.evidence_tables import EVIDENCE_FORMATS, render_evidence
 from ivif.benchmark.reports.exchange import to_excel
-from ivif.benchmark.reports.html.page import REPORT_FILE, write_report
+from ivif.benchmark.reports.html.page import write_report
 from ivif.benchmark.reports.html.pictures import PICTURE_MODES
 from ivif.benchmark.reports.opening import judged
 from ivif.benchmark.reports.paper import TableChoice
@@ -20,7 +20,7 @@ from ivif.benchmark.reports.tables import FORMATS, leaderboard_text
 from ivif.benchmark.reports.temporal import temporal_scores, temporal_table
 from ivif.benchmark.reports.transfer import transfer, transfer_table
 from ivif.benchmark.reports.variants import readings, variants_table
-from ivif.benchmark.run_directory import Run
+from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.datasets.files import write_atomic
 from ivif.datasets.options import Several
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ivif.benchmark.config import ALL, RunConfig, read_config
-from ivif.benchmark.reports.html.page import REPORT_FILE, write_report
 from ivif.benchmark.reports.opening import judged
 from ivif.benchmark.reports.tables import render
-from ivif.benchmark.run_directory import Run
+from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.benchmark.running.people import Effort
 from ivif.benchmark.running.runner import Summary, run
 from ivif.command_line import EXIT_FAILURES
@@ -38,6 +37,8 @@ def _run(options: argparse.Namespace) -> int:
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
     report = config.out / REPORT_FILE
     if summary.changed or not report.is_file():
+        from ivif.benchmark.reports.html.page import write_report  # its templates and plots take long to import
+
         write_report([done], report)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")

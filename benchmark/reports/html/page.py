@@ -24,10 +24,6 @@ VENDORED = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison
 SCRIPTS = ("common.js", "table.js", "pictures.js", "plots.js", "page.js")
 
 
-REPORT_FILE = "report.html"
-"""What a run calls its report."""
-
-
 def write_report(runs: Sequence[Run], out: Path, images: PictureMode = "embed") -> Path:
     """Write the report of one run, or of several joined.
 
