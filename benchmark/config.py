@@ -146,7 +146,7 @@ class RunConfig(BaseModel):
         if not any(METHOD in text for text in self.fused):
             return []
         data = self if self.datasets or self.infrared else self.but(datasets=(DEFAULT_DATASET,))
-        return [pair.name for every in load_datasets(data, tell=False) for pair in every]
+        return [pair.name for every in load_datasets(data) for pair in every]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for YAML; `RunConfig` takes them back."""
@@ -265,7 +265,7 @@ def _absolute_file(detector: str | None) -> str | None:
     return str(path.absolute()) if path and path.is_file() else detector
 
 
-def load_datasets(config: RunConfig, tell: bool = True) -> list[PairDataset]:
+def load_datasets(config: RunConfig, tell: bool = False) -> list[PairDataset]:
     """The data sets a configuration names; raises `ConfigError` with the way to get one that is not there.
 
     With `tell` it is said which files are not used, and why.

@@ -36,7 +36,7 @@ from ivif.datasets.label_files import (
 from ivif.datasets.locations import Location, Note, Unmatched, composed
 from ivif.datasets.mot_files import mot_text, read_sequence_labels, sequence_info
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
-from ivif.datasets.sources import picture_size
+from ivif.datasets.sources import VIDEOS, picture_size
 
 
 class LabelError(BoxesError):
@@ -67,9 +67,10 @@ def own_pairs(
     ordered: bool = False,
     value_range: Range | Literal["auto"] | None = None,
 ) -> PairDataset:
-    """The pairs of two folders of a user's own, called like the folder that holds them, with labels of their own.
+    """The pairs of two folders or films of a user's own, with labels of their own.
 
-    MOTChallenge text makes them the frames of one sequence of that name.
+    They are called like the folder that holds them, two films of one name (``ir/street.mp4``, ``vis/street.mp4``) like
+    these. MOTChallenge text makes them the frames of one sequence of that name.
 
     Args:
         infrared, visible: the folders.
@@ -82,7 +83,9 @@ def own_pairs(
         PairError: no pairs; a sequence whose order is unknown.
         BoxesError: see `read_labels`.
     """
-    name = Path(infrared).resolve().parent.name or "folders"
+    own, other = Path(infrared).resolve(), Path(visible).resolve()
+    is_a_name = own.stem == other.stem and own.suffix.lower() in VIDEOS
+    name = own.stem if is_a_name else own.parent.name or "folders"
     ordered = ordered or (labels is not None and is_mot(labels))
     pairs = pair_folders(infrared, visible, name).with_range(value_range)  # before labels ask for a picture's size
     return label_pairs(pairs, labels, name if ordered else None, classes)

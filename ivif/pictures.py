@@ -55,7 +55,7 @@ def as_uint8(images: Images, name: str = "image") -> Tensor:
     if isinstance(images, Image.Image):
         return from_pillow(images, name)[None]
     if isinstance(images, np.ndarray):
-        images = torch.from_numpy(np.ascontiguousarray(images))
+        images = torch.from_numpy(np.require(images, requirements=("C", "W")))  # Pillow's arrays are read-only
     if not isinstance(images, Tensor):
         raise ImageError(f"{name}: expected a path, Pillow image, array or tensor, found {type(images).__name__}")
     return _batched(_rounded(images.detach(), name), name)

@@ -105,7 +105,7 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
     if existing == "add" and before:
         checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
-    sets = load_datasets(checked)
+    sets = load_datasets(checked, tell=True)
     entrants = _entrants(checked, device, sets)
     checked, why_not = resolve_detection(checked, sets)
     check_succession(before, checked, sets, existing)

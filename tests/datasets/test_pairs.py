@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from ivif.datasets.images import ImageError
+from ivif.datasets.labels import own_pairs
 from ivif.datasets.pairs import ImageFile, Pair, PairDataset, PairError, VideoFrame, pair_folders, video_length
 
 
@@ -204,6 +205,11 @@ def test_two_films_are_a_sequence(tmp_path):
         (f"walk-{number:06d}", "walk", number) for number in range(3)
     ]
     assert abs(int(data[2].read().visible[0, 20, 20]) - 20) <= 3
+
+
+def test_two_films_of_one_name_are_called_so(tmp_path):
+    films = film(tmp_path / "infrared" / "walk.mp4", 2), film(tmp_path / "visible" / "walk.mp4", 2)
+    assert own_pairs(*films).name == "walk"
 
 
 def test_folders_of_films_are_sequences_and_what_differs_is_told(folders):

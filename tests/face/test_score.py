@@ -53,6 +53,15 @@ def test_all_kinds_of_images_give_the_same_numbers(kind: str, folder: Path) -> N
     assert found == expected and found["sd"] == pytest.approx(GREY.std(), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_may_not_be_written_to_are_taken_without_a_word(folder: Path) -> None:
+    infrared, visible, fused = (
+        np.asarray(Image.open(folder / f"{name}.png")) for name in ("infrared", "visible", "fused")
+    )
+    assert not fused.flags.writeable
+    assert ivif.score(fused, infrared, visible, "sd")["sd"] == pytest.approx(GREY.std(), rel=1e-9)
+
+
 def test_the_numbers_are_those_of_the_command_line(folder: Path, tmp_path: Path) -> None:
     for name in ("infrared", "visible", "fused"):
         write_png(
