@@ -127,7 +127,7 @@ def _measure(
         times.append(_seconds(method, pair, device))
     if not isinstance(method, NetworkMethod):
         return Cost(label, 0, None, median(times), memory)
-    return Cost(label, _parameters(method), counter.get_total_flops() / 2e9, median(times), memory)
+    return Cost(label, parameter_count(type(method)), counter.get_total_flops() / 2e9, median(times), memory)
 
 
 def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> float:
@@ -146,5 +146,20 @@ def _peak(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def _parameters(method: NetworkMethod) -> int:
-    return sum(parameter.numel() for parameter in method.module().parameters() if parameter.requires_grad)
+def parameter_count(network: type[NetworkMethod]) -> int:
+    """Trainable parameters of what runs at test time."""
+    return sum(parameter.numel() for parameter in network.module().parameters() if parameter.requires_grad)
+
+
+def multiply_accumulates(network: type[NetworkMethod], size: tuple[int, int] = (640, 480)) -> float:
+    """1e9 multiply-accumulates of a pair of `size` (width, height), as a network is written, without computing any.
+
+    What handles an image in parts may do a little more, where parts overlap; `measure_costs` counts that.
+    """
+    method = network.untrained(plain=True)
+    method.network.to("meta")
+    channels = (1, 3 if method.input == "rgb" else 1)
+    pair = [torch.empty(1, count, *reversed(size), device="meta") for count in channels]
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        method.fuse_planes(*pair)
+    return counter.get_total_flops() / 2e9
