@@ -185,7 +185,8 @@ def test_datfuse(images):
     found = border_gradient_error(infrared, visible, fused).item()
     assert found == pytest.approx(abs(gradient(fused) - max(gradient(infrared), gradient(visible))))
     published, corrected = (
-        recipe_for("datfuse", BySources(slips)).original(Examples(infrared, visible), [fused]) for slips in (True, False)
+        recipe_for("datfuse", BySources(slips)).original(Examples(infrared, visible), [fused])
+        for slips in (True, False)
     )
     assert (published - corrected).item() == pytest.approx(100 * found)
 
