@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.singular_values import Matrix
 from ivif.fusion.method import FusionError
 from ivif.fusion.registry import register
-
-Matrix = NDArray[np.float64]
 
 PROJECTION = Path(__file__).with_suffix(".npy")
 """What `learn_projection` made of the first 40 of RoadScene's training pairs, ``float32 [64, 64]``."""
