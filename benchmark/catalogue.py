@@ -60,9 +60,13 @@ class MethodFacts:
     """What is told of a bundled method; see `fusion.method.FusionMethod`.
 
     Attributes:
+        venue, year: of the paper; "" and None where there is none.
         network: whether it has weights.
         here: whether it can be used at once: a classical method, or its weights are shipped.
         trained: the share of the published training that the shipped weights had, "0.5 %"; "-" where there is none.
+        published: how its authors' weights can be had, "fetch" or "by hand"; "" where there are none.
+        parameters: that training changes; 0 for classical methods.
+        gmac: 1e9 multiply-accumulates of a pair of 640x480, as the network is written; None for classical methods.
     """
 
     name: str
@@ -70,10 +74,15 @@ class MethodFacts:
     family: str
     input: str
     paper: str
+    venue: str
+    year: int | None
     slow: bool
     network: bool
     here: bool
-    trained: str
+    trained: str = "-"
+    published: str = ""
+    parameters: int = 0
+    gmac: float | None = None
 
 
 @dataclass(frozen=True)

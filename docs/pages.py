@@ -95,9 +95,12 @@ def _profile_table() -> str:
     return _table(("profile", "metrics", ""), rows)
 
 
+_METHOD_HEAD = ("name", "title", "year", "family", "input", "parameters", "GMAC", "trained", "paper")
+
+
 def _method_table() -> str:
     return "\n\n".join(
-        f"## {title}\n\n" + _table(("name", "title", "family", "input", "trained", "paper"), map(_method_row, group))
+        f"## {title}\n\n" + _table(_METHOD_HEAD, map(_method_row, group))
         for title, group in (
             ("Classical methods", [facts for facts in catalogue().methods if not facts.network]),
             ("Networks", [facts for facts in catalogue().methods if facts.network]),
@@ -107,7 +110,10 @@ def _method_table() -> str:
 
 def _method_row(facts: MethodFacts) -> Sequence[str]:
     name = f"`{facts.name}`" + (" (slow)" if facts.slow else "") + ("" if facts.here else " (no weights here)")
-    return name, _plain(facts.title), _plain(facts.family), facts.input, facts.trained, _plain(facts.paper)
+    size = f"{facts.parameters:,}" if facts.network else "", "" if facts.gmac is None else f"{facts.gmac:.3g}"
+    year = "" if facts.year is None else str(facts.year)
+    told = _plain(facts.title), year, _plain(facts.family), facts.input, *size, facts.trained, _plain(facts.paper)
+    return name, *told
 
 
 def _dataset_sections() -> str:

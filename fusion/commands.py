@@ -18,7 +18,7 @@ from ivif.datasets.value_range import with_range
 from ivif.fusion.loading import load
 from ivif.fusion.method import FusionError, FusionMethod, resolve_device
 from ivif.fusion.networks.base import NetworkMethod
-from ivif.fusion.onnx import difference_from, export_onnx
+from ivif.fusion.onnx import CLOSE, difference_from, export_onnx
 from ivif.fusion.parity import parity, parity_table
 from ivif.fusion.results import FolderResults, fuse_images
 
@@ -106,8 +106,9 @@ def _export(options: argparse.Namespace) -> int:
     if not isinstance(method, NetworkMethod):
         raise FusionError(f"{method.name} is no network; there is nothing to export")
     export_onnx(method, options.out)
-    largest, mean = difference_from(method, options.out)
+    found = difference_from(method, options.out)
     print(
-        f"{options.out}: from PyTorch's result by {largest:.2g} at most, {mean:.2g} in the mean (grey values in 0..1)"
+        f"{options.out}: from PyTorch's result by {found.largest:.2g} at most, {found.mean:.2g} in the mean (grey "
+        f"values in 0..1), {found.beyond:.3%} of the pixels by more than {CLOSE:g}"
     )
     return 0

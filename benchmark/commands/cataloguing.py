@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import isinf
 
 from ivif.benchmark.catalogue import FILE, Catalogue, MethodFacts, MetricFacts
+from ivif.benchmark.experiments.cost import multiply_accumulates, parameter_count
 from ivif.benchmark.experiments.originals import originals_of
 from ivif.benchmark.metrics import Metric, get, metric_names, profiles
 from ivif.datasets.files import write_atomic
@@ -15,6 +16,7 @@ from ivif.fusion.method import FusionMethod
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.weights import SHIPPED_FOLDER
 from ivif.fusion.weights.manifest import read_manifest, share_text
+from ivif.fusion.weights.published import PublishedWeights
 
 
 def fill_catalogue(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +53,17 @@ def metric_facts(metric: Metric) -> MetricFacts:
 def _method_facts(cls: type[FusionMethod]) -> list[MethodFacts]:
     """A method, and its forms with other weights that are shipped."""
     network = issubclass(cls, NetworkMethod)
-    plain = MethodFacts(cls.name, cls.title, cls.family, cls.input, cls.paper, cls.slow, network, not network, "-")
-    if not network:
+    same = {name: getattr(cls, name) for name in MethodFacts.__dataclass_fields__ if hasattr(cls, name)}
+    plain = MethodFacts(**same | {"network": network, "here": not network, "published": ""})
+    if not issubclass(cls, NetworkMethod):
         return [plain]
-    forms = {cls.name: cls.title, f"{cls.name}+rts": f"{cls.title} (RtS)"}
-    return [_with_weights(replace(plain, name=name, title=title)) for name, title in forms.items()]
+    plain = replace(plain, parameters=parameter_count(cls), gmac=round(multiply_accumulates(cls), 3))
+    forms = {cls.name: (cls.title, cls.published), f"{cls.name}+rts": (f"{cls.title} (RtS)", cls.published_rts)}
+    return [_with_weights(replace(plain, name=name, title=title), found) for name, (title, found) in forms.items()]
 
 
-def _with_weights(facts: MethodFacts) -> MethodFacts:
+def _with_weights(facts: MethodFacts, published: PublishedWeights | None) -> MethodFacts:
     file = SHIPPED_FOLDER / f"{facts.name}.safetensors"
     share = read_manifest(file).share if file.is_file() else None
-    return replace(facts, here=file.is_file(), trained="-" if share is None else share_text(share))
+    way = "" if published is None else "fetch" if published.files else "by hand"
+    return replace(facts, here=file.is_file(), trained="-" if share is None else share_text(share), published=way)

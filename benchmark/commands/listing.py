@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tabulate import tabulate
 
-from ivif.benchmark.catalogue import MetricFacts, catalogue, matching
+from ivif.benchmark.catalogue import MethodFacts, MetricFacts, catalogue, matching
 from ivif.benchmark.explanation import explanation, range_text
 from ivif.datasets.catalog import ENTRIES
 from ivif.datasets.files import cache_root
@@ -19,6 +19,7 @@ def fill_list(parser: argparse.ArgumentParser) -> None:
     """Add what ``list`` takes."""
     parser.add_argument("what", choices=tuple(_TABLES))
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="such as '*ssim*'; default: all")
+    parser.add_argument("--papers", action="store_true", help="also whom to cite")
     parser.set_defaults(command=_list)
 
 
@@ -26,33 +27,62 @@ def _list(options: argparse.Namespace) -> int:
     head, rows = _TABLES[options.what]
     every = {row[0]: row for row in rows()}
     shown = [every[name] for name in matching(every, options.patterns)]
-    print(tabulate(shown, head, maxcolwidths=[None] * (len(head) - 1) + [70], disable_numparse=True))
+    widths: list[int | None] = [None] * (len(head) - 1) + [70]
+    if not options.papers:
+        head, shown, widths = head[:-1], [row[:-1] for row in shown], widths[:-1]
+    align = ["right" if name in _NUMBERS else "left" for name in head]
+    print(tabulate(shown, head, maxcolwidths=widths, colalign=align if shown else None, disable_numparse=True))
     return 0
 
 
+_NUMBERS = ("year", "parameters", "GMAC")
+"""Columns that are set to the right. GMAC is of a pair of 640x480."""
+
+
 def _method_rows() -> Sequence[tuple[str, ...]]:
-    fetched = {path.stem for path in (cache_root() / "weights").glob("*.safetensors")}
     facts = catalogue().methods
-    rows = [(f.name, f.title, f.family, f.input, f.trained, f.paper) for f in facts if f.here]
-    published = ((f"{f.name}+published", f"{f.title} (published)", f) for f in facts if f.name in fetched)
-    rows += [(name, title, f.family, f.input, "authors'", f.paper) for name, title, f in published]
-    return rows + [(name, point.value, "own", "", "-", "") for name, point in offered("methods").items()]
+    rows = [
+        _method_row(f, f.name, f.title, f"shipped, {f.trained} trained" if f.network else "") for f in facts if f.here
+    ]
+    fetched = {path.stem for path in (cache_root() / "weights").glob("*.safetensors")}
+    rows += [
+        _method_row(
+            f, f"{f.name}+published", f"{f.title} (published)".replace(") (", ", "), f"authors', {_where(f, fetched)}"
+        )
+        for f in facts
+        if f.published
+    ]
+    return rows + [(name, point.value, *[""] * 4, "own", *[""] * 3) for name, point in offered("methods").items()]
+
+
+def _where(facts: MethodFacts, fetched: Collection[str]) -> str:
+    """Whether weights of others are here, and how they can be had."""
+    return "here" if facts.name in fetched else {"fetch": "to be fetched"}.get(facts.published, facts.published)
+
+
+def _method_row(facts: MethodFacts, name: str, title: str, weights: str) -> tuple[str, ...]:
+    parameters = f"{facts.parameters:,}" if facts.network else ""
+    gmac = "" if facts.gmac is None else f"{facts.gmac:.3g}"
+    year = "" if facts.year is None else str(facts.year)
+    return name, title, year, facts.venue, parameters, gmac, facts.family, facts.input, weights, facts.paper
 
 
 def _metric_rows() -> Sequence[tuple[str, ...]]:
-    rows = [(f.key, f.name, f.better, range_text(f), f.unit, f.family) for f in catalogue().metrics]
-    return rows + [(name, point.value, "", "", "", "own") for name, point in offered("metrics").items()]
+    rows = [(f.key, f.name, f.better, range_text(f), f.unit, f.family, f.paper) for f in catalogue().metrics]
+    return rows + [(name, point.value, "", "", "", "own", "") for name, point in offered("metrics").items()]
 
 
 def _dataset_rows() -> Sequence[tuple[str, ...]]:
-    rows = [(entry.key, entry.title, entry.licence) for entry in ENTRIES]
-    return rows + [(name, point.value, "") for name, point in offered("datasets").items()]
+    rows = [(entry.key, entry.title, entry.licence, str(entry.citation)) for entry in ENTRIES]
+    return rows + [(name, point.value, "", "") for name, point in offered("datasets").items()]
 
+
+_METHOD_HEAD = ("name", "title", "year", "venue", "parameters", "GMAC", "family", "input", "weights", "paper")
 
 _TABLES = {
-    "methods": (("name", "title", "family", "input", "trained", "paper"), _method_rows),
-    "metrics": (("key", "name", "better", "range", "unit", "family"), _metric_rows),
-    "datasets": (("name", "title", "licence"), _dataset_rows),
+    "methods": (_METHOD_HEAD, _method_rows),
+    "metrics": (("key", "name", "better", "range", "unit", "family", "paper"), _metric_rows),
+    "datasets": (("name", "title", "licence", "paper"), _dataset_rows),
 }
 
 

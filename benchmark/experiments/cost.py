@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median
+from typing import NamedTuple
 
 import torch
 from tabulate import tabulate
@@ -35,6 +36,8 @@ class Cost:
         parameters: trainable parameters of what runs at test time; 0 for classical methods.
         gmac: 1e9 multiply-accumulates of its convolutions, matrix products and attention; None for classical methods.
         seconds: median time to fuse one pair.
+        processor: median of seconds that processors worked for it, all threads together, which other work on the
+            machine hardly changes; None on CUDA.
         memory: peak memory in MiB: on the CPU of the process above what it held before, on CUDA of the allocator.
     """
 
@@ -42,6 +45,7 @@ class Cost:
     parameters: int
     gmac: float | None
     seconds: float
+    processor: float | None
     memory: float
 
 
@@ -80,9 +84,11 @@ def measure_costs(
 
 def cost_table(costs: Sequence[Cost]) -> str:
     """Costs as a table for a terminal."""
-    rows = [[cost.method, cost.parameters or None, cost.gmac, cost.seconds, cost.memory] for cost in costs]
-    head = ["method", "parameters", "GMAC", "s a pair", "peak MiB"]
-    return tabulate(rows, head, floatfmt=("", "", ".2f", ".3f", ".0f"), intfmt=",", missingval="-")
+    rows = [
+        [cost.method, cost.parameters or None, cost.gmac, cost.seconds, cost.processor, cost.memory] for cost in costs
+    ]
+    head = ["method", "parameters", "GMAC", "s a pair", "of processors", "peak MiB"]
+    return tabulate(rows, head, floatfmt=("", "", ".2f", ".3f", ".3f", ".0f"), intfmt=",", missingval="-")
 
 
 def _make(name: str) -> FusionMethod:
@@ -119,23 +125,33 @@ def _measure(
     method.fuse(*(image[..., :64, :64] for image in pair))
     before = _peak(device)
     first = _seconds(method, pair, device)
-    memory = _peak(device) - (0 if device.startswith("cuda") else before)
-    times = [first] if first > LONGEST_TIMING else []  # what takes that long needs no warming up
+    on_gpu = device.startswith("cuda")
+    memory = _peak(device) - (0 if on_gpu else before)
+    times = [first] if first.wall > LONGEST_TIMING else []  # what takes that long needs no warming up
     with FlopCounterMode(display=False) as counter:
         method.fuse(*pair)
-    while len(times) < repeats and sum(times) < LONGEST_TIMING:
+    while len(times) < repeats and sum(taken.wall for taken in times) < LONGEST_TIMING:
         times.append(_seconds(method, pair, device))
+    seconds, processor = (median(values) for values in zip(*times, strict=True))
+    spent = seconds, None if on_gpu else processor, memory
     if not isinstance(method, NetworkMethod):
-        return Cost(label, 0, None, median(times), memory)
-    return Cost(label, _parameters(method), counter.get_total_flops() / 2e9, median(times), memory)
+        return Cost(label, 0, None, *spent)
+    return Cost(label, parameter_count(type(method)), counter.get_total_flops() / 2e9, *spent)
 
 
-def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> float:
-    start = time.perf_counter()
+class _Seconds(NamedTuple):
+    """By the clock on the wall, and by the one that runs while processors work for this process."""
+
+    wall: float
+    processor: float
+
+
+def _seconds(method: FusionMethod, pair: Sequence[torch.Tensor], device: str) -> _Seconds:
+    start = time.perf_counter(), time.process_time()
     method.fuse(*pair)
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return _Seconds(time.perf_counter() - start[0], time.process_time() - start[1])
 
 
 def _peak(device: str) -> float:
@@ -146,5 +162,20 @@ def _peak(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def _parameters(method: NetworkMethod) -> int:
-    return sum(parameter.numel() for parameter in method.module().parameters() if parameter.requires_grad)
+def parameter_count(network: type[NetworkMethod]) -> int:
+    """Trainable parameters of what runs at test time."""
+    return sum(parameter.numel() for parameter in network.module().parameters() if parameter.requires_grad)
+
+
+def multiply_accumulates(network: type[NetworkMethod], size: tuple[int, int] = (640, 480)) -> float:
+    """1e9 multiply-accumulates of a pair of `size` (width, height), as a network is written, without computing any.
+
+    What handles an image in parts may do a little more, where parts overlap; `measure_costs` counts that.
+    """
+    method = network.untrained(plain=True)
+    method.network.to("meta")
+    channels = (1, 3 if method.input == "rgb" else 1)
+    pair = [torch.empty(1, count, *reversed(size), device="meta") for count in channels]
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        method.fuse_planes(*pair)
+    return counter.get_total_flops() / 2e9

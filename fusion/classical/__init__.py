@@ -12,6 +12,7 @@ from ivif.fusion.classical import (  # isort: skip (the order in which methods a
     weighted_least_squares,
     hybrid_guided,
     gradient_transfer,
+    latent_low_rank,
     bright_features,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "guided_filtering",
     "hybrid_guided",
     "hybrid_multiscale",
+    "latent_low_rank",
     "pixelwise",
     "pyramids",
     "singular_values",

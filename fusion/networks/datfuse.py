@@ -94,7 +94,6 @@ class DATFuseMethod(NetworkMethod):
         "IEEE TCSVT 2023"
     )
     module = DATFuse
-    published_alone = True
     published = github(
         "tthinking/DATFuse",
         {"model_10.pth": "075b636954cbd425fc29be808bcfb42232e29b203f054c2a637ed301300d5a1d"},

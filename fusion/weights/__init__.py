@@ -47,9 +47,9 @@ def find_network_weights(name: str, weights: str | Path, published_alone: bool =
     else:
         path = SHIPPED_FOLDER / f"{key}.safetensors"
         more = " --supervision rts --references DIR" if weights == "rts" else ""
-        remedy = f"{as_typed(f'fusion train {name}{more}')} makes some, and {key}=FILE uses them"
-        if published_alone:
-            remedy = f"{as_typed(f'fusion weights fetch {name}')} brings its authors', and {name}+published uses them"
+        fetch = f"{as_typed(f'fusion weights fetch {name}')} brings its authors', and {name}+published uses them"
+        train = f"{as_typed(f'fusion train {name}{more}')} makes some, and {key}=FILE uses them"
+        remedy = fetch if published_alone else train if weights == "rts" else f"{fetch}; {train}"
     if not path.is_file():
         raise FusionError(f"no {weights} weights of {name} ({path}): {remedy}")
     return path

@@ -30,6 +30,7 @@ def test_a_pattern_narrows_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:] if line[0] != " "] == [
         "sdnet",
         "sdnet+rts",
+        "sdnet+published",
     ]
 
 

@@ -238,5 +238,12 @@ def test_methods_are_listed_with_their_training(
     shutil.copy(SHIPPED_FOLDER / "pmgi.safetensors", tmp_path / "weights")
     assert main(["list", "methods"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
-    assert " trained " in rows["name"] and " 0.5 % " in rows["swinfusion"] and " - " in rows["average"]
-    assert " authors' " in rows["pmgi+published"]
+    assert " weights" in rows["name"] and "shipped, 0.5 % trained" in rows["swinfusion"] and "%" not in rows["average"]
+    assert rows["pmgi+published"].rstrip().endswith("authors', here")
+    assert rows["seafusion+published"].rstrip().endswith("authors', to be fetched")
+    assert rows["mgt+published"].rstrip().endswith("authors', by hand")
+    for told in ("2022", "Information Fusion", "166,657", " 51 "):
+        assert told in rows["seafusion+published"]
+    capsys.readouterr()
+    assert main(["list", "methods", "seafusion*", "--papers"]) == 0
+    assert "Tang, Yuan, Ma" in capsys.readouterr().out

@@ -8,10 +8,11 @@ import torch
 from scipy.ndimage import uniform_filter
 from scipy.sparse.linalg import spsolve
 
-from ivif import fusion
-from ivif.datasets.images import read_image, rgb_to_ycbcr
+from ivif import datasets, fusion
+from ivif.datasets.images import luminance, read_image, rgb_to_ycbcr
 from ivif.datasets.layouts import vifb
-from ivif.fusion import FolderResults
+from ivif.fusion import FolderResults, FusionError
+from ivif.fusion.classical import latent_low_rank
 from ivif.fusion.classical.base import ClassicalMethod
 from ivif.fusion.classical.bilateral import bilateral_filter
 from ivif.fusion.classical.bright_features import background, bernstein_basis, blocks_of_equal_grey
@@ -19,9 +20,17 @@ from ivif.fusion.classical.diffusion import anisotropic_diffusion, fourth_order_
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
 from ivif.fusion.classical.gradient_transfer import gradient, negative_divergence, smoothest_difference
 from ivif.fusion.classical.hybrid_guided import decompose, saliency
+from ivif.fusion.classical.latent_low_rank import (
+    PROJECTION,
+    latent_projection,
+    learn_projection,
+    nuclear_norms,
+    project,
+)
 from ivif.fusion.classical.singular_values import blocks, from_blocks, principal_axes
 from ivif.fusion.classical.weighted_least_squares import histogram_saliency, rolling_guidance, weighted_least_squares
 from ivif.fusion.parity import parity
+from ivif.fusion.training.patches import training_split
 
 NAMES = [name for name in fusion.names() if isinstance(fusion.load(name), ClassicalMethod)]
 SIZES = [(32, 32), (33, 47), (61, 40)]
@@ -74,8 +83,10 @@ def test_result_is_the_same_every_time_and_whatever_the_batch(name):
 GAIN = {"hmsd_gf": 275 / 255}
 """By how much methods brighten what both sources show."""
 
-MIXING = [name for name in NAMES if name != "ifevip"]
-"""Methods that choose between sources; the other one adds what is bright in the infrared image to whatever is there."""
+MIXING = [name for name in NAMES if name not in ("ifevip", "latlrr")]
+"""Methods that choose between sources; of the others one adds what is bright in the infrared image to whatever is
+there, and one counts its first levels several times.
+"""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -423,6 +434,72 @@ def test_infrared_features_never_darken():
     infrared, visible = scene(60, 80, seed=1), scene(60, 80, seed=2)
     fused = fusion.load("ifevip").combine(infrared, visible)
     assert (fused >= np.rint(visible)).all() and (fused > np.rint(visible) + 1).any()
+
+
+def test_latent_projection_of_a_subspace_is_as_small_as_can_be():
+    """Without noise the norms of both projections sum to the rank, and nothing outside the subspace is seen."""
+    random = np.random.default_rng(0)
+    columns = random.normal(0, 0.3, (8, 3)) @ random.normal(0, 1, (3, 40))
+    found = latent_projection(columns)
+    other = np.linalg.pinv(columns) @ (columns - found @ columns)
+    norms = [np.linalg.svd(matrix, compute_uv=False).sum() for matrix in (found, other)]
+    assert min(norms) > 0.1 and sum(norms) == pytest.approx(3, abs=1e-3)
+    np.testing.assert_allclose(found, found.T, atol=1e-4)
+    outside = np.eye(8) - columns @ np.linalg.pinv(columns)
+    assert np.abs(found @ outside).max() < 1e-4
+
+
+def test_nuclear_norms():
+    patches = np.random.default_rng(0).normal(size=(3, 5, 64))
+    expected = np.linalg.svd(patches.reshape(3, 5, 8, 8), compute_uv=False).sum(-1)
+    np.testing.assert_allclose(nuclear_norms(patches), expected, rtol=1e-6)
+
+
+def test_patches_are_averaged_by_nuclear_norm():
+    """Under the identity details are the sources; patches of one grey level g have the norm 8 g."""
+    details, mixed = project(np.eye(64), np.full((80, 40), 0.2), np.full((80, 40), 0.6))
+    np.testing.assert_allclose(details[0], 0.2)
+    np.testing.assert_allclose(details[1], 0.6)
+    np.testing.assert_allclose(mixed, (0.2 * 0.2 + 0.6 * 0.6) / 0.8)
+
+
+def test_levels_of_latlrr_count_four_to_one_times(monkeypatch):
+    """Under a projection to a share of everything: details are that share of what is left, level by level."""
+    monkeypatch.setattr(latent_low_rank, "_projection", lambda: 0.25 * np.eye(64))
+    source = scene(90, 50) / 4
+    levels = [0.25 * 0.75**level for level in range(4)]
+    expected = np.dot((4, 3, 2, 1), levels) + 0.75**4
+    np.testing.assert_allclose(fusion.load("latlrr").combine(source, source), expected * source, rtol=1e-9)
+
+
+def test_latlrr_needs_a_patch():
+    with pytest.raises(FusionError, match="latlrr needs sides of at least 8 pixels, found 40x7"):
+        fusion.load("latlrr").fuse(torch.rand(1, 1, 7, 40), torch.rand(1, 1, 7, 40))
+
+
+@pytest.mark.real
+def test_projection_is_what_its_patches_teach(real_folder):
+    pairs, _ = training_split(datasets.load("roadscene", root=real_folder("RoadScene")))
+    planes = [
+        luminance(source.read())[0].double().numpy() for pair in pairs[:40] for source in (pair.infrared, pair.visible)
+    ]
+    np.testing.assert_allclose(learn_projection(planes), np.load(PROJECTION), atol=1e-3)
+
+
+@pytest.mark.real
+def test_published_latlrr_differs_in_brightness_alone(data_root):
+    """The authors' projection is learnt from other patches. A part of the picture, 28 pixels inside what is fused."""
+    published = data_root / "VIFB" / "output" / "fused_images" / "fight_LatLRR.jpg"
+    if not published.is_file():
+        pytest.skip(f"needs {published}")
+    (found,) = vifb(data_root / "VIFB").select(["fight"])
+    part, inside = np.s_[100:240, 100:260], np.s_[28:-28, 28:-28]
+    sources = [image[0].double().numpy()[part] for image in found.read()]
+    fused = fusion.load("latlrr").combine(*sources).clip(0, 255)[inside]
+    theirs = read_image(published)[0].double().numpy()[part][inside]
+    slope, offset = np.polyfit(fused.ravel(), theirs.ravel(), 1)
+    assert slope == pytest.approx(1, abs=0.08) and np.square(fused - theirs).mean() < 12**2
+    assert np.square(slope * fused + offset - theirs).mean() < 6**2
 
 
 PUBLISHED = {

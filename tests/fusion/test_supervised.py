@@ -120,6 +120,7 @@ COUNTS: dict[str, dict[str, float]] = {
     "ddcgan": {"squared": 0.6 * PIXELS / 16, "neighbours": 0.6 * PIXELS * 1.2},
     "swinfusion": {"absolute": 20, "edges": 20, "unlike": 10},
     "mgt": {"absolute": 50, "edges": 50, "unlike": 10},
+    "datfuse": {"squared": 2, "unlike inside": 10},
 }
 """How much each of `errors` counts in a network's loss; RFN-Nest's has terms of its own."""
 
@@ -140,6 +141,7 @@ def errors(fused: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         "slopes": [np.abs(sobel(difference, axis, mode="nearest")) / 8 for axis in (0, 1)],
         "edges": np.abs(edges[0] - edges[1]),
         "unlike": unlike,
+        "unlike inside": unlike[5:-5, 5:-5],
         "clamped": np.clip(unlike, 0, 1) / 2,
     }
     return {name: float(np.mean(values)) for name, values in found.items()}

@@ -1,4 +1,4 @@
-"""Losses of DIDFuse, RFN-Nest, SwinFusion and MGT, against SciPy, scikit-image and sums done by hand."""
+"""Losses of DIDFuse, RFN-Nest, SwinFusion, MGT and DATFuse, against SciPy, scikit-image and sums done by hand."""
 
 import math
 
@@ -10,8 +10,9 @@ from scipy.signal.windows import gaussian
 from skimage.metrics import structural_similarity
 
 from ivif.fusion.training.losses import sobel_magnitude, ssim_map
-from ivif.fusion.training.recipe import Examples
+from ivif.fusion.training.recipe import BySources, Examples
 from ivif.fusion.training.recipes import recipe_for
+from ivif.fusion.training.recipes.datfuse import border_gradient_error, datfuse_loss
 from ivif.fusion.training.recipes.didfuse import didfuse_loss, dissimilarity, sobel_derivatives
 from ivif.fusion.training.recipes.rfn_nest import ms_ssim, rfn_nest_autoencoder_loss, rfn_nest_fusion_loss
 
@@ -169,3 +170,30 @@ def test_swinfusion_and_mgt(images):
 def test_black_images_have_a_loss():
     black = constant(0.0)
     assert torch.isfinite(recipe_for("swinfusion").original(Examples(black, black), [black]))
+
+
+def test_datfuse(images):
+    infrared, visible, fused = images
+    unlike = 1 - scipy_ssim(np.maximum(plane(infrared), plane(visible)), plane(fused))[5:-5, 5:-5].mean()
+    squares = [((plane(fused) - plane(source)) ** 2).mean() for source in (infrared, visible)]
+    assert datfuse_loss(infrared, visible, fused).item() == pytest.approx(sum(squares) + 10 * unlike)
+
+    def gradient(image):
+        across, down = (sobel(plane(image), axis, mode="constant") for axis in (1, 0))
+        return (across - down).mean()
+
+    found = border_gradient_error(infrared, visible, fused).item()
+    assert found == pytest.approx(abs(gradient(fused) - max(gradient(infrared), gradient(visible))))
+    published, corrected = (
+        recipe_for("datfuse", BySources(slips)).original(Examples(infrared, visible), [fused])
+        for slips in (True, False)
+    )
+    assert (published - corrected).item() == pytest.approx(100 * found)
+
+
+def test_the_gradient_that_datfuse_left_is_of_the_borders_alone(images):
+    infrared, visible, fused = images
+    changed = fused.clone()
+    changed[..., 1:-1, 1:-1] = torch.rand(28, 24, dtype=torch.float64)
+    errors = [border_gradient_error(infrared, visible, image).item() for image in (fused, changed)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9) and errors[0] > 1e-3

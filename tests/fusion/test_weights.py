@@ -24,7 +24,7 @@ from ivif.fusion.networks.didfuse import DIDFuseMethod
 from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANMethod
 from ivif.fusion.networks.pmgi import PMGIMethod
 from ivif.fusion.networks.sdnet import SDNet, SDNetMethod
-from ivif.fusion.weights import read_weights
+from ivif.fusion.weights import is_shipped, read_weights
 from ivif.fusion.weights.cli import fill_weights, weights_problems
 from ivif.fusion.weights.convert import as_safetensors, checkpoint_files, convert, read_checkpoint, torch_layout
 from ivif.fusion.weights.fetch import fetch_published, published_weights
@@ -626,7 +626,7 @@ def test_command_line(command, tmp_path, offered, capsys):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", [name for name in network_names() if network_class(name).published_alone])
+@pytest.mark.parametrize("name", [name for name in network_names() if not is_shipped(name)])
 def test_known_checksums_are_those_recorded_with_the_values(weights_root, name):
     record = weights_root / "zoo" / f"{name}.json"
     if not record.is_file():

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from ivif.fusion.loading import network_class, network_names
 from ivif.fusion.networks.tardal import TarDAL
-from ivif.fusion.weights import read_weights
+from ivif.fusion.weights import is_shipped, read_weights
 from ivif.fusion.weights.convert import convert, to_network, torch_layout
 
 pytestmark = pytest.mark.real
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 OUTPUT = 1e-4
 """Largest difference of an output in 0..1."""
 
-ZOO = [name for name in network_names() if network_class(name).published_alone]
+ZOO = [name for name in network_names() if not is_shipped(name)]
 CASES = ("vifb_carlight", "tno_08")
 
 IMAGES = {

@@ -3,7 +3,8 @@
 import pytest
 
 from ivif.benchmark.cli import main
-from ivif.benchmark.experiments.cost import measure_costs
+from ivif.benchmark.experiments.cost import measure_costs, multiply_accumulates
+from ivif.fusion.loading import network_class
 
 
 def test_cost_of_a_network_is_what_its_layers_say() -> None:
@@ -12,7 +13,7 @@ def test_cost_of_a_network_is_what_its_layers_say() -> None:
     layers = 2 * (25 * 16 + 9 * 16 * (16 + 32 + 48)) + 128
     assert cost.gmac == pytest.approx(layers * 64 * 48 / 1e9)
     assert cost.parameters == 67_091
-    assert cost.seconds > 0 and cost.memory >= 0
+    assert cost.seconds > 0 and cost.processor > 0 and cost.memory >= 0
 
 
 def test_table_of_classical_methods(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +34,20 @@ def test_a_plain_network_costs_the_same_arithmetic(capsys: pytest.CaptureFixture
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[-3:]]
     assert [row[0] for row in rows] == ["didfuse", "didfuse", "average"]
     assert rows[1][1] == "(plain)" and rows[0][1:3] == rows[1][2:4]
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    {
+        "seafusion": 51.0,
+        "u2fusion": 202.5,
+        "tardal": 90.9,
+        "densefuse": 27.0,
+        "ifcnn_max": 39.8,
+        "lrrnet": 14.2,
+        "mmdrfuse": 0.033,
+        "sage": 20.0,
+    }.items(),
+)
+def test_arithmetic_is_that_of_the_authors_classes(network: str, expected: float) -> None:
+    assert multiply_accumulates(network_class(network)) == pytest.approx(expected, rel=0.01)
