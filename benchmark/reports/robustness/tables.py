@@ -15,6 +15,7 @@ from ivif.benchmark.reports.escaping import escape_markdown
 from ivif.benchmark.reports.robustness.curves import Curves
 from ivif.benchmark.reports.robustness.measures import (
     TOLERATED,
+    RobustnessLine,
     is_telling,
     losses,
     metric_losses,
@@ -49,7 +50,7 @@ def _one(curves: Curves, form: str) -> str:
                 "-" if math.isnan(line.relative) else f"{line.relative:.0f}",
                 f"{line.lost:.1%}",
                 f"{line.area:.3f}",
-                f"{line.worst[0]} {-line.worst[1]:+.0%}",
+                _worst(line),
             ]
             for line in lines
         ]
@@ -70,13 +71,26 @@ def _one(curves: Curves, form: str) -> str:
             ]
             for own in people
         ]
-        parts += [
-            _table(head, rows, form),
-            PEOPLE_NOTE,
-        ]
+        parts += [_table(head, rows, form), PEOPLE_NOTE]
     for name, reason in curves.lacking.items():
         parts.append(f"{name} has no pair with all values: {reason}")
     return "\n\n".join(parts) + "\n"
+
+
+def robustness_columns(every: Sequence[Curves], form: str = "terminal") -> str:
+    """What a leaderboard says of robustness: clean, mCE, worst corruption."""
+    parts = []
+    for curves in every:
+        if lines := robustness_lines(curves):
+            head = ["method", "clean ↓", "mCE ↓", "worst corruption"]
+            rows = [[_name(own.method, form), f"{own.clean:.1f}", f"{own.mce:.1f}", _worst(own)] for own in lines]
+            note = f"Errors, {curves.baseline} = 100; see robustness/leaderboard.md in the run directory."
+            parts.append(f"{_heading(curves, form)}\n\n{_table(head, rows, form)}\n\n{note}\n")
+    return "\n".join(parts)
+
+
+def _worst(line: RobustnessLine) -> str:
+    return f"{line.worst[0]} {-line.worst[1]:+.0%}"
 
 
 def _heading(curves: Curves, form: str) -> str:

@@ -250,3 +250,17 @@ def test_all_corruptions_are_the_default(folders: Path) -> None:
     (levels,) = plan.levels.values()
     assert {level.corruption for level in levels} == {"", *corruption_names()} - {"crossover"}
     assert {level.severity for level in levels} == {0, 1, 3, 5}
+
+
+def test_the_leaderboard_of_the_run_has_columns_of_it(
+    measure: Call, folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"infrared": folders / "infrared", "visible": folders / "visible", "limit": 2, "jobs": 1}
+    run(RunConfig(folders / "run", methods=("laplacian", "average"), **settings))
+    main(["leaderboard", str(folders / "run")])
+    assert "mCE" not in capsys.readouterr().out
+    measure("--severity", "1")
+    capsys.readouterr()
+    assert main(["leaderboard", str(folders / "run")]) == 0
+    told = capsys.readouterr().out
+    assert "clean ↓    mCE ↓  worst corruption" in told.replace("-", "")
