@@ -23,9 +23,9 @@ def _moved(image: FloatImage, field: Displacements, amount: float) -> FloatImage
     right, down = (np.broadcast_to(part, image.shape[:2]).astype(np.float32) for part in field)
     scale = np.float32(amount / max(float(np.hypot(right, down).mean()), 1e-9))
     rows, columns = np.indices(image.shape[:2], dtype=np.float32)
-    return cv2.remap(
-        image, columns - scale * right, rows - scale * down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    places = columns - scale * right, rows - scale * down
+    moved = cv2.remap(image, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, np.float32)
 
 
 def _from_centre(image: FloatImage) -> Displacements:

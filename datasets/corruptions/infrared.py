@@ -63,7 +63,7 @@ def low_contrast(image: FloatImage, amount: float, random: np.random.Generator) 
 @corruption("infrared-blur", "Infrared blur", "infrared", "pixels", 60)
 def infrared_blur(image: FloatImage, amount: float, random: np.random.Generator) -> FloatImage:
     """A lens out of focus, or germanium that warmth has changed: a Gaussian; the amount is its standard deviation."""
-    return cv2.GaussianBlur(image, (0, 0), amount, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), amount, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 @corruption("resolution", "Resolution mismatch", "infrared", "times coarser", 40)
@@ -72,7 +72,7 @@ def coarser(image: FloatImage, amount: float, random: np.random.Generator) -> Fl
     height, width = image.shape[:2]
     small = max(1, round(width / (1 + amount))), max(1, round(height / (1 + amount)))
     reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 CROSSOVER = Corruption("crossover", "Thermal crossover", "infrared", "share of people's contrast lost")

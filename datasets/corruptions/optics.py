@@ -31,7 +31,8 @@ def encoded(light: FloatImage) -> FloatImage:
 
 def filtered(image: FloatImage, kernel: Kernel) -> FloatImage:
     """A picture under a kernel, mirrored at its borders."""
-    return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101).reshape(image.shape)
+    blurred = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.float32).reshape(image.shape)
 
 
 def disc(radius: float) -> Kernel:

@@ -93,7 +93,7 @@ def _part(curves: Curves, detector: str) -> dict[str, Any]:
         "severities": curves.severities(curves.corruptions[0]) if curves.corruptions else [],
         "telling": [metric.label for metric in curves.metrics if is_telling(metric)],
         "lines": [{key: _number(value) for key, value in vars(line).items()} for line in lines],
-        "people": [vars(own) | {"kept": own.kept} for own in people_lines(curves)],
+        "people": [vars(own) | {"kept": _number(own.kept)} for own in people_lines(curves)],
         "detector": detector,
         "lacking": dict(curves.lacking),
         "by_corruption": {},

@@ -64,7 +64,7 @@ def _one(curves: Curves, form: str) -> str:
                 _name(own.method, form),
                 f"{own.clean[0]:.3f}",
                 f"{own.spoilt[0]:.3f}",
-                f"{own.kept:.0%}",
+                "-" if math.isnan(own.kept) else f"{own.kept:.0%}",
                 f"{own.clean[1]:.3f}",
                 f"{own.spoilt[1]:.3f}",
                 f"{own.worst[0]} {own.worst[1]:.3f}",
