@@ -29,7 +29,7 @@ def encoded(light: FloatImage) -> FloatImage:
     return np.power(np.clip(light, 0, 1), np.float32(1 / GAMMA))
 
 
-def filtered(image: FloatImage, kernel: Kernel) -> FloatImage:
+def under_kernel(image: FloatImage, kernel: Kernel) -> FloatImage:
     """A picture under a kernel, mirrored at its borders."""
     blurred = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(blurred, np.float32).reshape(image.shape)

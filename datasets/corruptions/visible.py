@@ -10,7 +10,7 @@ import math
 import cv2
 import numpy as np
 
-from ivif.datasets.corruptions.optics import disc, encoded, filtered, line, linear, smooth_pattern
+from ivif.datasets.corruptions.optics import disc, encoded, line, linear, smooth_pattern, under_kernel
 from ivif.datasets.corruptions.registry import FloatImage, corruption
 
 READ_ELECTRONS = 4.0
@@ -66,13 +66,13 @@ def overexposure(image: FloatImage, amount: float, random: np.random.Generator) 
 @corruption("motion-blur", "Motion blur", "visible", "pixels", 160)
 def motion_blur(image: FloatImage, amount: float, random: np.random.Generator) -> FloatImage:
     """The mean of light along a straight line of random direction; the amount is its length."""
-    return encoded(filtered(linear(image), line(amount, random.uniform(0, math.pi))))
+    return encoded(under_kernel(linear(image), line(amount, random.uniform(0, math.pi))))
 
 
 @corruption("defocus", "Defocus", "visible", "pixels", 60)
 def defocus(image: FloatImage, amount: float, random: np.random.Generator) -> FloatImage:
     """The mean of light over a disc; the amount is its radius."""
-    return encoded(filtered(linear(image), disc(amount)))
+    return encoded(under_kernel(linear(image), disc(amount)))
 
 
 @corruption("fog", "Fog", "visible", "optical depth at the horizon", 12)

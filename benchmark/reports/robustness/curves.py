@@ -14,7 +14,7 @@ from ivif.benchmark.reports.robustness.directory import RobustnessFolder, at_lev
 from ivif.benchmark.store import Row
 from ivif.datasets.corruptions import CLEAN, CorruptionLevel
 
-Values = NDArray[np.float64]
+ValueArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Curves:
     metrics: tuple[Metric, ...]
     levels: tuple[CorruptionLevel, ...]
     pairs: tuple[str, ...]
-    values: Values
+    values: ValueArray
     left_out: int = 0
     lacking: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, Mapping[str, PeopleEntry]] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from ivif.benchmark.metrics import Metric
-from ivif.benchmark.reports.robustness.curves import Curves, Values
+from ivif.benchmark.reports.robustness.curves import Curves, ValueArray
 from ivif.benchmark.reports.statistics.bootstrap import drawn, middle, sample_means
 from ivif.datasets.corruptions import amounts, find_corruption
 
@@ -50,14 +50,14 @@ def is_telling(metric: Metric) -> bool:
     return not metric.rewards_noise
 
 
-def errors(means: Values, metrics: Sequence[Metric]) -> Values:
+def errors(means: ValueArray, metrics: Sequence[Metric]) -> ValueArray:
     """Distance of means ``[..., K]`` from the ideal: those of telling metrics with one, ``[..., K']``."""
     taken = [k for k, metric in enumerate(metrics) if is_telling(metric) and ideal(metric) is not None]
     ends = np.array([ideal(metrics[k]) for k in taken], dtype=np.float64)
     return np.abs(ends - means[..., taken])
 
 
-def losses(means: Values, metrics: Sequence[Metric]) -> Values:
+def losses(means: ValueArray, metrics: Sequence[Metric]) -> ValueArray:
     """Share of the clean value that is lost, ``[methods, levels]`` of means ``[methods, levels, K]``, clean first.
 
     The mean over telling metrics; negative where a fault raised them.
@@ -66,7 +66,7 @@ def losses(means: Values, metrics: Sequence[Metric]) -> Values:
     return metric_losses(means, metrics)[..., taken].mean(axis=-1)
 
 
-def metric_losses(means: Values, metrics: Sequence[Metric]) -> Values:
+def metric_losses(means: ValueArray, metrics: Sequence[Metric]) -> ValueArray:
     """Likewise of each metric, ``[methods, levels, K]``."""
     clean = means[:, :1]
     signs = np.array([1 if metric.better == "higher" else -1 for metric in metrics])
@@ -74,23 +74,23 @@ def metric_losses(means: Values, metrics: Sequence[Metric]) -> Values:
         return signs * (clean - means) / np.abs(clean)
 
 
-def corruption_errors(curves: Curves, means: Values) -> Values:
+def corruption_errors(curves: Curves, means: ValueArray) -> ValueArray:
     """CE in percent of the baseline's, ``[..., methods, corruptions]``, of means ``[..., methods, levels, K]``."""
     return _compared(curves, errors(means, curves.metrics))
 
 
-def clean_errors(curves: Curves, means: Values) -> Values:
+def clean_errors(curves: Curves, means: ValueArray) -> ValueArray:
     """Error on clean sources in percent of the baseline's, ``[methods]``."""
     found = errors(means, curves.metrics)[:, 0]
     return (100 * found / found[_baseline(curves)]).mean(axis=-1)
 
 
-def relative_errors(curves: Curves, means: Values) -> Values:
+def relative_errors(curves: Curves, means: ValueArray) -> ValueArray:
     """Relative CE in percent, ``[methods, corruptions]``; NaN where the baseline lost nothing."""
     return _compared(curves, losses(means, curves.metrics)[..., None])
 
 
-def _compared(curves: Curves, found: Values) -> Values:
+def _compared(curves: Curves, found: ValueArray) -> ValueArray:
     """Sums over severities in percent of the baseline's, ``[..., M, corruptions]`` of ``[..., M, levels, K]``."""
     base, columns = _baseline(curves), []
     for name in curves.corruptions:
@@ -104,7 +104,7 @@ def _baseline(curves: Curves) -> int:
     return curves.methods.index(curves.baseline)
 
 
-def kept_area(curves: Curves, lost: Values) -> Values:
+def kept_area(curves: Curves, lost: ValueArray) -> ValueArray:
     """Area under the curve of what is kept over severity 0 to the highest, as a share, ``[methods, corruptions]``."""
     columns = []
     for name in curves.corruptions:
@@ -114,7 +114,7 @@ def kept_area(curves: Curves, lost: Values) -> Values:
     return np.stack(columns, axis=-1)
 
 
-def tolerated(curves: Curves, lost: Values, corruption: str) -> Values:
+def tolerated(curves: Curves, lost: ValueArray, corruption: str) -> ValueArray:
     """Amount at which a tenth is lost, ``[...]`` of losses ``[..., levels]``; infinite where it never is.
 
     Between severities that were measured it is interpolated along a straight line.
@@ -228,7 +228,7 @@ def people_lines(curves: Curves) -> list[PeopleLine]:
     return sorted(lines, key=lambda own: (-own.spoilt[0], own.method))
 
 
-def people_values(curves: Curves, method: str, label: str) -> Values:
+def people_values(curves: Curves, method: str, label: str) -> ValueArray:
     """A score of people by level; NaN where there is none."""
     entries = [curves.people.get(level.key, {}).get(method) for level in curves.levels]
     values = [entry.detection.get(label) if entry else None for entry in entries]

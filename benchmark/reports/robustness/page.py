@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ivif.benchmark.reports.robustness.curves import Curves, Values, read_curves
+from ivif.benchmark.reports.robustness.curves import Curves, ValueArray, read_curves
 from ivif.benchmark.reports.robustness.directory import RobustnessFolder
 from ivif.benchmark.reports.robustness.measures import (
     is_telling,
@@ -113,7 +113,7 @@ def _part(curves: Curves, detector: str) -> dict[str, Any]:
     return part
 
 
-def _nested(curves: Curves, lost: Values) -> dict[str, dict[str, list[float]]]:
+def _nested(curves: Curves, lost: ValueArray) -> dict[str, dict[str, list[float]]]:
     """Losses ``[methods, levels]`` by method and corruption, severity by severity."""
     return {
         method: {
