@@ -10,7 +10,9 @@ so that the baseline has 100 and fewer is better. It says how good fused images 
 lost on the way is another question, in which every method is its own measure::
 
     L(f, c, s) = (v(clean) - v(c, s)) / |v(clean)|               mean over metrics; signs turned where lower is better
-    relative CE(f, c) = 100 sum_s L(f, c, s) / sum_s L(baseline, c, s)
+    relative mCE(f) = 100 mean_c,s L(f, c, s) / mean_c,s L(baseline, c, s)
+
+a ratio of means, since a corruption may cost the baseline nothing.
 
 Metrics that noise improves (`Metric.rewards_noise`) can't tell a fault from a gain and take no part; nor do metrics
 without an ideal value in the first.
@@ -85,9 +87,16 @@ def clean_errors(curves: Curves, means: ValueArray) -> ValueArray:
     return (100 * found / found[_baseline(curves)]).mean(axis=-1)
 
 
-def relative_errors(curves: Curves, means: ValueArray) -> ValueArray:
-    """Relative CE in percent, ``[methods, corruptions]``; NaN where the baseline lost nothing."""
-    return _compared(curves, losses(means, curves.metrics)[..., None])
+def corruption_losses(curves: Curves, lost: ValueArray) -> ValueArray:
+    """Means over severities, ``[methods, corruptions]`` of losses ``[methods, levels]``."""
+    return np.stack([lost[:, curves.places(name)].mean(axis=1) for name in curves.corruptions], axis=-1)
+
+
+def relative_errors(curves: Curves, by_corruption: ValueArray) -> ValueArray:
+    """Relative mCE in percent, ``[methods]`` of `corruption_losses`; NaN where the baseline lost nothing."""
+    lost = by_corruption.mean(axis=-1)
+    base = lost[_baseline(curves)]
+    return 100 * lost / base if base > 0 else np.full_like(lost, np.nan)
 
 
 def _compared(curves: Curves, found: ValueArray) -> ValueArray:
@@ -96,7 +105,7 @@ def _compared(curves: Curves, found: ValueArray) -> ValueArray:
     for name in curves.corruptions:
         sums = found[..., curves.places(name), :].sum(axis=-2)
         below = sums[..., base : base + 1, :]
-        columns.append((100 * sums / np.where(below > 0, below, np.nan)).mean(axis=-1))
+        columns.append((100 * sums / below).mean(axis=-1))
     return np.stack(columns, axis=-1)
 
 
@@ -143,7 +152,7 @@ class RobustnessLine:
         clean: error on clean sources, in percent of the baseline's.
         mce: mean CE, in percent of the baseline's.
         low, high: 95 % of bootstrap samples of the pairs have their mCE between them; NaN of a single pair.
-        relative: mean relative CE in percent.
+        relative: share lost in percent of the baseline's; NaN where that lost nothing.
         lost: mean share of quality lost.
         area: mean area under the curve of what is kept.
         worst: the corruption that cost it most, and the mean share lost to it.
@@ -166,9 +175,10 @@ def robustness_lines(curves: Curves) -> list[RobustnessLine]:
         return []
     means = curves.values.mean(axis=-1)
     mce, clean = corruption_errors(curves, means).mean(axis=-1), clean_errors(curves, means)
-    relative, lost = relative_errors(curves, means), losses(means, curves.metrics)
+    lost = losses(means, curves.metrics)
+    by_corruption = corruption_losses(curves, lost)
+    relative = relative_errors(curves, by_corruption)
     low, high = _intervals(curves)
-    by_corruption = np.stack([lost[:, curves.places(name)].mean(axis=1) for name in curves.corruptions], axis=-1)
     area = kept_area(curves, lost).mean(axis=-1)
     lines = [
         RobustnessLine(
@@ -177,7 +187,7 @@ def robustness_lines(curves: Curves) -> list[RobustnessLine]:
             float(mce[m]),
             low[m],
             high[m],
-            float(relative[m].mean()),
+            float(relative[m]),
             float(by_corruption[m].mean()),
             float(area[m]),
             (curves.corruptions[int(by_corruption[m].argmax())], float(by_corruption[m].max())),

@@ -18,6 +18,7 @@ from ivif.benchmark.reports.robustness.measures import (
     losses,
     metric_losses,
     people_lines,
+    people_values,
     robustness_lines,
 )
 from ivif.datasets.files import write_atomic
@@ -96,14 +97,17 @@ def _part(curves: Curves, detector: str) -> dict[str, Any]:
         "people": [vars(own) | {"kept": _number(own.kept)} for own in people_lines(curves)],
         "detector": detector,
         "lacking": dict(curves.lacking),
+        "shown": [],
         "by_corruption": {},
         "by_severity": {},
+        "people_lost": _people_lost(curves),
     }
     if lines:
         means = curves.values.mean(axis=-1)
         by_metric = metric_losses(means, curves.metrics)
         shown = {ALL_METRICS: losses(means, curves.metrics)}
         shown |= {metric.label: by_metric[..., k] for k, metric in enumerate(curves.metrics)}
+        part["shown"] = list(shown)
         for name, lost in shown.items():
             part["by_severity"][name] = _nested(curves, lost)
             part["by_corruption"][name] = {
@@ -111,6 +115,16 @@ def _part(curves: Curves, detector: str) -> dict[str, Any]:
                 for method, rows in part["by_severity"][name].items()
             }
     return part
+
+
+def _people_lost(curves: Curves) -> dict[str, dict[str, float | None]]:
+    """Share of the clean AP50 that is lost, by method or camera and corruption; of those that find anybody."""
+    found = {}
+    for own in people_lines(curves):
+        if own.clean[0] > 0:
+            lost = 1 - people_values(curves, own.method, "AP50") / own.clean[0]
+            found[own.method] = {name: _number(float(lost[curves.places(name)].mean())) for name in curves.corruptions}
+    return found
 
 
 def _nested(curves: Curves, lost: ValueArray) -> dict[str, dict[str, list[float]]]:

@@ -18,6 +18,7 @@ from ivif.benchmark.reports.robustness.curves import Curves, as_curves
 from ivif.benchmark.reports.robustness.measures import (
     clean_errors,
     corruption_errors,
+    corruption_losses,
     ideal,
     kept_area,
     losses,
@@ -62,9 +63,9 @@ def test_mean_corruption_error_by_hand() -> None:
 
 
 def test_relative_error_by_hand() -> None:
-    """Lost of its own clean value: fog .1/1.5 + .3/1.5 against .1/1.6 + .1/1.6; shift .4 + .8 against .2 + .4."""
-    found = relative_errors(curves(), curves().values.mean(-1))
-    assert found[1].tolist() == pytest.approx([100 * (0.2 / 1.6) / (0.4 / 1.5), 100 * (0.6 / 1.6) / (1.2 / 1.5)])
+    """Lost of its own clean value: baseline .1 + .3 + .4 + .8 of 1.5, mine .1 + .1 + .2 + .4 of 1.6."""
+    lost = corruption_losses(curves(), losses(curves().values.mean(-1), curves().metrics))
+    assert relative_errors(curves(), lost).tolist() == pytest.approx([100, 100 * (0.8 / 1.6) / (1.6 / 1.5)])
     mine = robustness_lines(curves())[0]
     assert mine.lost == pytest.approx((0.0625 + 0.1875) / 2)
     assert mine.worst == ("shift", pytest.approx(0.1875))
@@ -72,8 +73,8 @@ def test_relative_error_by_hand() -> None:
 
 def test_a_baseline_that_loses_nothing_is_no_measure() -> None:
     own = curves()
-    own.values[0, 1:3] = own.values[0, 0]
-    assert math.isnan(relative_errors(own, own.values.mean(-1))[1, 0])
+    own.values[0, 1:] = own.values[0, 0]
+    assert all(math.isnan(line.relative) for line in robustness_lines(own))
 
 
 def test_area_under_the_curve_by_hand() -> None:

@@ -12,18 +12,16 @@
     return { around, select };
   };
 
-  const heat = (part, metric) => {
-    const cells = part.lines.flatMap(({ method }) => part.corruptions.map((corruption) => ({
-      method, corruption, lost: part.by_corruption[metric][method][corruption],
-    })));
+  const heat = (part, methods, table) => {
+    const cells = methods.flatMap((method) => part.corruptions.map((corruption) => ({ method, corruption, lost: table[method][corruption] })));
     const end = Math.max(0.1, d3.quantile(cells.map((cell) => Math.abs(cell.lost)).sort(d3.ascending), 0.98));
     return Plot.plot({
-      style, marginLeft: 110, marginBottom: 92, width: Math.max(560, 130 + 40 * part.corruptions.length), height: 110 + 24 * part.lines.length, padding: 0.04,
-      x: { domain: part.corruptions, tickRotate: -45, label: null }, y: { domain: part.lines.map((line) => line.method), label: null },
+      style, marginLeft: 110, marginBottom: 92, width: Math.max(560, 130 + 40 * part.corruptions.length), height: 110 + 24 * methods.length, padding: 0.04,
+      x: { domain: part.corruptions, tickRotate: -45, label: null }, y: { domain: methods, label: null },
       color: { type: "diverging", scheme: "RdBu", reverse: true, domain: [-end, end], pivot: 0, legend: false },
       marks: [
         Plot.cell(cells, { x: "corruption", y: "method", fill: "lost", tip: true, title: (cell) => `${cell.method}, ${cell.corruption}\nlost ${percent(cell.lost)}` }),
-        Plot.text(cells, { x: "corruption", y: "method", text: (cell) => (100 * cell.lost).toFixed(0), fill: (cell) => (Math.abs(cell.lost) > 0.6 * end ? "#fff" : "#222"), fontSize: 10 }),
+        Plot.text(cells, { x: "corruption", y: "method", text: (cell) => (100 * cell.lost).toFixed(0).replace(/^-0$/, "0"), fill: (cell) => (Math.abs(cell.lost) > 0.6 * end ? "#fff" : "#222"), fontSize: 10 }),
       ],
     });
   };
@@ -38,7 +36,7 @@
     const kept = points.map((point) => point.kept);
     return Plot.plot({
       style, width: 1000, height: 60 + 150 * Math.ceil(part.corruptions.length / columns), marginLeft: 44,
-      fx: { axis: null }, fy: { axis: null }, x: { label: "severity", ticks: [0, ...part.severities] },
+      fx: { axis: null }, fy: { axis: null }, x: { label: "severity", ticks: [0, ...part.severities], tickFormat: "d" },
       y: { label: "kept", grid: true, tickFormat: percent, domain: [Math.min(0.4, d3.quantile(kept.sort(d3.ascending), 0.02)), Math.max(1.1, d3.quantile(kept, 0.99))], clamp: true },
       marks: [
         Plot.line(points, { x: "severity", y: "kept", z: "method", fx: facet, fy: row, stroke: "var(--line)", strokeWidth: 1 }),
@@ -52,16 +50,22 @@
 
   document.querySelectorAll(".robustness-plots").forEach((place) => {
     const part = parts[Number(place.dataset.part)];
-    const metric = pick("by", Object.keys(part.by_corruption)), method = pick("method", part.lines.map((line) => line.method));
+    const metric = pick("by", part.shown), method = pick("method", part.lines.map((line) => line.method));
     const map = make("div", "", "scroll"), lines = make("div", "", "scroll"), picks = make("div", "", "picks");
     picks.append(metric.around, method.around);
     const draw = () => {
-      map.replaceChildren(heat(part, metric.select.value));
+      map.replaceChildren(heat(part, part.lines.map((line) => line.method), part.by_corruption[metric.select.value]));
       lines.replaceChildren(curves(part, metric.select.value, method.select.value));
     };
     [metric.select, method.select].forEach((select) => select.addEventListener("change", draw));
     place.append(picks, make("h4", "Lost to each corruption, mean over severities, in percent of a method's own clean value"), map,
       make("h4", "Kept by severity: the chosen method, the baseline dashed, all others grey"), lines);
     draw();
+  });
+  document.querySelectorAll(".robustness-people").forEach((place) => {
+    const part = parts[Number(place.dataset.part)];
+    const map = make("div", "", "scroll");
+    map.append(heat(part, part.people.map((own) => own.method).filter((method) => method in part.people_lost), part.people_lost));
+    place.append(make("h4", "AP50 lost to each corruption, in percent of the clean one"), map);
   });
 })();
