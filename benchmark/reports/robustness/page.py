@@ -51,16 +51,15 @@ def write_robustness_page(every: Sequence[Curves], out: Path, detectors: dict[st
     return out
 
 
-def robustness_section(run: Path) -> Markup | None:
-    """The part of a run's report that tells of spoilt sources; None where nothing was measured.
+def robustness_section(runs: Sequence[Path]) -> Markup | None:
+    """The part of a report on runs that tells of spoilt sources; None where nothing was measured.
 
     Raises:
         ConfigError, StoreError: what was measured is damaged.
     """
-    if not RobustnessFolder.is_in(run):
-        return None
-    folder = RobustnessFolder(run)
-    return _section(read_curves(folder), folder.facts.detectors)
+    folders = [RobustnessFolder(run) for run in runs if RobustnessFolder.is_in(run)]
+    detectors = {name: own for folder in folders for name, own in folder.facts.detectors.items()}
+    return _section([own for folder in folders for own in read_curves(folder)], detectors) if folders else None
 
 
 def robustness_script() -> Markup:

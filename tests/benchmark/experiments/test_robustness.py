@@ -266,3 +266,6 @@ def test_the_leaderboard_of_the_run_has_columns_of_it(
     assert main(["leaderboard", str(folders / "run")]) == 0
     told = capsys.readouterr().out
     assert "clean ↓    mCE ↓  worst corruption" in told.replace("-", "")
+    assert main(["report", str(folders / "run")]) == 0
+    page = (folders / "run" / "report.html").read_text()
+    assert '<a href="#robustness">' in page and page.count('id="robustness-data"') == 1
