@@ -53,11 +53,6 @@ class Corruption:
     moves: bool = False
     most: float = 1.0
 
-    @property
-    def formula(self) -> str:
-        """What it does, in a line: the first of the function's docstring."""
-        return (self.function.__doc__ or "").partition("\n")[0] if self.function else ""
-
     def apply(self, image: Tensor, amount: float, seed: int, identity: str) -> Tensor:
         """The corrupted picture.
 
