@@ -98,6 +98,24 @@ GROUP = Group(
             f"{_COMMANDS}.experimenting:fill_ablate",
             ("ablate sdnet --pool references/pool",),
         ),
+        "robustness": Command(
+            "what is left of methods when the cameras fail: noise, fog, stripes, misregistration ...",
+            f"{_COMMANDS}.robustness:fill_robustness",
+            (
+                "robustness",
+                "robustness --dataset vifb --method gff,sdnet,sdnet+rts,mine:MyNet --corruption fog,shift --limit 5",
+                "robustness --infrared DIR --visible DIR --severity 1,2,3,4,5",
+            ),
+        ),
+        "corruptions": Command(
+            "what goes wrong with sources: how much at each severity, and a sheet to look at",
+            f"{_COMMANDS}.corrupting:fill_corruptions",
+            (
+                "corruptions --dataset vifb",
+                "corruptions --dataset vifb --pair carLight --severity 1,3,5 --sheet corruptions.png",
+                "corruptions --dataset roadscene --held-out --calibrate",
+            ),
+        ),
         "catalogue": Command(
             "write down what is registered, which list and explain read; after adding a metric or method",
             f"{_COMMANDS}.cataloguing:fill_catalogue",

@@ -76,7 +76,7 @@ class Pair:
             ImageError: a picture cannot be read.
             PairError: the two differ in size.
         """
-        infrared, visible = luminance(self.infrared.read()), _drop_equal_channels(self.visible.read())
+        infrared, visible = luminance(self.infrared.read()), drop_equal_channels(self.visible.read())
         if infrared.shape[1:] != visible.shape[1:]:
             sizes = [f"{image.shape[2]}x{image.shape[1]}" for image in (infrared, visible)]
             raise PairError(
@@ -95,7 +95,8 @@ def _reading_code(*sources: type[Source]) -> str:
     return code_fingerprint((Pair.read, *sources))
 
 
-def _drop_equal_channels(image: Tensor) -> Tensor:
+def drop_equal_channels(image: Tensor) -> Tensor:
+    """A grey scene that is stored as colour, ``uint8 [3, H, W]`` with equal channels, in one channel; others as is."""
     if image.shape[0] == 3 and torch.equal(image[0], image[1]) and torch.equal(image[1], image[2]):
         return image[:1]
     return image

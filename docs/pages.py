@@ -18,6 +18,7 @@ from mkdocs.structure.pages import Page
 from ivif.benchmark.catalogue import MethodFacts, MetricFacts, catalogue
 from ivif.benchmark.explanation import explanation, range_text
 from ivif.datasets.catalog import ENTRIES, CatalogEntry
+from ivif.datasets.corruptions import SEVERITIES, Corruption, amounts, corruption_names, find_corruption
 
 FAMILIES = dict.fromkeys(facts.family for facts in catalogue().metrics)
 
@@ -135,7 +136,18 @@ def _dataset_section(entry: CatalogEntry) -> str:
     return f"## {_plain(entry.title)} {{ #{entry.key} }}\n\n`{entry.key}` · {_plain(description)}.\n\n{told}"
 
 
+def _severity_table() -> str:
+    head = "corruption", "camera", "unit of the amount", *(f"severity {severity}" for severity in SEVERITIES)
+    return _table(head, map(_severity_row, map(find_corruption, corruption_names())))
+
+
+def _severity_row(found: Corruption) -> Sequence[str]:
+    known = (f"{amounts(found.name)[severity]:g}" for severity in SEVERITIES)
+    return f"`{found.name}`", found.camera, _plain(found.unit), *known
+
+
 _TABLES = {
+    "severities": _severity_table,
     "metrics": lambda: _metric_table(catalogue().metrics),
     "profiles": _profile_table,
     "methods": _method_table,

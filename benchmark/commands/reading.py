@@ -15,6 +15,9 @@ from ivif.benchmark.reports.html.pictures import PICTURE_MODES
 from ivif.benchmark.reports.opening import judged
 from ivif.benchmark.reports.paper import TableChoice
 from ivif.benchmark.reports.prediction import predictions, predictions_table
+from ivif.benchmark.reports.robustness.curves import read_curves
+from ivif.benchmark.reports.robustness.directory import RobustnessFolder
+from ivif.benchmark.reports.robustness.tables import ROBUSTNESS_FORMATS, robustness_columns
 from ivif.benchmark.reports.sheet import run_sheet, write_sheet
 from ivif.benchmark.reports.tables import FORMATS, leaderboard_text
 from ivif.benchmark.reports.temporal import temporal_scores, temporal_table
@@ -60,6 +63,8 @@ def _leaderboard(options: argparse.Namespace) -> int:
         return 0
     run.check_methods(options.methods or ())
     text = leaderboard_text(run, options.format, _choice(options), options.common)
+    if options.format in ROBUSTNESS_FORMATS and RobustnessFolder.is_in(options.run):
+        text += "\n" + robustness_columns(read_curves(RobustnessFolder(options.run)), options.format)
     if options.out:
         write_atomic(options.out, text.encode())
     print(options.out or text, end="\n" if options.out else "")

@@ -188,7 +188,7 @@ def observe(
                     series, observer.detector, observer.sort, out, label=label, scored=scored, progress=bar.update
                 )
                 effort.add(done.found)
-                boards[data.name].scores[series.method] = _entry(done, label)
+                boards[data.name].scores[series.method] = people_entry(done, label)
                 write_people(out, boards)
     return effort
 
@@ -201,7 +201,8 @@ def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Ser
         yield series_of_results(data, results)
 
 
-def _entry(done: Evaluation, label: str) -> PeopleEntry:
+def people_entry(done: Evaluation, label: str) -> PeopleEntry:
+    """The scores of a series as a run directory keeps them."""
     detection = done.detection(label)
     return PeopleEntry(
         json_numbers(detection.as_row()) if detection else {},

@@ -113,13 +113,13 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
     try:
         checked.out.mkdir(parents=True, exist_ok=True)
         with FileLock(checked.out / ".lock", timeout=0):
-            _remove_unfinished(checked.out)
+            remove_unfinished(checked.out)
             Store(checked.out).compact()
             maker = made_by(device)
             now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer))
             if observer:
                 write_people(checked.out, blank_boards(observer, sets))  # scores of before are not of what comes now
-            done, kept, failures, rates = _work_on(now, checked, sets, entrants, device, _key(maker))
+            done, kept, failures, rates = _work_on(now, checked, sets, entrants, device, maker_key(maker))
             effort = None
             if observer:
                 effort, more = _observe(now, observer, sets, entrants)
@@ -153,7 +153,7 @@ def _told(run: Run) -> dict[str, Any]:
     return {key: value for key, value in run.description.items() if key not in ("command", "made_by")}
 
 
-def _remove_unfinished(out: Path) -> None:
+def remove_unfinished(out: Path) -> None:
     """Delete temporary files of a run that was killed while writing."""
     for folder in ("fused", "scores", "detections", "tracks"):
         for path in (out / folder).rglob(".*.part"):
@@ -318,7 +318,7 @@ def _description(
         "datasets": {data.name: _facts(data) for data in sets},
         "methods": {results.name: _origin(results) for results in entrants},
         "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
-        "made_by": _earlier_makers(config.out / DESCRIPTION) | {_key(maker): maker},
+        "made_by": _earlier_makers(config.out / DESCRIPTION) | {maker_key(maker): maker},
     }
     return content | ({"downstream": observer.facts} if observer else {})
 
@@ -341,7 +341,7 @@ def _origin(results: MethodResults | FolderResults) -> dict[str, str | float]:
     return {"sha256": results.version} | ({} if share is None else {TRAINED_SHARE: share})
 
 
-def _key(maker: dict[str, Any]) -> str:
+def maker_key(maker: dict[str, Any]) -> str:
     """What rows call the software and machine that made them."""
     return sha256_bytes(json.dumps(maker, sort_keys=True).encode())[:12]
 

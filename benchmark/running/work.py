@@ -82,7 +82,7 @@ def do_pair(task: PairTask) -> list[Row]:
 
 def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: Sequence[Picture]) -> list[Row]:
     try:
-        with _threads(task.threads):
+        with torch_threads(task.threads):
             fused = _fused_image(task, method, images)
         picture = Picture(luminance(fused.image)[None].to(task.device))
     except Exception as error:
@@ -90,7 +90,7 @@ def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: 
             raise
         return _failed(task, method, error)
     # One thread, so that sums are formed in the same order however many processes share the machine.
-    with _threads(1):
+    with torch_threads(1):
         return [_measured(task, method, fused, key, code, [*sources, picture]) for key, code in method.metrics]
 
 
@@ -108,15 +108,28 @@ def _fused_image(task: PairTask, method: MethodTask, images: PairImages) -> Fuse
 def _measured(
     task: PairTask, method: MethodTask, fused: Fused, key: str, code: str, pictures: Sequence[Picture]
 ) -> Row:
+    return _row(task, method, fused, key, code, *metric_value(key, pictures))
+
+
+class MetricValue(NamedTuple):
+    """What a row says of one metric on one image: see `benchmark.store.Row`."""
+
+    value: float | None
+    status: Literal["ok", "flagged", "failed"]
+    reason: str
+
+
+def metric_value(key: str, pictures: Sequence[Picture]) -> MetricValue:
+    """A metric of infrared, visible and fused picture; whatever goes wrong is its reason."""
     try:
         with torch.inference_mode():
             measured = get(key)(*pictures)
     except Exception as error:
-        return _row(task, method, fused, key, code, None, "failed", reason(error))
+        return MetricValue(None, "failed", reason(error))
     value, flag = finite_or_none(measured.values.item()), measured.flags[0]
     if value is None:
-        return _row(task, method, fused, key, code, None, "failed", flag or "the metric gave NaN")
-    return _row(task, method, fused, key, code, value, "flagged" if flag else "ok", flag)
+        return MetricValue(None, "failed", flag or "the metric gave NaN")
+    return MetricValue(value, "flagged" if flag else "ok", flag)
 
 
 def _failed(task: PairTask, method: MethodTask, error: Exception) -> list[Row]:
@@ -152,7 +165,7 @@ def _row(
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """Let PyTorch use `count` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

@@ -87,6 +87,8 @@ class SyntheticScene:
         world: used instead of the seed's own.
         pan: whether the camera turns slowly to and fro; it starts where a still one stands.
         eye: where the camera differs from the reference; misaligned conditions draw their visible camera's.
+        crossover: share of the contrast to what is behind them that people have lost for the infrared camera: 1 makes
+            them as warm as that.
     """
 
     def __init__(
@@ -97,10 +99,11 @@ class SyntheticScene:
         world: World | None = None,
         pan: bool = False,
         eye: Misalignment | None = None,
+        crossover: float = 0.0,
     ) -> None:
         if min(size) < 32:
             raise ValueError(f"size {size[0]}x{size[1]}: scenes need at least 32 pixels a side")
-        self.seed, self.size, self.pan = seed, size, pan
+        self.seed, self.size, self.pan, self.crossover = seed, size, pan, crossover
         self.condition = find_condition(condition)
         self.world = world or compose(seed, self.condition)
         self.misalignment = draw_misalignment(seed) if self.condition.misaligned and eye is None else None
@@ -217,6 +220,9 @@ class SyntheticScene:
             crop = SurfaceLayer(window, layer.part(window) * free[..., None])
             light = air.through(self._lit(crop, mover, headlights), crop.alpha, window, mover.depth)
             heat = infrared.radiated(crop.values, self.condition)
+            if person and self.crossover:
+                behind = frame.heat[window.within(self.camera.window)]
+                heat += np.float32(self.crossover) * (crop.alpha * behind - heat)
             if self.background.mirror is not None:
                 self._mirror(frame, mover, crop, light, heat)
             cover = crop.alpha

@@ -131,10 +131,25 @@ def sequence_items(condition: str, length: int, seed: int) -> list[Item]:
     return [Item(f"{name}-{frame:03d}", condition, scene, name, frame, pan) for frame in range(length)]
 
 
+EXCERPT_PAIRS, EXCERPT_FRAMES, EXCERPT_SIZE = 24, 12, (400, 300)
+"""How many single scenes and frames of a sequence the data set "synthetic" has, and how large they are."""
+
+
+def rendered_items(data: str, seed: int = 0) -> tuple[list[Item], tuple[int, int]]:
+    """What "synthetic" (of a seed) or a suite ("challenge", "challenge/v1") was rendered from, and its size."""
+    if suite := SUITES.get(data if "/" in data else f"{data}/{CHALLENGE.version}"):
+        return suite.items(), suite.size
+    return _excerpt(EXCERPT_PAIRS, EXCERPT_FRAMES, seed), EXCERPT_SIZE
+
+
+def _excerpt(pairs: int, sequence: int, seed: int) -> list[Item]:
+    return pair_items(CHALLENGE.conditions, pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
+
+
 def synthetic_dataset(
-    pairs: int = 24,
-    sequence: int = 12,
-    size: tuple[int, int] = (400, 300),
+    pairs: int = EXCERPT_PAIRS,
+    sequence: int = EXCERPT_FRAMES,
+    size: tuple[int, int] = EXCERPT_SIZE,
     seed: int = 0,
     cache: Path | None = None,
 ) -> PairDataset:
@@ -156,7 +171,7 @@ def synthetic_dataset(
     """
     key = sha256_bytes(f"{size} {seed} {_code()}".encode())[:16]
     folder = (cache or cache_root() / "synthetic") / key
-    items = pair_items(CHALLENGE.conditions, pairs, seed) + sequence_items(SEQUENCE_CONDITION, sequence, seed)
+    items = _excerpt(pairs, sequence, seed)
     render_items(folder, items, size)
     return PairDataset("synthetic", tuple(as_pair(folder, item) for item in items))
 

@@ -16,6 +16,7 @@ from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
 from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
 from ivif.benchmark.reports.joining import join
+from ivif.benchmark.reports.robustness.page import robustness_script, robustness_section
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.files import write_atomic
 
@@ -65,6 +66,8 @@ def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
         pictures=pictures,
         methods=methods_content(parts),
         trust=trust_content(parts),
+        robustness=robustness_section([run.folder for run in runs]),
+        robustness_script=robustness_script(),
         libraries=[_library(name) for name in VENDORED],
         scripts=[_script(name) for name in SCRIPTS],
         style=Markup(_text("templates", "report.css")),

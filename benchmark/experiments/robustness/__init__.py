@@ -1,0 +1,1 @@
+"""Robustness: methods on sources that something went wrong with."""
