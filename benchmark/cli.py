@@ -19,6 +19,11 @@ GROUP = Group(
                 "run --dataset vifb --root VIFB --method laplacian,adf --fused 'GFF=VIFB/{pair}_GFF.jpg'",
             ),
         ),
+        "merge": Command(
+            "join the shards of a run, made by `run --shard`, to what one run would be",
+            f"{_COMMANDS}.running:fill_merge",
+            ("merge runs/vifb",),
+        ),
         "leaderboard": Command(
             "print the leaderboard of a run directory",
             f"{_COMMANDS}.reading:fill_leaderboard",
