@@ -93,6 +93,11 @@ GROUP = Group(
             f"{_COMMANDS}.experimenting:fill_complexity",
             ("complexity --method sdnet,swinfusion --size 640x480", "complexity --plain"),
         ),
+        "estimate": Command(
+            "what a large run takes, from what one pair takes here",
+            f"{_COMMANDS}.experimenting:fill_estimate",
+            ("estimate", "estimate --dataset llvip --pairs 100000 --count 50 --workers 64"),
+        ),
         "stages": Command(
             "references: whether every stage makes better pictures",
             f"{_COMMANDS}.experimenting:fill_stages",

@@ -87,6 +87,7 @@ class Cluster:
     def results(self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], ordered: bool) -> Iterator[Any]:
         """The results of calls, see `datasets.workers.in_workers`."""
         from distributed import KilledWorker, as_completed
+        from distributed.comm import CommClosedError
 
         units = (self._packed(function, arguments) for arguments in calls)
         running, numbers, done, following = as_completed(loop=self.client.loop), dict[Any, int](), dict[int, Any](), 0
@@ -119,7 +120,7 @@ class Cluster:
                 "several workers died at the same unit of work, most likely for lack of memory; give workers more, and "
                 "the same command again: everything finished so far is kept"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:
             raise WorkersError(
                 f"the scheduler at {self.address} is gone; start it again and give the same command: everything "
                 "finished so far is kept"
