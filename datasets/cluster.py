@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
+import pickle  # Dask's own way between processes of one user  # nosec B403
 import platform
 import re
 import sys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.boxes import Boxes, class_name
 from ivif.datasets.catalog import is_rendered
+from ivif.datasets.csv_cells import CsvWriter
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import write_png
 from ivif.datasets.mot_files import read_sequence_labels
@@ -307,9 +307,9 @@ def _table(rows: list[dict[str, Any]], formats: Mapping[str, str]) -> str:
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    table = CsvWriter(text)
+    for row in ([*rows[0]], *([*row.values()] for row in rows)):
+        table.writerow(row)
     write_atomic(path, text.getvalue().encode())
     print(f"written to {path}")
 
