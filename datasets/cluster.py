@@ -31,7 +31,7 @@ from ivif.datasets.software import installation
 SHARED = "IVIF_SHARED"
 """Environment variable: the shared folder as this process sees it."""
 
-PATIENCE = "20s"
+SCHEDULER_PATIENCE = "20s"
 """How long a scheduler may take to answer."""
 
 _SETTINGS = ("IVIF_DATA", "IVIF_CACHE", "IVIF_WEIGHTS")
@@ -73,7 +73,7 @@ class Cluster:
         folder = folder.absolute()
         make_folder(folder)
         try:
-            client = Client(address, set_as_default=False, timeout=PATIENCE)
+            client = Client(address, set_as_default=False, timeout=SCHEDULER_PATIENCE)
         except (OSError, ValueError, TypeError) as error:
             raise WorkersError(f"no Dask scheduler answers at {address} ({error})") from error
         witness = folder / f".shared-{token_hex(8)}"

@@ -22,6 +22,7 @@ from ivif.datasets.catalog import is_rendered
 from ivif.datasets.csv_cells import CsvWriter
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import write_png
+from ivif.datasets.locking import alone_in
 from ivif.datasets.mot_files import read_sequence_labels
 from ivif.datasets.options import add_backend, chosen_workers
 from ivif.datasets.sources import VideoFrame, frames_per_second
@@ -52,6 +53,11 @@ DETECTOR_FLAGS = ("--detector", "--weights")
 
 
 def _detect(options: argparse.Namespace) -> int:
+    with alone_in(options.out):
+        return _detect_alone(options)
+
+
+def _detect_alone(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     scores: dict[str, DetectionScores] = {}
     own: dict[str, dict[str, float]] = {}
@@ -182,6 +188,11 @@ def _save_images(options: argparse.Namespace, series: Series, found: Findings) -
 
 
 def _track(options: argparse.Namespace) -> int:
+    with alone_in(options.out):
+        return _track_alone(options)
+
+
+def _track_alone(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     Sort(**_parameters(options))  # wrong ones are refused before the long work
     scores: dict[tuple[str, str], TrackingScores] = {}
@@ -308,8 +319,9 @@ def _table(rows: list[dict[str, Any]], formats: Mapping[str, str]) -> str:
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     text = io.StringIO()
     table = CsvWriter(text)
-    for row in ([*rows[0]], *([*row.values()] for row in rows)):
-        table.writerow(row)
+    table.writerow(rows[0])
+    for row in rows:
+        table.writerow(row[key] for key in rows[0])
     write_atomic(path, text.getvalue().encode())
     print(f"written to {path}")
 

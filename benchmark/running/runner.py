@@ -15,7 +15,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
 from joblib import cpu_count
 from tqdm import tqdm
 
@@ -35,6 +34,7 @@ from ivif.datasets.errors import WorkersError
 from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
+from ivif.datasets.locking import BusyError, alone_in
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.datasets.workers import in_workers, on_cluster
 from ivif.downstream import DownstreamError
@@ -115,8 +115,7 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
     check_succession(before, checked, sets, existing)
     observer = _observer(checked, sets, device)
     try:
-        checked.out.mkdir(parents=True, exist_ok=True)
-        with FileLock(checked.out / ".lock", timeout=0):
+        with alone_in(checked.out):
             _remove_unfinished(checked.out)
             Store(checked.out).compact()
             for part in parts:
@@ -133,10 +132,8 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
             changed = done > 0 or bool(effort and effort.looked) or before is None or _told(before) != _told(now)
             seconds = perf_counter() - start
             return Summary(done, kept, len(failures), _reasons(failures), seconds, effort, why_not, rates, changed)
-    except Timeout as error:
-        raise ConfigError(
-            f"{checked.out}: another run is working in this directory; wait or give another --out"
-        ) from error
+    except BusyError as error:
+        raise ConfigError(str(error)) from error
     except WorkersError as error:
         raise RunError(str(error)) from error
     except (DownstreamError, BoxesError) as error:

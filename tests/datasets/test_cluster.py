@@ -119,7 +119,7 @@ def test_no_scheduler_no_dask_or_half_of_the_options_is_told(tmp_path: Path, mon
         pass
     with pytest.raises(WorkersError, match="go together"), workers_of("local", "tcp://127.0.0.1:1", tmp_path):
         pass
-    monkeypatch.setattr(cluster, "PATIENCE", "0.3s")
+    monkeypatch.setattr(cluster, "SCHEDULER_PATIENCE", "0.3s")
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         with pytest.raises(WorkersError, match="no Dask scheduler answers at"), workers_of("dask", address, tmp_path):
             pass

@@ -94,7 +94,7 @@ def _fill() -> int:
         (_interrupt, 2, "interrupted; all is kept\n"),
         (_kill, 2, "stopped; all is kept\n"),
         (_refuse, 2, "error: no such thing\n"),
-        (_fill, 2, "error: [Errno 28] No space left on device: 'scores.parquet'\n"),
+        (_fill, 2, "error: scores.parquet: No space left on device; make room or name another folder: all is kept\n"),
     ],
 )
 def test_every_end_is_a_word_and_a_code(
