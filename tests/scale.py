@@ -9,8 +9,8 @@ memory is the peak of the largest process.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -45,21 +45,27 @@ def write_pairs(folder: Path, count: int, height: int = 64, width: int = 64) -> 
             write_png(folder / role / f"{number:06d}.png", image[:, top : top + height, left : left + width])
 
 
+WATCH = """
+import os, sys
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+shown = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+process = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=shown)
+_, status, used = os.wait4(process, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+"""Waits for a command. Small itself, as Linux counts the memory of whoever starts a process for that process's."""
+
+
 def measured(arguments: Sequence[str], out: Path) -> tuple[float, float, float]:
     """Run the benchmark in a process of its own: seconds of its processor time and of the clock, and peak MiB."""
     command = [sys.executable, "-m", "ivif", "benchmark", "run", *arguments, "--jobs", "1", "--out", str(out)]
     start = time.perf_counter()
-    with (out.parent / f"{out.name}.log").open("ab") as log:
-        process = os.posix_spawn(
-            sys.executable,
-            command,
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, log.fileno(), 1), (os.POSIX_SPAWN_DUP2, log.fileno(), 2)],
-        )
-        _, status, used = os.wait4(process, 0)
-    if os.waitstatus_to_exitcode(status) not in (0, 1):
-        raise SystemExit((out.parent / f"{out.name}.log").read_text()[-2000:])
-    return used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1024
+    log = out.parent / f"{out.name}.log"
+    told = subprocess.check_output([sys.executable, "-S", "-c", WATCH, str(log), *command], text=True)
+    status, spent, peak = told.split()
+    if int(status) not in (0, 1):
+        raise SystemExit(log.read_text()[-2000:])
+    return float(spent), time.perf_counter() - start, int(peak) / 1024
 
 
 def twice(what: str, arguments: Sequence[str], out: Path) -> list[tuple[str, ...]]:

@@ -23,6 +23,8 @@ from ivif.benchmark.running.merging import command_of, finished_shards
 from ivif.benchmark.store import Row, Store
 from ivif.datasets.images import write_png
 from ivif.datasets.shards import Shard
+from ivif.downstream.cli import main as downstream
+from ivif.fusion.cli import main as fusion
 
 SPOTS = """
 import numpy as np
@@ -152,6 +154,39 @@ def test_the_whole_runs_command_is_a_shards_without_its_number() -> None:
     for given in ("ivif benchmark run --shard 3/8 --out 'a b'", "ivif benchmark run --shard=3/8 --out 'a b'"):
         assert command_of([Part(given)]) == "ivif benchmark run --out 'a b'"  # type: ignore[list-item]
     assert command_of([]) == ""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+PAIRS = ["--infrared", "infrared", "--visible", "visible", "--method", "average,maximum,laplacian"]
+
+
+def test_references_of_shards_and_of_a_cluster_are_those_of_one_job(walk: Path, threads: str) -> None:
+    assert fusion(["references", *PAIRS, "--jobs", "1", "--out", "whole"]) == 0
+    for shard in ("2/2", "1/2"):
+        assert fusion(["references", *PAIRS, "--jobs", "1", "--out", "parts", "--shard", shard]) == 0
+    assert fusion(["references", *PAIRS, "--out", "cluster", "--backend", "dask", "--scheduler", threads]) == 0
+    assert files(Path("parts")) == files(Path("cluster")) == files(Path("whole"))
+    assert len(list(Path("whole").glob("pairs/*/1.png"))) == FRAMES
+
+
+@pytest.mark.parametrize("command", ["detect", "track"])
+def test_detections_of_a_cluster_are_those_of_one_process(walk: Path, threads: str, command: str) -> None:
+    looked = [*PAIRS, "--labels", "gt.txt", "--detector", "spots:Spots"]
+    assert downstream([command, *looked, "--out", "whole"]) == 0
+    assert downstream([command, *looked, "--out", "cluster", "--backend", "dask", "--scheduler", threads]) == 0
+    assert files(Path("cluster")) == files(Path("whole")) and len(list(Path("whole").glob("detections/*/*/*"))) == 3
+
+
+@pytest.fixture
+def threads() -> Iterator[str]:
+    """Two workers in threads of this process."""
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**settings, protocol="tcp", host="127.0.0.1") as local:
+        yield local.scheduler_address
 
 
 @pytest.fixture
