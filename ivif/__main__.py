@@ -17,7 +17,7 @@ GROUPS = {
     "downstream": "look for people: detection, tracking",
     "datasets": "pairs: list, download, verify, render",
 }
-MAIN = "benchmark"
+MAIN_GROUP = "benchmark"
 """The group whose commands may be given without its name: ``ivif run``, ``ivif merge``."""
 
 SHELLS = ("bash", "zsh")
@@ -28,8 +28,8 @@ def main() -> int:
     name, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
     if name in GROUPS:
         return group(name).main(arguments)
-    if name in group(MAIN).commands:
-        return group(MAIN).main([name, *arguments])
+    if name in group(MAIN_GROUP).commands:
+        return group(MAIN_GROUP).main([name, *arguments])
     return ended(lambda: _own(name, arguments), "nothing is lost")
 
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:12}{about}" for name, about in GROUPS.items()]
     more = [
         'completion  completions for bash or zsh: eval "$(ivif completion bash)"',
-        f"ivif GROUP --help says more; {MAIN} may be left out, as in ivif run",
+        f"ivif GROUP --help says more; {MAIN_GROUP} may be left out, as in ivif run",
     ]
     parser = argparse.ArgumentParser(
         prog="ivif",
