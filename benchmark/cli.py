@@ -19,6 +19,11 @@ GROUP = Group(
                 "run --dataset vifb --root VIFB --method laplacian,adf --fused 'GFF=VIFB/{pair}_GFF.jpg'",
             ),
         ),
+        "merge": Command(
+            "join the shards of a run, made by `run --shard`, to what one run would be",
+            f"{_COMMANDS}.running:fill_merge",
+            ("merge runs/vifb",),
+        ),
         "leaderboard": Command(
             "print the leaderboard of a run directory",
             f"{_COMMANDS}.reading:fill_leaderboard",
@@ -87,6 +92,11 @@ GROUP = Group(
             "parameters, GMAC, seconds and memory of methods",
             f"{_COMMANDS}.experimenting:fill_complexity",
             ("complexity --method sdnet,swinfusion --size 640x480", "complexity --plain"),
+        ),
+        "estimate": Command(
+            "what a large run takes, from what one pair takes here",
+            f"{_COMMANDS}.experimenting:fill_estimate",
+            ("estimate", "estimate --dataset llvip --pairs 100000 --count 50 --workers 64"),
         ),
         "stages": Command(
             "references: whether every stage makes better pictures",

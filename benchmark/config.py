@@ -18,6 +18,7 @@ from ivif.datasets.label_files import PERSONS
 from ivif.datasets.labels import own_pairs
 from ivif.datasets.options import tell_unmatched
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.shards import Shard
 from ivif.downstream.labelled_images import CONTROLS
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
@@ -48,6 +49,7 @@ def _listed(value: Any) -> bool:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+ShardText = Annotated[str, AfterValidator(lambda text: str(Shard.parse(text)))]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -68,6 +70,8 @@ class RunConfig(BaseModel):
             `datasets.pairs.PairDataset.with_range`.
         common: whether methods that lack pairs are compared, all of them on the pairs that all have; else they get no
             rank.
+        shard: one part alone of every data set's pairs, such as "3/8", in a directory below `out`, see
+            `benchmark.running.merging`.
         jobs: worker processes; 0: one a processor core.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of everything random.
@@ -95,6 +99,7 @@ class RunConfig(BaseModel):
     limit: int | None = None
     value_range: tuple[float, float] | Literal["auto"] | None = None
     common: StrictBool = False
+    shard: ShardText | None = None
     jobs: int = 0
     device: str = "auto"
     seed: int = 0
@@ -118,7 +123,7 @@ class RunConfig(BaseModel):
         except (MetricError, FusionError) as error:
             raise ConfigError(str(error)) from error
         filled = {
-            "out": self.out or Path("runs", self._data_name()),
+            "out": self._folder(),
             "metrics": metrics,
             "methods": tuple(dict.fromkeys(results.text for results in methods)),
             "fused": (),
@@ -130,6 +135,10 @@ class RunConfig(BaseModel):
         return CheckedConfig(
             **{key: value.absolute() if key in _PATHS and value else value for key, value in wish.items()}
         )
+
+    def _folder(self) -> Path:
+        out = self.out or Path("runs", self._data_name())
+        return Shard.parse(self.shard).folder(out) if self.shard else out
 
     def _data_name(self) -> str:
         """What the data are called, for a folder's name."""
@@ -280,7 +289,8 @@ def load_datasets(config: RunConfig, tell: bool = False) -> list[PairDataset]:
         raise ConfigError(str(error)) from error
     for data in sets if tell else ():
         tell_unmatched(data)
-    return [data[: config.limit].with_range(config.value_range) for data in sets]
+    whole = [data[: config.limit].with_range(config.value_range) for data in sets]
+    return [Shard.parse(config.shard).of(data) for data in whole] if config.shard else whole
 
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:

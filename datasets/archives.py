@@ -127,7 +127,9 @@ def _unpack_zip(archive: Path, folder: Path, meter: _Meter) -> None:
                     continue
                 with file.open(member) as source:
                     _write(source, folder, member.filename, archive, meter)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # the disk's; what bz2 finds wrong has no number
+            raise
         raise ArchiveError(f"{archive}: damaged zip archive ({error}); download it again") from error
 
 
@@ -143,6 +145,8 @@ def _unpack_tar(archive: Path, folder: Path, meter: _Meter) -> None:
                     source = file.extractfile(member)
                     assert source is not None
                     _write(source, folder, member.name, archive, None)
+            while metered.read(_CHUNK):  # the checksum of what is compressed stands at its very end
+                pass
     except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         if getattr(error, "errno", None) is not None:
             raise

@@ -27,6 +27,9 @@ from ivif.errors import IvifError
 __all__ = ["ArchiveError", "DownloadError", "Limits", "ManualDownload", "download", "fetch", "unpack"]
 
 RECORD = "source.json"
+LARGEST = 200 << 30
+"""Bytes of the largest archive that is fetched where nobody says how large it is."""
+
 _CHUNK = 1 << 18
 _RETRIED_CODES = (408, 425, 429, 500, 502, 503, 504)
 
@@ -153,21 +156,23 @@ def fetch(
     sha256: str | None = None,
     size: int | None = None,
     *,
+    most: int = LARGEST,
     attempts: int = 5,
     pause: float = 1.0,
     timeout: float = 30.0,
     progress: bool = False,
 ) -> Fetched:
-    """Fetch a file over http or https.
+    """Fetch a file over https.
 
     Bytes go to ``TARGET.part``, which a later call continues (HTTP Range with If-Range: only while the server says
     the file is the same). `target` appears when all bytes are there and the checksum is right.
 
     Args:
-        url: http or https; a redirect from https to http is refused.
+        url: https, as redirects must be too; http from this machine alone.
         target: the file to write.
         sha256: expected checksum; None accepts and reports what comes.
-        size: expected bytes; None trusts the server.
+        size: expected bytes; None: what the server says, up to `most`.
+        most: bytes beyond which nothing is fetched.
         attempts: how often in a row the connection may fail without bringing a new byte.
         pause: seconds before the second attempt, doubled for each further one.
         timeout: seconds without any byte until a connection counts as broken.
@@ -177,8 +182,8 @@ def fetch(
         DownloadError: refused address, HTTP error, connection lost for good, wrong size or checksum. After a wrong
             size or checksum nothing is kept.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise DownloadError(f"{url}: only http and https addresses are fetched")
+    if not _is_safe(url):
+        raise DownloadError(f"{url}: only https addresses are fetched")
     target = Path(target)
     make_folder(target.parent)
     part = _Part(target)
@@ -186,7 +191,7 @@ def fetch(
     with tqdm(desc=target.name, unit="B", unit_scale=True, disable=not progress, total=size) as bar:
         while True:
             try:
-                _receive(url, part, size, timeout, bar)
+                _receive(url, part, size, most, timeout, bar)
                 break
             except _Broken as error:
                 failures = 0 if part.size > furthest else failures + 1
@@ -244,16 +249,21 @@ class _Part:
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from https to anything less."""
+    """Follows redirects, but to nothing less than https."""
 
     def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str) -> Any:
-        old, new = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
-        if new not in ("http", "https") or (old == "https" and new == "http"):
+        if not _is_safe(newurl):
             raise DownloadError(f"{req.full_url}: redirects to {newurl}, which is refused")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _receive(url: str, part: _Part, size: int | None, timeout: float, bar: tqdm) -> None:
+def _is_safe(url: str) -> bool:
+    """Whether nobody between can change what comes: https, or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+
+
+def _receive(url: str, part: _Part, size: int | None, most: int, timeout: float, bar: tqdm) -> None:
     """One connection: go on where `part` ends if the server agrees, else from the start."""
     headers = {"User-Agent": "ivif-bench", "Accept-Encoding": "identity"}
     have, tag = part.size, part.tag
@@ -273,7 +283,7 @@ def _receive(url: str, part: _Part, size: int | None, timeout: float, bar: tqdm)
         expected = have + int(length) if length and length.isdigit() else None
         bar.total, bar.n = expected or size, have
         bar.refresh()
-        _copy(response, part, expected, size, bar)
+        _copy(response, part, expected, most if size is None else size, bar)
 
 
 def _open(url: str, headers: dict[str, str], timeout: float, part: _Part) -> http.client.HTTPResponse:
@@ -302,7 +312,10 @@ def _version(headers: Any) -> str | None:
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
 
 
-def _copy(response: IO[bytes], part: _Part, expected: int | None, size: int | None, bar: tqdm) -> None:
+def _copy(response: IO[bytes], part: _Part, expected: int | None, most: int, bar: tqdm) -> None:
+    if expected is not None and expected > most:
+        part.discard()
+        raise DownloadError(f"{response.geturl()}: announces {expected} bytes, more than the {most} expected")  # type: ignore[attr-defined]
     with part.path.open("ab") as file:
         while True:
             try:
@@ -313,8 +326,8 @@ def _copy(response: IO[bytes], part: _Part, expected: int | None, size: int | No
                 break
             file.write(chunk)
             bar.update(len(chunk))
-            if size is not None and file.tell() > size:
+            if file.tell() > most:
                 part.discard()
-                raise DownloadError(f"{response.geturl()}: sends more than the {size} bytes expected")  # type: ignore[attr-defined]
+                raise DownloadError(f"{response.geturl()}: sends more than the {most} bytes expected")  # type: ignore[attr-defined]
         if expected is not None and file.tell() < expected:
             raise _Broken(f"the connection closed after {file.tell()} of {expected} bytes")

@@ -7,3 +7,7 @@ from ivif.errors import IvifError
 
 class PairError(IvifError, ValueError):
     """A pair or data set that cannot be used; the message says what was found, expected, and what to do."""
+
+
+class WorkersError(IvifError, RuntimeError):
+    """Workers that cannot be had, died, or can't do the same as this process; the message says what to do."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ivif.datasets.images import parse_range
 from ivif.datasets.loading import load
 from ivif.datasets.locations import Note, Unmatched
 from ivif.datasets.pairs import PairDataset, PairError, pair_folders
+from ivif.datasets.shards import Shard
 from ivif.datasets.value_range import PERCENTILES
+from ivif.datasets.workers import Backend, workers_of
 
 
 class Several(argparse.Action):
@@ -67,6 +70,32 @@ def add_value_range(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -
         help="black and white of source files of more than 8 bit (--value-range=LOW:HIGH if LOW is negative), or auto: "
         f"their {PERCENTILES[0]:g} and {PERCENTILES[1]:g} %% percentiles, for each camera",
     )
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `chosen_workers` reads, to a command whose work can be shared among machines."""
+    group = parser.add_argument_group("more than one machine", "see the page of the documentation about clusters")
+    backends = get_args(Backend)
+    group.add_argument("--backend", choices=backends, default=backends[0], help=f"who works (default: {backends[0]})")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+
+
+def add_shard(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add ``--shard`` to a command; the value is a `Shard`."""
+    help_text = f"one part alone of the pairs, such as the third of eight: {about}"
+    parser.add_argument("--shard", type=_shard, default=Shard(1, 1), metavar="N/COUNT", help=help_text)
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except PairError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def chosen_workers(options: argparse.Namespace, folder: Path) -> AbstractContextManager[None]:
+    """Have the workers that the options of `add_backend` name do the work, see `workers_of`."""
+    return workers_of(options.backend, options.scheduler, folder)
 
 
 def frame_size(text: str) -> tuple[int, int]:

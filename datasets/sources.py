@@ -135,7 +135,7 @@ def picture_size(source: Source) -> tuple[int, int]:
             with Image.open(source.path) as image:
                 turned = image.getexif().get(0x0112, 1) >= 5
                 return image.size[::-1] if turned else image.size
-        except Exception:  # whoever reads the whole file says what is wrong with it, or knows more kinds of files
+        except Exception:  # whoever reads the whole file says what is wrong with it, or knows more kinds of files  # nosec B110
             pass
     picture = source.read()
     return picture.shape[-1], picture.shape[-2]

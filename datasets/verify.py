@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import joblib
 import numpy as np
+from joblib import cpu_count
 from torch import Tensor
 from tqdm import tqdm
 
@@ -21,7 +21,7 @@ from ivif.datasets.files import sha256_bytes
 from ivif.datasets.images import ImageError, luminance
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.datasets.registration import Registration, estimate
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 
 Severity = Literal["error", "warning", "note"]
 
@@ -73,7 +73,7 @@ def verify(
         Findings in the order of the pairs; those about files and about the whole set come last.
     """
     bar = tqdm(dataset, desc=f"verify {dataset.name}", disable=not progress, unit="pair")
-    reports = joblib.Parallel(n_jobs=jobs or -1, batch_size="auto")(shared(check_pair)(pair, tolerance) for pair in bar)
+    reports = list(in_workers(check_pair, ((pair, tolerance) for pair in bar), jobs or cpu_count()))
     findings = [finding for report in reports for finding in report.findings]
     findings += _duplicates(dataset.pairs, reports)
     findings += [Finding(str(path), "unmatched", "warning", reason) for path, reason in dataset.unmatched]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +19,14 @@ from tqdm import tqdm
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.boxes import Boxes, class_name
 from ivif.datasets.catalog import is_rendered
+from ivif.datasets.csv_cells import CsvWriter
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import write_png
+from ivif.datasets.locking import alone_in
 from ivif.datasets.mot_files import read_sequence_labels
+from ivif.datasets.options import add_backend, chosen_workers
 from ivif.datasets.sources import VideoFrame, frames_per_second
+from ivif.datasets.workers import on_cluster
 from ivif.downstream.detection import WORKING_SCORE, DetectionScores, bootstrap_interval, check_classes
 from ivif.downstream.detector import (
     DEFAULT_DETECTOR,
@@ -34,7 +37,7 @@ from ivif.downstream.detector import (
 )
 from ivif.downstream.drawing import DEFAULT_RATE, annotated, write_video
 from ivif.downstream.errors import DownstreamError
-from ivif.downstream.evaluation import Evaluation, evaluate, follow, part_file
+from ivif.downstream.evaluation import Evaluation, Watcher, evaluate, follow, look_ahead, part_file
 from ivif.downstream.findings import BATCH, Findings, read_detections
 from ivif.downstream.inputs import add_input_options, read_series
 from ivif.downstream.labelled_images import CONTROLS, LabelledImage
@@ -50,10 +53,15 @@ DETECTOR_FLAGS = ("--detector", "--weights")
 
 
 def _detect(options: argparse.Namespace) -> int:
+    with alone_in(options.out):
+        return _detect_alone(options)
+
+
+def _detect_alone(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     scores: dict[str, DetectionScores] = {}
     own: dict[str, dict[str, float]] = {}
-    for series in _with_people(options, read_series(options, ordered=False)):
+    for series in _looked_at(options, _with_people(options, read_series(options, ordered=False))):
         try:
             done = _evaluate(options, series, None, clock)
         except DownstreamError as error:
@@ -81,6 +89,26 @@ def _with_people(options: argparse.Namespace, every: Sequence[Series]) -> Sequen
     return every
 
 
+def _looked_at(options: argparse.Namespace, every: Sequence[Series]) -> Sequence[Series]:
+    """The same series, once the workers of a cluster have looked at them, if there are any."""
+    with chosen_workers(options, options.out):
+        if on_cluster():
+            settings = _settings(options)
+            watched = [(Watcher(_weights(options, one), settings, options.device), one) for one in every]
+            look_ahead(watched, options.out, options.batch)
+    return every
+
+
+def _weights(options: argparse.Namespace, series: Series) -> str:
+    """Whose detector looks at a series."""
+    weights = options.detector or default_detector(is_rendered(options.dataset or ""))
+    return weights.replace("{method}", file_name(series.method))
+
+
+def _settings(options: argparse.Namespace) -> DetectorSettings:
+    return DetectorSettings(options.image_size, label=options.label)
+
+
 def _lost(options: argparse.Namespace, what: str, error: DownstreamError) -> int:
     """Tell of a series that failed where each has its own detector; raises where all would fail alike."""
     if "{method}" not in (options.detector or ""):
@@ -91,14 +119,13 @@ def _lost(options: argparse.Namespace, what: str, error: DownstreamError) -> int
 
 def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, Any] | None, clock: _Clock) -> Evaluation:
     """What comes of a series, from the results of an earlier command where they still hold."""
-    weights = options.detector or default_detector(is_rendered(options.dataset or ""))
-    weights = weights.replace("{method}", file_name(series.method))
+    weights = _weights(options, series)
     parts = list(series.parts())
     for name, images in parts:
         if known := {image.name for image in images} & seen_by(Path(weights), series.data):
             part = f"{len(known)} of {len(images)} pictures"
             print(f"warning: {series.method}, {name}: {weights} was trained on {part}, see --split", file=sys.stderr)
-    detector = _detector(weights, options.image_size, options.label, options.device)
+    detector = _detector(weights, _settings(options), options.device)
     what = f"{series.method} {parts[0][0]}" if len(parts) == 1 else series.method
     with tqdm(total=len(series.images), desc=what, disable=not sys.stderr.isatty()) as bar:
         done = evaluate(
@@ -117,9 +144,9 @@ def _evaluate(options: argparse.Namespace, series: Series, sort: Mapping[str, An
 
 
 @lru_cache(maxsize=1)
-def _detector(weights: str, image_size: int | None, label: str, device: str) -> Detector:
+def _detector(weights: str, settings: DetectorSettings, device: str) -> Detector:
     """The detector; methods share it, unless each has its own weights."""
-    return load_detector(weights, DetectorSettings(image_size, label=label), device)
+    return load_detector(weights, settings, device)
 
 
 def _tell_failures(method: str, found: Findings) -> int:
@@ -161,13 +188,18 @@ def _save_images(options: argparse.Namespace, series: Series, found: Findings) -
 
 
 def _track(options: argparse.Namespace) -> int:
+    with alone_in(options.out):
+        return _track_alone(options)
+
+
+def _track_alone(options: argparse.Namespace) -> int:
     clock, failed = _Clock(), 0
     Sort(**_parameters(options))  # wrong ones are refused before the long work
     scores: dict[tuple[str, str], TrackingScores] = {}
     if options.detections is not None:
         scores = _track_given(options, clock)
     else:
-        every = _with_people(options, read_series(options, ordered=True))
+        every = _looked_at(options, _with_people(options, read_series(options, ordered=True)))
         for series, name in [(replace(one, images=images), name) for one in every for name, images in _sequences(one)]:
             try:
                 lost = _track_sequence(options, series, name, scores, clock)
@@ -286,9 +318,10 @@ def _table(rows: list[dict[str, Any]], formats: Mapping[str, str]) -> str:
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    table = CsvWriter(text)
+    table.writerow(rows[0])
+    for row in rows:
+        table.writerow(row[key] for key in rows[0])
     write_atomic(path, text.getvalue().encode())
     print(f"written to {path}")
 
@@ -366,6 +399,7 @@ def fill_detect(parser: argparse.ArgumentParser) -> None:
     _add_detector_options(parser)
     parser.add_argument("--ultralytics", action="store_true", help="also average precision as ultralytics computes it")
     parser.add_argument("--save-images", action="store_true", help="also write the pictures with boxes")
+    add_backend(parser)
     parser.set_defaults(command=_detect)
 
 
@@ -381,6 +415,7 @@ def fill_track(parser: argparse.ArgumentParser) -> None:
     add("--save-video", action="store_true", help="also write films with boxes and identities")
     rate = f"of these films (default: that of the film looked at, else {DEFAULT_RATE:g})"
     add("--fps", type=float, metavar="N", help=rate)
+    add_backend(parser)
     parser.set_defaults(command=_track)
 
 

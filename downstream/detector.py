@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from ivif.datasets.boxes import Boxes, class_name
+from ivif.datasets.download import DownloadError, fetch
 from ivif.datasets.files import cache_root, make_folder, sha256_bytes, sha256_file
 from ivif.downstream.errors import DownstreamError, require
 
@@ -31,6 +32,12 @@ rendered scenes. It lies in the folder ``weights`` beside this module."""
 
 IMAGE_SIZE = 640
 """Pixels that a detector sees whose file does not tell what it was trained for."""
+
+OFFICIAL = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+"""Where official models lie. Nobody publishes their checksums: a detector's fingerprint has that of the file."""
+
+LARGEST_DETECTOR = 1 << 30
+"""Bytes of the largest model that is fetched."""
 
 PILLOW_OPEN = Image.open
 """How Pillow opens files. ultralytics puts another function in its place, for the whole process, that asks for one more
@@ -267,11 +274,9 @@ def find_detector(weights: Path | str) -> Path:
     if not kept.is_file():
         make_folder(kept.parent)
         try:
-            downloads.attempt_download_asset(kept)
-        except Exception as error:
-            raise DownstreamError(_not_fetched(path.name, kept, _first(error))) from error
-    if not kept.is_file():
-        raise DownstreamError(_not_fetched(path.name, kept, "nothing came"))
+            fetch(f"{OFFICIAL}/{path.name}", kept, most=LARGEST_DETECTOR, attempts=2)
+        except DownloadError as error:
+            raise DownstreamError(_not_fetched(path.name, kept, str(error))) from error
     return kept
 
 

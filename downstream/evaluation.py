@@ -11,21 +11,26 @@ Single images share a file that is called like a sequence ``pictures``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+from tqdm import tqdm
 
 from ivif.datasets.boxes import Boxes, write_mot
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.labels import LabelError, check_labels
 from ivif.datasets.pairs import VideoFrame
+from ivif.datasets.workers import in_workers
 from ivif.downstream.detection import WORKING_SCORE, DetectionScores, detection_scores
-from ivif.downstream.detector import Detector
+from ivif.downstream.detector import Detector, DetectorSettings
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.findings import BATCH, Findings, complete_sequence, find_in_images, known_findings
 from ivif.downstream.labelled_images import LabelledImage
+from ivif.downstream.loading import load_detector
 from ivif.downstream.series import Series
 from ivif.downstream.sort import track
 from ivif.downstream.tracking import TrackingScores, tracking_scores
@@ -95,6 +100,53 @@ def evaluate(
         return find_in_images(detector, images, part_file(out, "detections", series, name), batch, progress)
 
     return _evaluated(series, find, sort, label, scored, out)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """A detector by its name, for processes that load it themselves; see `load_detector`."""
+
+    name: str
+    settings: DetectorSettings
+    device: str
+
+
+def look_ahead(every: Iterable[tuple[Watcher, Series]], out: Path, batch: int = BATCH) -> tuple[int, float]:
+    """Have the workers of a cluster find people, a part of a series at a time; `evaluate` then knows what they found.
+
+    Args:
+        every: series, and who looks at each.
+        out: folder of detections and tracks, which the workers share.
+        batch: images that the detector gets at a time.
+
+    Returns:
+        How many images were looked at now, and the seconds it took detectors.
+
+    Raises:
+        BoxesError: a file of detections is damaged.
+        WorkersError: see `in_workers`.
+    """
+    calls = [
+        (watcher, images, part_file(out, "detections", series, name), batch)
+        for watcher, series in every
+        for name, images in series.parts()
+    ]
+    work = in_workers(_look_at, calls, processes=1, ordered=False)
+    done = list(tqdm(work, total=len(calls), unit="part", desc="detecting in workers"))
+    return sum(count for count, _ in done), sum(seconds for _, seconds in done)
+
+
+def _look_at(watcher: Watcher, images: Sequence[LabelledImage], path: Path, batch: int) -> tuple[int, float]:
+    try:
+        found = find_in_images(_loaded(watcher), images, path, batch)
+    except DownstreamError:
+        return 0, 0.0  # `evaluate` meets the same error and tells it
+    return len(found.boxes) - found.reused, found.detecting_seconds
+
+
+@lru_cache(maxsize=4)
+def _loaded(watcher: Watcher) -> Detector:
+    return load_detector(watcher.name, watcher.settings, watcher.device)
 
 
 def evaluate_again(

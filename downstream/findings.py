@@ -98,7 +98,8 @@ def find_in_images(
     """
     marks = {image.name: mark for image in images if (mark := _mark(image))}
     numbers = _numbers(images)
-    known = _read(path, detector.fingerprint()) if path is not None and path.is_file() else {}
+    stored = _read(path, detector.fingerprint()) if path is not None and path.is_file() else []
+    known = {looked.mark: looked for looked in stored}
     found = Findings()
     for name, mark in marks.items():
         if mark in known:
@@ -107,15 +108,19 @@ def find_in_images(
     progress(found.reused)
     others = _others(known, marks, numbers)
     waiting = [image for image in images if image.name not in found.boxes]
+    places = {(looked.mark, looked.number, looked.name) for looked in stored}
+    moved = not places.issuperset((marks[name], numbers[name], name) for name in found.boxes)
 
     def save() -> None:
-        if path is not None and waiting and found.boxes:
+        if path is not None and (waiting or moved) and found.boxes:
             looked = (
                 _Looked(numbers[name], marks[name], found.sizes[name], name, found.boxes[name])
                 for name in found.sizes
                 if name in marks
             )
-            write_atomic(path, _text(detector, [*looked, *others]).encode())
+            write_atomic(
+                path, _text(f"# detector {detector.fingerprint()} {detector.name}\n", [*looked, *others]).encode()
+            )
 
     try:
         for turn, start in enumerate(range(0, len(waiting), batch), start=1):
@@ -194,21 +199,42 @@ def _others(known: Mapping[str, _Looked], marks: Mapping[str, str], numbers: Map
     return [looked for mark, looked in known.items() if mark not in asked and looked.number not in taken]
 
 
-def _text(detector: Detector, images: Iterable[_Looked]) -> str:
-    images = sorted(images)
-    head = [f"# detector {detector.fingerprint()} {detector.name}\n"]
+def _text(first: str, images: Iterable[_Looked]) -> str:
+    images = sorted(images, key=lambda looked: looked[:4])
+    head = [first]
     for number, mark, (width, height), name, _ in images:
         head.append(f"# picture {number + 1} {mark} {width}x{height} {name}\n")
     return "".join(head) + write_detections({looked.number: looked.boxes for looked in images})
 
 
-def _read(path: Path, detector: str) -> dict[str, _Looked]:
-    """The images of a file by mark; none if it is another detector's."""
+def _read(path: Path, detector: str) -> list[_Looked]:
+    """The images of a file; none if it is another detector's."""
+    return list(_looked(path)) if _head(path).split()[:3] == ["#", "detector", detector] else []
+
+
+def _head(path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as file:
-        first = file.readline()
-    if first.split()[:3] != ["#", "detector", detector]:
-        return {}
-    return {looked.mark: looked for looked in _looked(path)}
+        return file.readline()
+
+
+def join_findings(path: Path, target: Path) -> None:
+    """Add what a file tells of other images to another file of the same detector, or put it in the place of another's.
+
+    Images keep their frames, unless these are taken; `find_in_images` puts them in order.
+
+    Raises:
+        BoxesError: a file is damaged.
+        OSError: a file cannot be read or written.
+    """
+    head = _head(path)
+    known = list(_looked(target)) if target.is_file() and _head(target) == head else []
+    there, taken = {(looked.mark, looked.name) for looked in known}, {looked.number for looked in known}
+    for looked in _looked(path):
+        if (looked.mark, looked.name) not in there:
+            number = looked.number if looked.number not in taken else max(taken) + 1
+            taken.add(number)
+            known.append(looked._replace(number=number))
+    write_atomic(target, _text(head, known).encode())
 
 
 def _looked(path: Path) -> Iterator[_Looked]:

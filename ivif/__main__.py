@@ -17,13 +17,20 @@ GROUPS = {
     "downstream": "look for people: detection, tracking",
     "datasets": "pairs: list, download, verify, render",
 }
+MAIN_GROUP = "benchmark"
+"""The group whose commands may be given without its name: ``ivif run``, ``ivif merge``."""
+
 SHELLS = ("bash", "zsh")
 
 
 def main() -> int:
-    """Hand the arguments after a group's name to that group; its code alone is imported."""
+    """Hand the arguments after a group's name, or those of the main group, to it; its code alone is imported."""
     name, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
-    return group(name).main(arguments) if name in GROUPS else ended(lambda: _own(name, arguments), "nothing is lost")
+    if name in GROUPS:
+        return group(name).main(arguments)
+    if name in group(MAIN_GROUP).commands:
+        return group(MAIN_GROUP).main([name, *arguments])
+    return ended(lambda: _own(name, arguments), "nothing is lost")
 
 
 def group(name: str) -> Group:
@@ -46,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:12}{about}" for name, about in GROUPS.items()]
     more = [
         'completion  completions for bash or zsh: eval "$(ivif completion bash)"',
-        "ivif GROUP --help says more",
+        f"ivif GROUP --help says more; {MAIN_GROUP} may be left out, as in ivif run",
     ]
     parser = argparse.ArgumentParser(
         prog="ivif",

@@ -7,6 +7,7 @@ and is recorded, 2 it could not be done or was stopped (Ctrl-C, SIGTERM), 141 no
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import shlex
@@ -23,6 +24,9 @@ from typing import Any
 
 from ivif.errors import IvifError
 from ivif.spelling import did_you_mean
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What a full disk, a full quota and a read-only disk say."""
 
 EXIT_FAILURES, EXIT_ERROR, EXIT_CLOSED_PIPE = 1, 2, 141
 
@@ -183,8 +187,13 @@ def ended(work: Callable[[], int], kept: str) -> int:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLOSED_PIPE
-    except (IvifError, OSError) as error:
+    except IvifError as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except OSError as error:
+        way = f"; make room or name another folder: {kept}" if error.errno in _UNWRITABLE else ""
+        what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        print(f"error: {what}{way}", file=sys.stderr)
         return EXIT_ERROR
     except Stopped:
         print(f"stopped; {kept}", file=sys.stderr)

@@ -18,7 +18,9 @@ MODULES = (
     "ivif.benchmark.catalogue",
     "ivif.benchmark.metrics.registry",
     "ivif.datasets.boxes",
+    "ivif.datasets.csv_cells",
     "ivif.datasets.files",
+    "ivif.datasets.shards",
     "ivif.downstream.overlap",
     "ivif.fusion.loading",
 )

@@ -10,14 +10,16 @@ from joblib import cpu_count
 from ivif.benchmark.experiments.ablation import Study, ablate, ablation_text
 from ivif.benchmark.experiments.cost import cost_table, measure_costs
 from ivif.benchmark.experiments.originals import STORED, OriginalValues, check_metrics, checks_table, real_folder
+from ivif.benchmark.experiments.projection import measure_units, projection_text
 from ivif.benchmark.experiments.stages import measure_stages, stages_text
-from ivif.benchmark.metrics import get
+from ivif.benchmark.metrics import expand_keys, get
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.options import Several, add_pair_options, chosen_pairs, frame_size
 from ivif.fusion.loading import default_names, network_names
 from ivif.fusion.method import resolve_device
 from ivif.fusion.reference.cli import add_reference_options, reference_plan
 from ivif.fusion.reference.pool import Pool
+from ivif.fusion.results import MethodResults, parse
 from ivif.fusion.training.patches import training_split
 
 
@@ -37,6 +39,28 @@ def _complexity(options: argparse.Namespace) -> int:
     print(f"one pair of {options.size[0]}x{options.size[1]} on {options.device}, {options.threads} threads")
     costs = measure_costs(names, options.size, resolve_device(options.device), options.threads, plain=options.plain)
     print(cost_table(costs))
+    return 0
+
+
+def fill_estimate(parser: argparse.ArgumentParser) -> None:
+    """Add what ``estimate`` takes."""
+    add_pair_options(parser, default="synthetic")
+    add = parser.add_argument
+    add("--limit", type=int, default=3, metavar="N", help="pairs that are measured (default %(default)s)")
+    add("--method", dest="methods", action=Several, metavar="NAME", help="default: all but the slow ones")
+    add("--metrics", action=Several, metavar="KEY", help="metric or profile; default: core")
+    add("--pairs", type=int, default=100_000, metavar="N", help="of the large run (default %(default)s)")
+    add("--count", type=int, default=50, metavar="N", help="methods of the large run (default %(default)s)")
+    add("--workers", type=int, nargs="+", default=[8, 64, 512], metavar="N", help="default: 8 64 512")
+    parser.set_defaults(command=_estimate)
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    chosen = [parse(text) for text in options.methods or default_names()]
+    methods = [results for results in chosen if isinstance(results, MethodResults)]
+    keys = expand_keys(options.metrics or ["core"])
+    costs = measure_units(chosen_pairs(options)[: options.limit], methods, keys)
+    print(projection_text(costs, options.pairs, options.count, options.workers))
     return 0
 
 

@@ -6,15 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ivif.benchmark.config import ALL, RunConfig, read_config
+from ivif._checkout import as_typed
+from ivif.benchmark.config import ALL, CheckedConfig, RunConfig, read_config
 from ivif.benchmark.reports.opening import judged
 from ivif.benchmark.reports.tables import render
 from ivif.benchmark.run_directory import REPORT_FILE, Run
+from ivif.benchmark.running.merging import finished_shards
 from ivif.benchmark.running.people import Effort
 from ivif.benchmark.running.runner import Summary, run
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
-from ivif.datasets.options import Several, add_value_range
+from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers
 from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from ivif.fusion.loading import default_names
 from ivif.fusion.loading import names as method_names
@@ -29,7 +31,17 @@ def _run(options: argparse.Namespace) -> int:
     left_out = [name for name in method_names() if name not in config.methods]
     if left_out and options.existing != "add" and list(config.methods) == default_names():
         print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
-    summary = run(wish, options.existing)
+    with chosen_workers(options, config.out):
+        summary = run(wish, options.existing)
+    if config.shard:
+        whole = config.out.parents[1]
+        print(f"shard {config.shard} in {config.out}; once all are done: {as_typed(f'benchmark merge {whole}')}")
+        return _ended(config, summary)
+    return _tell(config, summary)
+
+
+def _tell(config: CheckedConfig, summary: Summary) -> int:
+    """Write and print the tables and the report of a run that is done; the exit code."""
     done = Run(config.out)
     judgements = judged(done)
     boards = [own.standing.board for own in judgements]
@@ -42,6 +54,11 @@ def _run(options: argparse.Namespace) -> int:
         write_report([done], report)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
+    return _ended(config, summary)
+
+
+def _ended(config: CheckedConfig, summary: Summary) -> int:
+    """Say what was done and what failed; the exit code."""
     if summary.rates:
         print("fused, pairs a second:", ", ".join(f"{name} {rate:.3g}" for name, rate in summary.rates.items()))
     print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
@@ -51,6 +68,19 @@ def _run(options: argparse.Namespace) -> int:
         print(f"nobody was looked for: {summary.why_not}")
     _print_failures(summary)
     return EXIT_FAILURES if summary.failed else 0
+
+
+def fill_merge(parser: argparse.ArgumentParser) -> None:
+    """Add what ``merge`` takes."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="directory that was given as --out to every shard")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 (default: as in the shards)")
+    parser.set_defaults(command=_merge)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    shards = finished_shards(options.run)
+    config = shards[0].config.but(out=options.run, shard=None, device=options.device or shards[0].config.device)
+    return _tell(config.checked(), run(config, parts=shards))
 
 
 def _effort(effort: Effort, total: float) -> str:
@@ -112,4 +142,7 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
     add("--labels", metavar="PATH", help=labels)
     add("--names", nargs="+", action=Several, metavar="NAME", help="of YOLO's classes (default: person)")
+    add_backend(parser)
+    once = "OUT/shards/N-of-COUNT; `merge OUT` joins all to what one run would be"
+    parser.add_argument("--shard", metavar="N/COUNT", help=f"one part alone of the pairs, in {once}")
     parser.set_defaults(command=_run)

@@ -14,7 +14,7 @@ from typing import get_args
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from numpy.typing import NDArray
 from scipy.stats import t as student
 from tabulate import tabulate
@@ -24,7 +24,7 @@ from ivif.benchmark.metrics import Picture, expand_keys, get
 from ivif.datasets.files import file_name, sha256_bytes, write_atomic
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset, PairImages
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.fusion.loading import load
 from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.reference.build import DONE, Plan, build_references
@@ -149,8 +149,7 @@ def ablate(dataset: PairDataset, study: Study, jobs: int = 0) -> dict[Variant, O
         if failed:
             raise FusionError(f"{len(failed)} pairs have no references: {next(iter(failed.values()))}")
     tasks = [(variant, seed) for seed in range(study.seeds) for variant in variants]
-    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
-    results = work(shared(_score)(dataset, study, variant, seed) for variant, seed in tasks)
+    results = in_workers(_score, ((dataset, study, variant, seed) for variant, seed in tasks), jobs or cpu_count())
     found = dict(zip(tasks, tqdm(results, total=len(tasks), unit="training", desc="ablation"), strict=True))
     return {
         variant: Outcome(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from numpy.typing import NDArray
 from tabulate import tabulate
 from torch import Tensor
@@ -23,7 +23,7 @@ from ivif.benchmark.metrics import Picture, expand_keys, get
 from ivif.benchmark.reports.statistics import Paired, corrected, paired, verdict
 from ivif.datasets.images import ImageError, luminance
 from ivif.datasets.pairs import Pair, PairDataset, PairError
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.build import Plan, make
 from ivif.fusion.reference.filter import UNSEEN, Choice, consensus_among, value_of
@@ -101,15 +101,16 @@ def measure_stages(dataset: PairDataset, plan: Plan, jobs: int = 0) -> Stages:
         FusionError: unknown method in the pool, or no pair has references.
     """
     plan.pool.fill(dataset, jobs)
-    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
-    calls = (shared(_measure)(plan, pair) for pair in dataset)
-    results = dict(zip(dataset, tqdm(work(calls), total=len(dataset), unit="pair", desc="stages"), strict=True))
+    processes = jobs or cpu_count()
+    work = in_workers(_measure, ((plan, pair) for pair in dataset), processes)
+    results = dict(zip(dataset, tqdm(work, total=len(dataset), unit="pair", desc="stages"), strict=True))
     failures = {pair.name: found for pair, found in results.items() if isinstance(found, str)}
     measured = {pair: found for pair, found in results.items() if not isinstance(found, str)}
     if not measured:
         raise FusionError(f"no pair of {dataset.name} has references: {next(iter(failures.values()), 'it is empty')}")
     best = _best_method([found.choice for found in measured.values()])
-    single = work(shared(_measure_method)(plan, best, pair, found.choice) for pair, found in measured.items())
+    calls = ((plan, best, pair, found.choice) for pair, found in measured.items())
+    single = in_workers(_measure_method, calls, processes)
     values = {f"best single: {best}": np.array(list(single))}
     for stage in next(iter(measured.values())).stages:
         values[stage] = np.array([found.stages[stage] for found in measured.values()])

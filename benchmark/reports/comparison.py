@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ivif.benchmark.reports.escaping import escape_latex
 from ivif.benchmark.reports.statistics import SIGNIFICANT, Paired, corrected, least_p, paired_by_name, verdict
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
+from ivif.datasets.csv_cells import CsvWriter
 
 NOTE = (
     "p: Wilcoxon signed-rank, two-sided, corrected by Holm for all tests of this table. effect: matched-pairs rank "
@@ -184,7 +184,7 @@ def render_comparisons(found: Sequence[tuple[Leaderboard, Sequence[Compared]]], 
 def _csv(found: Sequence[tuple[Leaderboard, Sequence[Compared]]]) -> str:
     """Full precision, one row a test."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = CsvWriter(text)
     columns = ("baseline", "method", "gain", "pairs", "won", "lost", "effect", "p", "p_holm", "outcome")
     writer.writerow(["dataset", "compared_method", "compared_baseline", "metric", *columns])
     for board, own in found:

@@ -14,6 +14,7 @@ from ivif.benchmark.reports.evidence import CORE, NO_WORSE, Change, EvidenceBoar
 from ivif.benchmark.reports.resampling import FEWEST, RESAMPLED
 from ivif.benchmark.reports.statistics import RESAMPLES
 from ivif.benchmark.reports.training_note import BRIEFLY_TRAINED, about_training
+from ivif.datasets.csv_cells import plain_cell
 
 EvidenceFormat = Literal["terminal", "md", "csv"]
 EVIDENCE_FORMATS: tuple[EvidenceFormat, ...] = ("terminal", "md", "csv")
@@ -150,7 +151,8 @@ def _csv(boards: Sequence[EvidenceBoard]) -> str:
     writer.writeheader()
     for board in boards:
         for network in board.networks:
-            start = {"dataset": board.dataset, "pairs": board.pairs, "network": network.name, "seeds": network.seeds}
+            names = {"dataset": plain_cell(board.dataset), "network": plain_cell(network.name)}
+            start = names | {"pairs": board.pairs, "seeds": network.seeds}
             aims = {"rank": network.rank.outcome, NO_WORSE: network.artifacts}
             aims |= {key: change.outcome for key, change in network.people.items()}
             for key, change in {"rank": network.rank, **network.metrics, **network.people}.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ivif.benchmark.reports.opening import BoardJudgement, judged
 from ivif.benchmark.reports.paper import TableChoice, latex_tables
 from ivif.benchmark.reports.training_note import BRIEFLY_TRAINED, about_training
 from ivif.benchmark.run_directory import TRAINED_SHARE, Run
+from ivif.datasets.csv_cells import CsvWriter
 
 Format = Literal["terminal", "md", "tex", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("terminal", "md", "tex", "csv", "json")
@@ -229,7 +229,7 @@ def _render_csv(boards: Sequence[Leaderboard]) -> str:
     keys = [metric.key for metric in boards[0].metrics] if boards else []
     people = [score for score in PEOPLE_SCORES if any(score in board.people for board in boards)]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = CsvWriter(text)
     columns = [column for key in keys for column in (key, f"{key}_images")]
     more = [column for score in people for column in (score.key, f"{score.key}_{score.counted}")]
     writer.writerow(["dataset", "method", *columns, "rank", *more, "failed", "flagged", TRAINED_SHARE])

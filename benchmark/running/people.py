@@ -6,7 +6,6 @@ the run directory. Scores are made anew from it each time.
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,10 +27,12 @@ from ivif.benchmark.people import (
 )
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.software import versions
+from ivif.datasets.workers import on_cluster
 from ivif.downstream.detection import check_classes
 from ivif.downstream.detector import Detector, DetectorSettings, default_detector
 from ivif.downstream.errors import DownstreamError, require
-from ivif.downstream.evaluation import Evaluation, evaluate
+from ivif.downstream.evaluation import Evaluation, Watcher, evaluate, look_ahead
 from ivif.downstream.findings import Findings
 from ivif.downstream.labelled_images import CONTROLS
 from ivif.downstream.loading import detector_facts, is_plugged_in, load_detector
@@ -55,11 +56,13 @@ class Observer:
         detector: any `Detector`.
         sort: parameters of `Sort`; None: nobody is followed.
         facts: both in words, for run.yaml.
+        watcher: the detector, for workers of a cluster.
     """
 
     detector: Detector
     sort: dict[str, Any] | None
     facts: dict[str, Any]
+    watcher: Watcher | None = None
 
 
 @dataclass
@@ -132,17 +135,8 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
     except DownstreamError as error:
         raise ConfigError(str(error)) from error
     looks["image_size"] = getattr(detector, "image_size", settings.image_size)
-    return Observer(detector, sort, {"detector": looks, "sort": sort, "packages": _versions()})
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in LIBRARIES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    facts = {"detector": looks, "sort": sort, "packages": versions(LIBRARIES)}
+    return Observer(detector, sort, facts, Watcher(name, settings, device))
 
 
 def _tracker_parameters() -> dict[str, Any]:
@@ -175,9 +169,14 @@ def observe(
     Raises:
         DownstreamError: the detector failed.
         BoxesError: a file of detections is damaged.
+        WorkersError: see `in_workers`.
         OSError: the disk cannot be written.
     """
     boards, effort, labelled = blank_boards(observer, sets), Effort(), labelled_sets(sets)
+    if on_cluster() and observer.watcher:
+        every = (series for data in labelled for series in _every_series(data, methods[data.name]))
+        looked, effort.seconds = look_ahead(((observer.watcher, series) for series in every), out)
+        effort.looked, effort.reused = looked, -looked
     total = sum(len(data) * (len(CONTROLS) + len(methods[data.name])) for data in labelled)
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:

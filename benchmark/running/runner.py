@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-from joblib import Parallel, cpu_count
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib import cpu_count
 from tqdm import tqdm
 
 from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.metrics import get
-from ivif.benchmark.people import read_people, write_people
+from ivif.benchmark.people import labelled_sets, read_people, write_people
 from ivif.benchmark.run_directory import DESCRIPTION, TRAINED_SHARE, Run
+from ivif.benchmark.running.merging import command_of, take_over
 from ivif.benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
 from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
@@ -30,11 +30,13 @@ from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
 from ivif.benchmark.store import Row, Store
 from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
+from ivif.datasets.errors import WorkersError
 from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
+from ivif.datasets.locking import BusyError, alone_in
 from ivif.datasets.pairs import Pair, PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers, on_cluster
 from ivif.downstream import DownstreamError
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
@@ -86,12 +88,13 @@ Entrants = Sequence[MethodResults | FolderResults]
 """What takes part."""
 
 
-def run(config: RunConfig, existing: Existing = "resume") -> Summary:
+def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] = ()) -> Summary:
     """Run a configuration; safe to interrupt and to give again.
 
     Args:
         config: what is run.
         existing: what to do with a run that stands in the directory, see `succession.Existing`.
+        parts: shards of the run, whose results are taken over first, see `merging`.
 
     Raises:
         ConfigError: a configuration that cannot be run, a data set, method, device or detector that is not there, a
@@ -105,18 +108,20 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
     if existing == "add" and before:
         checked = added(before.config, config.but(out=checked.out)).checked()
     device = _device(checked.device)
-    sets = load_datasets(checked, tell=True)
-    entrants = _entrants(checked, device, sets)
-    checked, why_not = resolve_detection(checked, sets)
+    whole = load_datasets(checked.but(shard=None), tell=True)
+    entrants = _entrants(checked, device, whole)
+    checked, why_not = resolve_detection(checked, whole)
+    sets = load_datasets(checked) if checked.shard else whole
     check_succession(before, checked, sets, existing)
-    observer = prepare(checked, sets, device) if checked.detect else None
+    observer = _observer(checked, sets, device)
     try:
-        checked.out.mkdir(parents=True, exist_ok=True)
-        with FileLock(checked.out / ".lock", timeout=0):
+        with alone_in(checked.out):
             remove_unfinished(checked.out)
             Store(checked.out).compact()
+            for part in parts:
+                take_over(part, checked.out)
             maker = made_by(device)
-            now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer))
+            now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer, parts))
             if observer:
                 write_people(checked.out, blank_boards(observer, sets))  # scores of before are not of what comes now
             done, kept, failures, rates = _work_on(now, checked, sets, entrants, device, maker_key(maker))
@@ -127,15 +132,10 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
             changed = done > 0 or bool(effort and effort.looked) or before is None or _told(before) != _told(now)
             seconds = perf_counter() - start
             return Summary(done, kept, len(failures), _reasons(failures), seconds, effort, why_not, rates, changed)
-    except Timeout as error:
-        raise ConfigError(
-            f"{checked.out}: another run is working in this directory; wait or give another --out"
-        ) from error
-    except TerminatedWorkerError as error:
-        raise RunError(
-            "a worker process died, most likely for lack of memory; give the same command again with fewer --jobs: "
-            "everything finished so far is kept"
-        ) from error
+    except BusyError as error:
+        raise ConfigError(str(error)) from error
+    except WorkersError as error:
+        raise RunError(str(error)) from error
     except (DownstreamError, BoxesError) as error:
         raise RunError(
             f"{error}; mend that and give the same command again: everything finished so far is kept"
@@ -146,6 +146,13 @@ def run(config: RunConfig, existing: Existing = "resume") -> Summary:
             f"{error.filename or checked.out}: {error.strerror}; {remedy} give the same command again: everything "
             "finished so far is kept"
         ) from error
+
+
+def _observer(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> Observer | None:
+    """Who looks for people; in a shard nobody is followed, as it may have parts of sequences, and none may be there."""
+    if not config.detect or (config.shard and not labelled_sets(sets)):
+        return None
+    return prepare(config.but(track=False) if config.shard else config, sets, device)
 
 
 def _told(run: Run) -> dict[str, Any]:
@@ -179,7 +186,7 @@ def _work_on(
 ) -> tuple[int, int, list[Failure], dict[str, float]]:
     """Fuse and measure; images worked on, images kept, the values that are missing, and pairs a second by method."""
     jobs = config.jobs or (1 if device.startswith("cuda") else cpu_count())
-    threads = max(1, cpu_count() // jobs)
+    threads = 1 if on_cluster() else max(1, cpu_count() // jobs)
     rows = run.store.rows()
     plan = _plan(run, config.metrics, sets, entrants, rows)
     tasks = [PairTask(data, pair, methods, device, threads, maker) for data, pair, methods in plan]
@@ -213,9 +220,7 @@ def _observe(
 def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dict[str, float]:
     """Do the tasks, and say how many pairs a second each method fused."""
     seconds: dict[str, dict[str, float]] = {}
-    results = Parallel(n_jobs=min(jobs, len(tasks)) or 1, return_as="generator_unordered", batch_size=1)(
-        shared(do_pair)(task) for task in tasks
-    )
+    results = in_workers(do_pair, ((task,) for task in tasks), min(jobs, len(tasks)), ordered=False)
     quiet = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=count, unit="image", smoothing=0, mininterval=quiet, disable=not count) as bar:
         for rows in results:
@@ -309,16 +314,17 @@ def _description(
     entrants: Entrants,
     maker: dict[str, Any],
     observer: Observer | None,
+    parts: Sequence[Run],
 ) -> dict[str, Any]:
     """What run.yaml says: the configuration, and what is needed to tell later where every number came from."""
     content: dict[str, Any] = {
-        "command": command_given("benchmark"),
+        "command": command_of(parts) or command_given("benchmark"),
         "config": config.to_dict(),
         "colour": "luminance methods fuse BT.601 Y; Cb and Cr of the visible image are put back; scores on luminance",
         "datasets": {data.name: _facts(data) for data in sets},
         "methods": {results.name: _origin(results) for results in entrants},
         "metrics": {key: {"name": get(key).name, "sha256": metric_code(key)} for key in config.metrics},
-        "made_by": _earlier_makers(config.out / DESCRIPTION) | {maker_key(maker): maker},
+        "made_by": _earlier_makers([config.out, *(part.folder for part in parts)]) | {maker_key(maker): maker},
     }
     return content | ({"downstream": observer.facts} if observer else {})
 
@@ -346,13 +352,13 @@ def maker_key(maker: dict[str, Any]) -> str:
     return sha256_bytes(json.dumps(maker, sort_keys=True).encode())[:12]
 
 
-def _earlier_makers(path: Path) -> dict[str, Any]:
-    """Software and machines of earlier runs into the same directory, whose rows may still be valid."""
-    try:
-        makers = load_yaml(path)["made_by"]
-        return {str(key): maker for key, maker in makers.items()}
-    except (OSError, ConfigError, LookupError, TypeError, AttributeError):
-        return {}
+def _earlier_makers(folders: Sequence[Path]) -> dict[str, Any]:
+    """Software and machines of earlier runs into the same directory, and of parts, whose rows may still be valid."""
+    found: dict[str, Any] = {}
+    for folder in folders:
+        with suppress(OSError, ConfigError, LookupError, TypeError, AttributeError):
+            found |= {str(key): maker for key, maker in load_yaml(folder / DESCRIPTION)["made_by"].items()}
+    return found
 
 
 def _reasons(failures: Sequence[Failure]) -> list[tuple[str, int, str]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel
 from torch import Tensor
 from tqdm import tqdm
 
@@ -21,7 +20,7 @@ from ivif.datasets.files import is_disk_error, reason, sha256_bytes, write_atomi
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import encode_png, luminance
 from ivif.datasets.pairs import Pair, PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.fusion.contact_sheet import contact_sheet
 from ivif.fusion.reference.enhance import GUARDS, Enhanced, enhance
 from ivif.fusion.reference.filter import Choice, Rule, choose, codes_of
@@ -120,8 +119,7 @@ def build_references(dataset: PairDataset, plan: Plan, jobs: int = 0) -> dict[st
         OSError: the disk is full or can't be written.
     """
     plan.pool.fill(dataset, jobs)
-    work = Parallel(n_jobs=plan.pool.processes(jobs), return_as="generator")
-    done = work(shared(_build)(plan, pair) for pair in dataset)
+    done = in_workers(_build, ((plan, pair) for pair in dataset), plan.pool.processes(jobs))
     names = [pair.name for pair in dataset]
     return dict(zip(names, tqdm(done, total=len(names), unit="pair", desc="references"), strict=True))
 

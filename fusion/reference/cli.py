@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ivif.datasets.files import file_name
-from ivif.datasets.options import Several, add_pair_options, chosen_pairs
+from ivif.datasets.options import Several, add_backend, add_pair_options, add_shard, chosen_pairs, chosen_workers
 from ivif.fusion.loading import default_names
 from ivif.fusion.method import FusionError, resolve_device
 from ivif.fusion.reference.build import DONE, Plan, build_references, rejections
@@ -23,6 +23,8 @@ def fill_references(parser: argparse.ArgumentParser) -> None:
     """Add what ``references`` takes."""
     add_reference_options(parser)
     parser.add_argument("--preview", action="store_true", help="a contact sheet for every pair")
+    add_backend(parser)
+    add_shard(parser, "jobs that make references of one part each may share OUT")
     parser.set_defaults(command=_references)
 
 
@@ -56,20 +58,22 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
 def reference_plan(options: argparse.Namespace, preview: bool = False) -> Plan:
     """How references are made, by the options of `add_reference_options`."""
     names = [*(options.methods or default_names()), *options.fused]
-    pool = Pool.of(options.out / "pool", names, resolve_device(options.device), options.tested_on)
+    pool = Pool.of(options.out.absolute() / "pool", names, resolve_device(options.device), options.tested_on)
     learner = member(options.learner, pool.device) if options.learner else None
     out = options.out / file_name(learner.name) if learner else options.out
     rule = options.filter or (NO_REGRET if learner else Rule.name)
     chosen = Rule(rule, options.k, options.temperature, options.diversity, options.seed)
-    return Plan(out, pool, chosen, options.enhance, learner, preview)
+    return Plan(out.absolute(), pool, chosen, options.enhance, learner, preview)
 
 
 def _references(options: argparse.Namespace) -> int:
     plan = reference_plan(options, options.preview)
-    pairs = chosen_pairs(options)[: options.limit]
-    if not len(pairs):
+    every = chosen_pairs(options)[: options.limit]
+    if not len(every):
         raise FusionError("no pairs to make references of")
-    results = build_references(pairs, plan, options.jobs)
+    pairs = options.shard.of(every)
+    with chosen_workers(options, options.out):
+        results = build_references(pairs, plan, options.jobs)
     made, kept = (list(results.values()).count(outcome) for outcome in DONE)
     failed = {name: outcome for name, outcome in results.items() if outcome not in DONE}
     print(f"{made} pairs made now, {kept} still valid from before; references in {plan.out}/pairs")

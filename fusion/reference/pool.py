@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from torch import Tensor
 from tqdm import tqdm
 
 from ivif.datasets.files import file_name, is_disk_error, reason, sha256_bytes
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.fusion.loading import published_of
 from ivif.fusion.method import FusionError
 from ivif.fusion.results import KEY, PAIR, FolderResults, MethodResults, StoredResults, parse
@@ -102,9 +102,8 @@ class Pool:
             dataset: pairs.
             jobs: processes; 0: see `processes`.
         """
-        work = Parallel(n_jobs=self.processes(jobs), return_as="generator_unordered")
-        calls = (shared(_fill)(self, pair) for pair in dataset)
-        for _ in tqdm(work(calls), total=len(dataset), unit="pair", desc="pool"):
+        work = in_workers(_fill, ((self, pair) for pair in dataset), self.processes(jobs), ordered=False)
+        for _ in tqdm(work, total=len(dataset), unit="pair", desc="pool"):
             pass
 
     def processes(self, jobs: int) -> int:

@@ -26,13 +26,13 @@ from typing import Any
 
 import torch
 import yaml
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from tabulate import tabulate
 
 from ivif.datasets import load as load_dataset
 from ivif.datasets.files import write_atomic
 from ivif.datasets.pairs import PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.fusion.loading import default_names
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.build import DONE, Plan, build_references
@@ -166,7 +166,7 @@ class Campaign:
             for place, entry in enumerate(self.plan.entries):
                 self._train_network(entry, len(self.plan.entries) - place, jobs=0)
         else:
-            Parallel(n_jobs=processes)(shared(_lane)(self, entry) for entry in self.plan.entries)
+            list(in_workers(_lane, ((self, entry) for entry in self.plan.entries), processes))
         write_atomic(self.out / "report.md", self.report().encode())
 
     def _train_network(self, entry: Entry, left: int = 1, jobs: int = 1) -> None:

@@ -125,7 +125,7 @@ class Patches:
         return patch, self.weights[pair]
 
     def _anywhere(self, random: np.random.Generator) -> tuple[int, int, int]:
-        pair = int(random.choice(len(self.pairs), p=self.shares))
+        pair = int(random.choice(len(self.pairs), p=self.shares))  # training, nothing secret  # nosec B311
         top, left = (int(random.integers(side - self.size + 1)) for side in self.pairs[pair].shape[1:])
         return pair, top, left
 

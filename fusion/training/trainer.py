@@ -27,6 +27,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from ivif.datasets.files import sha256_file, write_atomic
+from ivif.datasets.locking import alone_in
 from ivif.datasets.pairs import PairDataset
 from ivif.fusion.method import FusionError
 from ivif.fusion.reference.supervision import References
@@ -140,11 +141,13 @@ def train(
     Raises:
         FusionError: a loss or gradient that is not finite, a checkpoint of another training, or a batch that cannot
             be divided among the processes.
+        BusyError: another training writes into the same folder.
     """
     with _processes() as (rank, world):
         if recipe.batch % world:
             raise FusionError(f"a batch of {recipe.batch} cannot be divided among {world} processes; choose --batch")
-        return _train(recipe, dataset, settings, budget, rank, world)
+        with nullcontext() if rank else alone_in(settings.out):
+            return _train(recipe, dataset, settings, budget, rank, world)
 
 
 def _train(

@@ -6,7 +6,7 @@ PyTorch files are read with ``weights_only=True``, which refuses pickles that wo
 
 from __future__ import annotations
 
-import pickle
+import pickle  # the name of an error alone  # nosec B403
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -13,6 +13,9 @@ from ivif.fusion.weights.convert import convert
 from ivif.fusion.weights.manifest import SourceFile, read_manifest
 from ivif.fusion.weights.published import PublishedWeights
 
+LARGEST_WEIGHTS = 4 << 30
+"""Bytes of the largest file of weights that is fetched."""
+
 
 def published_weights() -> dict[str, PublishedWeights]:
     """Published weights by a network's name, or by its name with ``+rts`` for what others retrained it to."""
@@ -54,7 +57,7 @@ def fetch_published(key: str, folder: Path | None = None, progress: bool = False
     sources = [folder / "sources" / key / file.name for file in weights.files]
     try:
         for file, path in zip(weights.files, sources, strict=True):
-            fetch(file.url, path, file.sha256 or recorded.get(file.url), progress=progress)
+            fetch(file.url, path, file.sha256 or recorded.get(file.url), most=LARGEST_WEIGHTS, progress=progress)
     except DownloadError as error:
         raise FusionError(
             f"{error}\n  By hand: {weights.homepage}, then {as_typed('fusion weights convert')}"

@@ -199,9 +199,12 @@ def test_fetch_from_nobody(tmp_path: Path) -> None:
         fetch("http://127.0.0.1:9/a.zip", tmp_path / "a.zip", attempts=2, pause=0, timeout=2)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a.zip", "a.zip"])
-def test_fetch_http_only(tmp_path: Path, url: str) -> None:
-    with pytest.raises(DownloadError, match="only http and https"):
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://127.0.0.1/a.zip", "a.zip", "http://example.org/a.zip", "http://127.0.0.1.x.org/a"],
+)
+def test_fetch_https_only(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match="only https"):
         fetch(url, tmp_path / "a.zip")
 
 
@@ -209,6 +212,12 @@ def test_fetch_follows_no_redirect_to_other_schemes(server: Server, tmp_path: Pa
     server.redirect = "ftp://127.0.0.1/a.zip"
     with pytest.raises(DownloadError, match="redirects to ftp"):
         fetch(server.url, tmp_path / "a.zip", pause=0)
+
+
+def test_fetch_stops_at_the_most_that_is_allowed(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="more than the 1000 expected"):
+        fetch(server.url, tmp_path / "a.zip", most=1000, pause=0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_redirect_from_https_to_http() -> None:

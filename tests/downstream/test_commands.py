@@ -15,6 +15,7 @@ from ivif.datasets.images import read_image, write_png
 from ivif.datasets.mot_files import read_sequence_labels
 from ivif.downstream import labelled_images
 from ivif.downstream.cli import main
+from ivif.downstream.detector import DetectorSettings
 from ivif.downstream.drawing import write_video
 from ivif.downstream.training import Budget, write_certificate
 
@@ -69,9 +70,9 @@ def test_detections_are_used_again(walk, run):
     from ivif.downstream import commands
 
     run("detect", "--images", walk / "images")
-    seen = commands._detector("yolov8n.pt", None, "person", "auto").seen
+    seen = commands._detector("yolov8n.pt", DetectorSettings(), "auto").seen
     run("detect", "--images", walk / "images", "--labels", walk / "yolo")
-    assert commands._detector("yolov8n.pt", None, "person", "auto").seen == seen == 6
+    assert commands._detector("yolov8n.pt", DetectorSettings(), "auto").seen == seen == 6
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """YOLO through ultralytics: real weights on real pictures, files that are no detectors; skips without the library."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,33 +128,54 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_official_weights_are_fetched_once_and_kept(library, monkeypatch, tmp_path):
-    from ultralytics.utils import downloads
-
     monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
     asked = []
 
-    def fetch(path):
-        asked.append(path)
+    def fetch(url, path, **limits):
+        asked.append((url, limits["most"]))
         path.write_bytes(b"weights")
 
-    monkeypatch.setattr(downloads, "attempt_download_asset", fetch)
+    monkeypatch.setattr("ivif.downstream.detector.fetch", fetch)
     kept = tmp_path / "detectors" / "yolov8n.pt"
     assert find_detector("yolov8n.pt") == find_detector("yolov8n.pt") == kept
-    assert asked == [kept]
+    (url, most), *again = asked
+    assert url.startswith("https://github.com/ultralytics/") and url.endswith("/yolov8n.pt")
+    assert most <= 1 << 30 and not again
 
 
 def test_official_weights_without_a_network(library, monkeypatch, tmp_path):
-    from ultralytics.utils import downloads
-
-    def fail(path):
-        raise ConnectionError("no route")
-
     monkeypatch.setenv("IVIF_CACHE", str(tmp_path))
-    monkeypatch.setattr(downloads, "attempt_download_asset", fail)
-    with pytest.raises(
-        DownstreamError, match=r"yolov8n.pt cannot be fetched \(ConnectionError: no route\); put it into"
-    ):
+    with pytest.raises(DownstreamError, match=r"yolov8n.pt cannot be fetched \(.*\); put it into"):
         find_detector("yolov8n.pt")
+
+
+GUARDED = """
+import socket, sys
+
+def refuse(*_):
+    print("CONNECTED", file=sys.stderr)
+    raise OSError("no network")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+import torch
+from ivif.downstream.detector import SHIPPED_DETECTOR, YoloDetector
+YoloDetector(SHIPPED_DETECTOR, device="cpu").detect([torch.zeros(1, 64, 64, dtype=torch.uint8)])
+"""
+
+
+@pytest.mark.slow
+def test_ultralytics_asks_nobody_and_writes_into_the_cache_alone(tmp_path):
+    home, here, cache = (tmp_path / name for name in ("home", "here", "cache"))
+    for folder in (home, here, tmp_path / "tmp"):
+        folder.mkdir()
+    own = {"HOME": str(home), "IVIF_CACHE": str(cache), "TMPDIR": str(tmp_path / "tmp")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("YOLO", "XDG", "MPL"))}
+    kept |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", GUARDED], cwd=here, env=kept | own, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "CONNECTED" not in done.stderr
+    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in written if path.parts[0] != "cache"] == [] and written
 
 
 def test_exports_keep_the_size_they_were_made_for(exported):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ivif.__main__ import GROUPS, group
+from ivif.__main__ import GROUPS, group, main
 from ivif.command_line import ended
 from ivif.errors import IvifError
 from ivif.spelling import did_you_mean, look_up
@@ -49,6 +49,13 @@ def test_what_only_tells_is_quick_and_small(words: list[str]) -> None:
     found = subprocess.run([sys.executable, "-c", PEAK_AND_TIME, *words], capture_output=True, text=True, check=True)
     seconds, megabytes, torch = found.stderr.split()
     assert found.stdout and float(seconds) < 1 and float(megabytes) < 150 and torch == "False"
+
+
+def test_commands_of_the_benchmark_need_no_group(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ivif", "merge", "nowhere"])
+    assert main() == 2 and "nowhere has no shards" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -94,7 +101,7 @@ def _fill() -> int:
         (_interrupt, 2, "interrupted; all is kept\n"),
         (_kill, 2, "stopped; all is kept\n"),
         (_refuse, 2, "error: no such thing\n"),
-        (_fill, 2, "error: [Errno 28] No space left on device: 'scores.parquet'\n"),
+        (_fill, 2, "error: scores.parquet: No space left on device; make room or name another folder: all is kept\n"),
     ],
 )
 def test_every_end_is_a_word_and_a_code(

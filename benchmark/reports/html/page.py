@@ -70,7 +70,7 @@ def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
         robustness_script=robustness_script(),
         libraries=[_library(name) for name in VENDORED],
         scripts=[_script(name) for name in SCRIPTS],
-        style=Markup(_text("templates", "report.css")),
+        style=Markup(_text("templates", "report.css")),  # a file of this package  # nosec B704
     )
 
 
@@ -81,11 +81,12 @@ def _text(folder: str, name: str) -> str:
 def _library(name: str) -> Markup:
     """A library's file without the address of its source map, which a browser would ask for."""
     lines = _text("vendor", name).splitlines()
-    return Markup("\n".join(line for line in lines if not line.startswith("//# sourceMappingURL")))
+    kept = "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL"))
+    return Markup(kept)  # a file of this package  # nosec B704
 
 
 def _script(name: str) -> Markup:
-    return Markup(_text("templates", name))
+    return Markup(_text("templates", name))  # a file of this package  # nosec B704
 
 
 def family_runs(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -285,7 +285,7 @@ def test_numbers_keep_the_maker_they_were_made_by(folders: Path, monkeypatch: py
 
     settings = config(folders)
     run(settings)
-    monkeypatch.setattr("ivif.benchmark.running.provenance.PACKAGES", ("ivif-bench",))
+    monkeypatch.setattr("ivif.datasets.software.PACKAGES", ("ivif-bench",))
     write_png(folders / "infrared" / "alley.png", torch.full((1, 48, 64), 77, dtype=torch.uint8))
     run(settings)
     makers = yaml.safe_load((settings.out / "run.yaml").read_text())["made_by"]
