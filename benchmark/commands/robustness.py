@@ -19,7 +19,7 @@ from ivif.benchmark.reports.robustness.page import ROBUSTNESS_PAGE, write_robust
 from ivif.benchmark.reports.robustness.tables import curves_csv, robustness_text, summary_csv
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
-from ivif.datasets.options import Several, add_value_range
+from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers
 from ivif.fusion.method import resolve_device
 
 
@@ -48,6 +48,7 @@ def fill_robustness(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--detector", metavar="FILE", help="weights that ultralytics loads; brings --detect in")
     group.add_argument("--image-size", type=int, metavar="N", help="pixels the detector sees")
     group.add_argument("--labels", metavar="PATH", help="of your own pairs")
+    add_backend(parser)
     parser.set_defaults(command=_robustness)
 
 
@@ -65,7 +66,8 @@ def _robustness(options: argparse.Namespace) -> int:
         print(f"{data.name}: {len(data)} pairs x {levels} x {len(plan.entrants)} methods = {count}")
     if options.list:
         return 0
-    summary = measure_robustness(plan, device)
+    with chosen_workers(options, plan.out):
+        summary = measure_robustness(plan, device)
     done = RobustnessFolder(plan.out)
     every = read_curves(done)
     for name, text in (("summary.csv", summary_csv(every)), ("curves.csv", curves_csv(every))):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from joblib import Parallel, cpu_count
+from joblib import cpu_count
 from skimage.metrics import structural_similarity
 from tabulate import tabulate
 from torch import Tensor
@@ -35,7 +35,7 @@ from ivif.datasets.corruptions.corrupted import clean_image
 from ivif.datasets.corruptions.infrared import CROSSOVER
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 
 TOLERANCE = 0.005
 """How far a severity's mean SSIM may be from its target where calibration stops."""
@@ -72,9 +72,8 @@ def calibrate(data: PairDataset, seed: int = 0, jobs: int = 0) -> list[Calibrate
         jobs: processes; 0: one a processor core.
     """
     names = [name for name in corruption_names() if name != CROSSOVER.name]
-    work = Parallel(n_jobs=jobs or cpu_count(), return_as="generator")
-    calls = (shared(_calibrate)(tuple(data), name, seed) for name in names)
-    return list(tqdm(work(calls), total=len(names), unit="corruption", desc="calibrating"))
+    found = in_workers(_calibrate, ((tuple(data), name, seed) for name in names), jobs or cpu_count())
+    return list(tqdm(found, total=len(names), unit="corruption", desc="calibrating"))
 
 
 def _calibrate(pairs: Sequence[Pair], name: str, seed: int) -> Calibrated:
@@ -134,8 +133,8 @@ def severities_text(found: Sequence[Calibrated], command: str) -> str:
 
 def severity_similarities(data: PairDataset, levels: Sequence[CorruptionLevel], seed: int, jobs: int = 0) -> np.ndarray:
     """SSIM of clean and corrupted source, ``float64 [pairs, levels]``; that of clean sources is 1."""
-    work = Parallel(n_jobs=jobs or cpu_count())
-    return np.array(work(shared(_similarities)(pair, levels, data.name, seed) for pair in data))
+    calls = ((pair, levels, data.name, seed) for pair in data)
+    return np.array(list(in_workers(_similarities, calls, jobs or cpu_count())))
 
 
 def _similarities(pair: Pair, levels: Sequence[CorruptionLevel], data: str, seed: int) -> list[float]:

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from filelock import FileLock, Timeout
-from joblib import Parallel, cpu_count
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib import cpu_count
 from tqdm import tqdm
 
 from ivif.benchmark.config import ConfigError
@@ -26,8 +24,9 @@ from ivif.benchmark.store import Store
 from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
 from ivif.datasets.corruptions import CorruptionLevel, amounts
+from ivif.datasets.locking import alone_in
 from ivif.datasets.pairs import PairDataset
-from ivif.datasets.workers import shared
+from ivif.datasets.workers import in_workers
 from ivif.downstream.errors import DownstreamError
 from ivif.downstream.loading import detector_facts
 
@@ -59,25 +58,21 @@ def measure_robustness(plan: RobustnessPlan, device: str) -> RobustnessSummary:
     """Fuse and measure what is missing, and look for people; methods and corruptions that stand there stay.
 
     Raises:
-        ConfigError: another process works there, it was measured with another seed or baseline, or detection can't be
-            done.
-        RunError: the disk is full, a worker died, or the detector failed.
+        BusyError: another process works there.
+        ConfigError: it was measured with another seed or baseline, or detection can't be done.
+        RunError: the disk is full, or the detector failed.
         StoreError: scores are damaged.
+        WorkersError: see `in_workers`.
     """
     start, folder = perf_counter(), plan.out / ROBUSTNESS
     looks, why_not = sight_tasks(plan, device, folder)
     maker = made_by(device)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
+        with alone_in(folder):
             remove_unfinished(folder)
             now = RobustnessFolder.begin(plan.out, _description(plan, maker, looks))
             done, kept = _measure(plan, now.store, device, maker_key(maker))
             effort = _look(plan, now, looks) if looks else None
-    except Timeout as error:
-        raise ConfigError(f"{folder}: another process works there; wait or give another --out") from error
-    except TerminatedWorkerError as error:
-        raise RunError("a worker process died, most likely for lack of memory; give fewer --jobs") from error
     except (DownstreamError, BoxesError) as error:
         raise RunError(f"{error}; mend that and give the same command again: what is finished is kept") from error
     except OSError as error:
@@ -95,9 +90,8 @@ def _measure(plan: RobustnessPlan, store: Store, device: str, maker: str) -> tup
     tasks = list(tasks_left(plan, store.rows(), device, maker))
     count = sum(len(task.methods) for task in tasks)
     jobs = _jobs(plan, device, len(tasks))
-    work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     with _bar(count, "image") as bar:
-        for rows in work(shared(do_level)(task) for task in tasks):
+        for rows in in_workers(do_level, ((task,) for task in tasks), jobs, ordered=False):
             store.append(rows)
             bar.update(len({row.method for row in rows}))
     store.compact()
@@ -107,9 +101,9 @@ def _measure(plan: RobustnessPlan, store: Store, device: str, maker: str) -> tup
 
 def _look(plan: RobustnessPlan, now: RobustnessFolder, tasks: Sequence[SightTask]) -> Effort:
     boards, effort = now.people(), Effort()
-    work = Parallel(n_jobs=_jobs(plan, tasks[0].device, len(tasks)), return_as="generator_unordered", batch_size=1)
+    jobs = _jobs(plan, tasks[0].device, len(tasks))
     with _bar(len(tasks), "corruption") as bar:
-        for sight in work(shared(look)(task) for task in tasks):
+        for sight in in_workers(look, ((task,) for task in tasks), jobs, ordered=False):
             known = boards.get(sight.name)
             boards[sight.name] = sight.board
             if known and known.images == sight.board.images:  # methods that an earlier call looked at
