@@ -18,7 +18,7 @@ from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
 from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers
 from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
-from ivif.fusion.loading import default_names
+from ivif.fusion.loading import light_names
 from ivif.fusion.loading import names as method_names
 
 
@@ -29,8 +29,8 @@ def _run(options: argparse.Namespace) -> int:
     wish = RunConfig.from_dict(settings)
     config = wish.checked()
     left_out = [name for name in method_names() if name not in config.methods]
-    if left_out and options.existing != "add" and list(config.methods) == default_names():
-        print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
+    if left_out and options.existing != "add" and list(config.methods) == light_names():
+        print(f"left out, as they take long on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
     with chosen_workers(options, config.out):
         summary = run(wish, options.existing)
     if config.shard:
@@ -117,7 +117,7 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
     methods = (
         "bundled method, package.module:Class, NAME=FILE for a network with weights of your own; 'all': every bundled "
-        "one; default: all but the slow ones, none if --fused is given"
+        "one; default: the light ones and their +rts twins, none if --fused is given"
     )
     add("--method", dest="methods", action=Several, metavar="NAME", help=methods)
     folders = "fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other names, 'DIR/{pair}_{method}.jpg' for all"

@@ -6,13 +6,10 @@ the run directory. Scores are made anew from it each time.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ivif.benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
 from ivif.benchmark.people import (
@@ -27,6 +24,7 @@ from ivif.benchmark.people import (
 )
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.software import versions
 from ivif.datasets.workers import on_cluster
 from ivif.downstream.detection import check_classes
@@ -178,8 +176,7 @@ def observe(
         looked, effort.seconds = look_ahead(((observer.watcher, series) for series in every), out)
         effort.looked, effort.reused = looked, -looked
     total = sum(len(data) * (len(CONTROLS) + len(methods[data.name])) for data in labelled)
-    quiet = 0.1 if sys.stderr.isatty() else 30
-    with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
+    with progress(total, "detecting", "pictures") as bar:
         for data in labelled:
             scored, label = identified_sequences(data), DetectorSettings().label
             for series in _every_series(data, methods[data.name]):

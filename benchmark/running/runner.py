@@ -7,7 +7,6 @@ compared with those in the store. What differs becomes one task a pair, and task
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from joblib import cpu_count
-from tqdm import tqdm
 
 from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.metrics import get
@@ -36,6 +34,7 @@ from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.locking import BusyError, alone_in
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.workers import in_workers, on_cluster
 from ivif.downstream import DownstreamError
 from ivif.errors import IvifError
@@ -221,8 +220,7 @@ def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dic
     """Do the tasks, and say how many pairs a second each method fused."""
     seconds: dict[str, dict[str, float]] = {}
     results = in_workers(do_pair, ((task,) for task in tasks), min(jobs, len(tasks)), ordered=False)
-    quiet = 0.1 if sys.stderr.isatty() else 30
-    with tqdm(total=count, unit="image", smoothing=0, mininterval=quiet, disable=not count) as bar:
+    with progress(count, "fusing", "images") as bar:
         for rows in results:
             store.append(rows)
             bar.update(len({row.method for row in rows}))
