@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -10,7 +11,7 @@ LIVE, QUIET = 0.1, 30.0
 """Seconds between two looks of the line: on a terminal, and where it goes into a file."""
 
 
-def progress(total: int, what: str, unit: str) -> tqdm[None]:
+def progress(total: int, what: str, unit: str) -> tqdm[Any]:
     """A line on standard error such as ``fusing       42% |####      | 12/29 pairs, 0:08 gone, 0:11 left``.
 
     Args:
@@ -18,7 +19,7 @@ def progress(total: int, what: str, unit: str) -> tqdm[None]:
         what: the phase, a word or two.
         unit: what is counted, in the plural.
     """
-    return tqdm(
+    bar: tqdm[Any] = tqdm(
         total=total,
         desc=what,
         disable=not total,
@@ -27,3 +28,4 @@ def progress(total: int, what: str, unit: str) -> tqdm[None]:
         bar_format=f"{{desc:<12}} {{percentage:3.0f}}% |{{bar:16}}| {{n_fmt}}/{{total_fmt}} {unit}, "
         "{elapsed} gone, {remaining} left",
     )
+    return bar

@@ -8,7 +8,8 @@ from typing import Any
 
 from ivif._checkout import as_typed
 from ivif.benchmark.config import ALL, CheckedConfig, RunConfig, read_config
-from ivif.benchmark.reports.opening import judged
+from ivif.benchmark.reports.joining import join
+from ivif.benchmark.reports.opening import judge
 from ivif.benchmark.reports.tables import render
 from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.benchmark.running.merging import finished_shards
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 def _tell(config: CheckedConfig, summary: Summary) -> int:
     """Write and print the tables and the report of a run that is done; the exit code."""
     done = Run(config.out)
-    judgements = judged(done)
+    judgements = judge(join([done], summary.looked))
     boards = [own.standing.board for own in judgements]
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
@@ -51,7 +52,7 @@ def _tell(config: CheckedConfig, summary: Summary) -> int:
     if summary.changed or not report.is_file():
         from ivif.benchmark.reports.html.page import write_report  # its templates and plots take long to import
 
-        write_report([done], report)
+        write_report([done], report, judgements=judgements)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
     return _ended(config, summary)

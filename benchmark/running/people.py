@@ -155,7 +155,7 @@ def blank_boards(observer: Observer, sets: Sequence[PairDataset]) -> dict[str, P
 
 def observe(
     observer: Observer, out: Path, sets: Sequence[PairDataset], methods: Mapping[str, Sequence[Results]]
-) -> Effort:
+) -> tuple[Effort, dict[tuple[str, str], Evaluation]]:
     """Look at all labelled images of a run, and write the scores into its directory.
 
     Args:
@@ -164,6 +164,9 @@ def observe(
         sets: data sets, those without labels are passed over.
         methods: what each method made, by the name of the data set; both cameras come besides.
 
+    Returns:
+        What it took, and what came of it, by data set and method or camera.
+
     Raises:
         DownstreamError: the detector failed.
         BoxesError: a file of detections is damaged.
@@ -171,6 +174,7 @@ def observe(
         OSError: the disk cannot be written.
     """
     boards, effort, labelled = blank_boards(observer, sets), Effort(), labelled_sets(sets)
+    known: dict[tuple[str, str], Evaluation] = {}
     if on_cluster() and observer.watcher:
         every = (series for data in labelled for series in _every_series(data, methods[data.name]))
         looked, effort.seconds = look_ahead(((observer.watcher, series) for series in every), out)
@@ -185,8 +189,9 @@ def observe(
                 )
                 effort.add(done.found)
                 boards[data.name].scores[series.method] = people_entry(done, label)
+                known[data.name, series.method] = done
                 write_people(out, boards)
-    return effort
+    return effort, known
 
 
 def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Series]:

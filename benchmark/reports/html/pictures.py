@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ivif.benchmark.people import labelled_sets, series_of_camera, series_of_results
 from ivif.benchmark.reports.colour import results_or_none
 from ivif.benchmark.reports.joining import Joined
-from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.benchmark.reports.resampling import ResamplingError
+from ivif.datasets.boxes import Boxes
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import ImageError, luminance
 from ivif.datasets.pairs import Pair, PairError
 from ivif.downstream.detection import WORKING_SCORE
-from ivif.downstream.errors import DownstreamError
-from ivif.downstream.evaluation import Evaluation, evaluate_again
-from ivif.downstream.labelled_images import CONTROLS
+from ivif.downstream.evaluation import Evaluation
 from ivif.fusion import FusionError
 
 PictureMode = Literal["embed", "beside", "none"]
@@ -158,18 +156,10 @@ def _boxes(part: Joined) -> dict[str, dict[str, Any]]:
 
 
 def _looked_at(part: Joined, name: str) -> Evaluation | None:
-    data = next(iter(labelled_sets([part.data] if part.data else [])), None)
-    run = part.runs.get(name, part.members[0])
-    if data is None or "downstream" not in run.description:
-        return None
-    facts = run.description["downstream"]
+    look = part.look(name)
     try:
-        if name in CONTROLS and name not in part.runs:
-            series = series_of_camera(data, name)
-        else:
-            series = series_of_results(data, run.results(name, data.name))
-        return evaluate_again(series, facts["sort"], run.folder, facts["detector"]["label"], ())
-    except (BoxesError, DownstreamError, FusionError, OSError):
+        return look.evaluation(part.dataset, name) if look else None
+    except (ResamplingError, OSError):
         return None
 
 
