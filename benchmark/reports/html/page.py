@@ -30,6 +30,7 @@ def write_report(
     out: Path,
     images: PictureMode = "embed",
     judgements: Sequence[BoardJudgement] | None = None,
+    references: Path | None = None,
 ) -> Path:
     """Write the report of one run, or of several joined.
 
@@ -38,24 +39,28 @@ def write_report(
         out: the file; pictures that are not embedded lie in a folder ``NAME_files`` beside it.
         images: see `PICTURE_MODES`.
         judgements: of these runs, where they are at hand.
+        references: see `pictures_content`.
 
     Returns:
         The file.
 
     Raises:
-        ConfigError: runs that may not be joined; the message says why.
+        ConfigError: runs that may not be joined, or references of none of their pairs; the message says why.
         StoreError: scores of a run are damaged.
     """
     out = Path(out)
-    write_atomic(out, page(judgements or judge(join(runs)), images, out.with_name(f"{out.stem}_files")).encode())
+    beside = out.with_name(f"{out.stem}_files")
+    write_atomic(out, page(judgements or judge(join(runs)), images, beside, references).encode())
     return out
 
 
-def page(judgements: Sequence[BoardJudgement], images: PictureMode, folder: Path) -> str:
+def page(
+    judgements: Sequence[BoardJudgement], images: PictureMode, folder: Path, references: Path | None = None
+) -> str:
     """The text of the report, see `write_report`; pictures that are not embedded are written to `folder`."""
     parts = [own.part for own in judgements]
     boards = [board_content(own) for own in judgements]
-    pictures = [pictures_content(part, images, folder) for part in parts]
+    pictures = [pictures_content(part, images, folder, references) for part in parts]
     environment = Environment(
         loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -82,7 +82,9 @@ def test_pictures_beside_the_file_and_none(finished: Run, tmp_path: Path) -> Non
         (tmp_path / path).is_file() for path in pictures["fused"].values()
     )
     none = write_report([finished], tmp_path / "none.html", "none").read_text()
-    assert data(none, "pictures-0") == {"pairs": {}, "methods": [], "left_out": 7} and len(none) < len(beside)
+    assert data(none, "pictures-0") == {"pairs": {}, "methods": [], "references": [], "left_out": 7} and len(
+        none
+    ) < len(beside)
 
 
 def test_how_much_methods_differ_is_the_mean_difference_of_luminance(report: Path, finished: Run) -> None:
