@@ -71,7 +71,7 @@ def page(
         pictures=pictures,
         methods=methods_content(parts),
         trust=trust_content(parts),
-        robustness=robustness_section([run.folder for run in runs]),
+        robustness=robustness_section(list(dict.fromkeys(run.folder for part in parts for run in part.members))),
         robustness_script=robustness_script(),
         libraries=[_library(name) for name in VENDORED],
         scripts=[_script(name) for name in SCRIPTS],

@@ -28,17 +28,27 @@
     const own = pair.boxes[name];
     if (!own || state.people === "none") return null;
     const svg = svgElement("svg", { viewBox: `0 0 ${pair.width} ${pair.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    const draw = ([left, top, right, bottom], kind, about) => svg.append(svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, class: `box ${kind}` }, svgElement("title", {}, about)));
+    const draw = ([left, top, right, bottom], kind) => svg.append(svgElement("rect", { x: left, y: top, width: right - left, height: bottom - top, class: `box ${kind}` }));
     const write = ([left, top], identity, kind) => svg.append(svgElement("text", { x: left, y: top - 2, class: `who ${kind}` }, String(identity)));
     if (state.people === "tracks" && own.tracks) {
-      own.tracks.truth.forEach((box) => box[5] || (draw(box, "truth miss", `person ${box[4]}, not followed`)));
+      own.tracks.truth.forEach((box) => box[5] || draw(box, "truth miss"));
       own.tracks.trails.forEach((feet, place) => svg.append(svgElement("polyline", { points: feet.join(" "), class: `trail ${own.tracks.tracks[place][5] ? "hit" : "alarm"}` })));
-      own.tracks.tracks.forEach((box) => { const kind = box[5] ? "hit" : "alarm"; draw(box, kind, `track ${box[4]}`); write(box, box[4], kind); });
+      own.tracks.tracks.forEach((box) => { const kind = box[5] ? "hit" : "alarm"; draw(box, kind); write(box, box[4], kind); });
       return svg;
     }
-    own.truth.forEach((box) => box[4] || draw(box, "truth miss", "not found"));
-    own.found.forEach((box) => draw(box, box[4] ? "hit" : "alarm", box[4] ? "found" : "false alarm"));
+    own.truth.forEach((box) => box[4] || draw(box, "truth miss"));
+    own.found.forEach((box) => draw(box, box[4] ? "hit" : "alarm"));
     return svg;
+  };
+
+  // The same in words, for those who don't see it.
+  const inWords = (pair, name) => {
+    const own = pair.boxes[name];
+    if (!own || state.people === "none") return "";
+    const following = state.people === "tracks" && own.tracks;
+    const [seen, truth, word] = following ? [own.tracks.tracks, own.tracks.truth, "followed"] : [own.found, own.truth, "found"];
+    const hits = seen.filter((box) => box.at(-1)).length, missed = truth.filter((box) => !box.at(-1)).length;
+    return `: ${hits} people ${word}, ${missed} missed, ${seen.length - hits} false alarms`;
   };
 
   const zoom = d3.zoom().scaleExtent([1, 16])
@@ -62,7 +72,7 @@
 
   const source = (pair, name) => (name === "infrared" || name === "visible" ? pair[name] : pair.fused[name] ?? pair.references[name]);
   const view = (pair, name, caption) => {
-    const layer = element("div", { class: "layer" }, element("img", { src: source(pair, name), alt: `${state.pair}, ${name}`, draggable: "false" }), boxes(pair, name));
+    const layer = element("div", { class: "layer" }, element("img", { src: source(pair, name), alt: `${state.pair}, ${name}${inWords(pair, name)}`, draggable: "false" }), boxes(pair, name));
     const viewport = element("div", { class: "viewport" }, layer);
     views.push(viewport);
     d3.select(viewport).call(zoom).on("dblclick.zoom", null).on("dblclick", () => (shift.k > 1 ? move(d3.zoomIdentity) : scaleBy(3)));
@@ -149,5 +159,5 @@
     draw();
   };
 
-  report.beginPictures = begin;
+  report.whenNear("pictures", begin);
 })();
