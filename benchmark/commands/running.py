@@ -9,7 +9,7 @@ from typing import Any
 from ivif._checkout import as_typed
 from ivif.benchmark.config import ALL, CheckedConfig, RunConfig, read_config
 from ivif.benchmark.reports.joining import join
-from ivif.benchmark.reports.opening import judge
+from ivif.benchmark.reports.opening import judgements_of
 from ivif.benchmark.reports.tables import render
 from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.benchmark.running.merging import finished_shards
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 def _tell(config: CheckedConfig, summary: Summary) -> int:
     """Write and print the tables and the report of a run that is done; the exit code."""
     done = Run(config.out)
-    judgements = judge(join([done], summary.looked))
+    judgements = judgements_of(join([done], summary.looked))
     boards = [own.standing.board for own in judgements]
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())

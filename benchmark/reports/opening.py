@@ -58,10 +58,10 @@ class BoardJudgement:
 
 def judged(run: Run, common: bool = False) -> list[BoardJudgement]:
     """One a data set of a run, on all pairs or those that all methods have; raises `StoreError` for damaged scores."""
-    return judge(join([run]), common)
+    return judgements_of(join([run]), common)
 
 
-def judge(parts: Sequence[Joined], common: bool = False) -> list[BoardJudgement]:
+def judgements_of(parts: Sequence[Joined], common: bool = False) -> list[BoardJudgement]:
     """One a data set of runs that have been joined, on all pairs or, with `common`, on those that all methods have."""
     return [_judged(part, common) for part in parts]
 

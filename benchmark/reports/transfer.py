@@ -55,7 +55,7 @@ def transfer(first: Run, second: Run, seed: int = 0) -> tuple[list[str], list[Ag
         common = f"{first.folder} and {second.folder} have {len(methods)} methods and {len(metrics)} metrics in common"
         raise ConfigError(f"{common}; comparing rankings takes {FEWEST_METHODS} methods and a metric")
     people = [score for score in PEOPLE_SCORES if all(score in board.people for board in (*left, *right))]
-    columns = [(metric, methods, False) for metric in metrics]
+    columns: list[tuple[Metric | PeopleScore, list[str], bool]] = [(metric, methods, False) for metric in metrics]
     columns += [(score, [*methods, *_cameras(left, right)], True) for score in people]
     return methods, [
         _agreement(column, method_means(left, column, cameras), method_means(right, column, cameras), names, seed)

@@ -105,7 +105,7 @@ class Suite:
         return sha256_bytes(f"{json.dumps(asdict(self))} {_code()}".encode())
 
 
-FIRST = Suite(
+CHALLENGE_V1 = Suite(
     "challenge",
     "v1",
     (
@@ -127,7 +127,7 @@ FIRST = Suite(
     size=(640, 480),
 )
 CHALLENGE = replace(
-    FIRST, version="v2", conditions=(*FIRST.conditions, "noon", "sultry", "muggy", "drizzle", "engines")
+    CHALLENGE_V1, version="v2", conditions=(*CHALLENGE_V1.conditions, "noon", "sultry", "muggy", "drizzle", "engines")
 )
 """The latest version."""
 
@@ -138,7 +138,7 @@ CHANGES = {
 }
 """What each version is, beside the one before."""
 
-SUITES = {f"{suite.name}/{suite.version}": suite for suite in (FIRST, CHALLENGE)}
+SUITES = {f"{suite.name}/{suite.version}": suite for suite in (CHALLENGE_V1, CHALLENGE)}
 """All suites by name and version."""
 
 

@@ -15,7 +15,7 @@ from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
 from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
 from ivif.benchmark.reports.joining import join
-from ivif.benchmark.reports.opening import BoardJudgement, judge
+from ivif.benchmark.reports.opening import BoardJudgement, judgements_of
 from ivif.benchmark.reports.robustness.page import robustness_script, robustness_section
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.files import write_atomic
@@ -50,7 +50,7 @@ def write_report(
     """
     out = Path(out)
     beside = out.with_name(f"{out.stem}_files")
-    write_atomic(out, page(judgements or judge(join(runs)), images, beside, references).encode())
+    write_atomic(out, page(judgements or judgements_of(join(runs)), images, beside, references).encode())
     return out
 
 

@@ -19,7 +19,7 @@ from ivif.datasets.synthetic.things.animals import Animal
 from ivif.datasets.synthetic.things.distractors import Dummy, Poster, flat
 from ivif.datasets.synthetic.things.furniture import Post
 from ivif.datasets.synthetic.things.people import Person
-from ivif.datasets.synthetic.things.shelter import ROOM, Shelter
+from ivif.datasets.synthetic.things.shelter import WAITING_ROOM, Shelter
 from ivif.datasets.synthetic.things.thing import Thing
 from ivif.datasets.synthetic.things.vehicles import Vehicle
 
@@ -85,7 +85,7 @@ def _shelter(generator: np.random.Generator, place: Place, world: World) -> Shel
         x, z = float(generator.uniform(left, right)), float(generator.uniform(near + 1.0, far + 3.0))
         shelter = Shelter(x, z)
         ends = (world.view.sees(x + side * shelter.width / 2, z) for side in (-1, 1))
-        free = all(np.hypot(x - a, z + ROOM / 2 - b) > shelter.width / 2 + c for a, b, c in blocked)
+        free = all(np.hypot(x - a, z + WAITING_ROOM / 2 - b) > shelter.width / 2 + c for a, b, c in blocked)
         if all(ends) and free:
             return shelter
     return None

@@ -16,7 +16,7 @@ from ivif.datasets.synthetic.things.thing import Located, Pane, Spot
 FRAME = (0.10, 0.105, 0.11)
 """Colour of posts and roof."""
 
-ROOM = 1.3
+WAITING_ROOM = 1.3
 """Metres between its front and its back."""
 
 
@@ -37,7 +37,7 @@ class Shelter(Located):
 
     def _corners(self, up: float) -> Points:
         half = self.width / 2
-        places = ((-half, 0.0), (half, 0.0), (half, ROOM), (-half, ROOM))
+        places = ((-half, 0.0), (half, 0.0), (half, WAITING_ROOM), (-half, WAITING_ROOM))
         return np.array([(self.x + across, up, self.z + back) for across, back in places])
 
     def contacts(self) -> list[Contact]:
@@ -45,7 +45,7 @@ class Shelter(Located):
 
     def obstacles(self) -> list[Spot]:
         ends = np.linspace(-self.width / 2, self.width / 2, 5)
-        return [(self.x + float(end), self.z + ROOM / 2, 0.55 * ROOM) for end in ends]
+        return [(self.x + float(end), self.z + WAITING_ROOM / 2, 0.55 * WAITING_ROOM) for end in ends]
 
     def draw(self, camera: Camera, condition: Condition, noise: Noise) -> SurfaceLayer:
         feet, tops = self._corners(0.0), self._corners(self.height)

@@ -17,7 +17,7 @@ import yaml
 from ivif.benchmark.metrics import metric_names
 from ivif.benchmark.reports.html.page import write_report
 from ivif.benchmark.reports.joining import Joined
-from ivif.benchmark.reports.opening import judge
+from ivif.benchmark.reports.opening import judgements_of
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
 
@@ -49,7 +49,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     run = Run(folder)
     part = Joined("toy", tuple(pairs), dict.fromkeys(methods, run), tuple(keys), rows, None, "", None)
-    return write_report([run], folder / "report.html", "none", judge([part]))
+    return write_report([run], folder / "report.html", "none", judgements_of([part]))
 
 
 class Clock:
