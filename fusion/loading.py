@@ -44,8 +44,8 @@ def default_names() -> list[str]:
     return [name for name in names() if not bundled()[name].slow]
 
 
-LIGHT = 1_000_000
-"""Bytes of the largest weights, in half precision, with which a network fuses a small pair in about a second."""
+LIGHT = 250_000
+"""Bytes of the largest weights, in half precision, with which a network fuses a small pair in half a second."""
 
 
 def light_names() -> list[str]:

@@ -28,7 +28,7 @@ from ivif.datasets.progress import progress
 from ivif.datasets.software import versions
 from ivif.datasets.workers import on_cluster
 from ivif.downstream.detection import check_classes
-from ivif.downstream.detector import Detector, DetectorSettings, default_detector
+from ivif.downstream.detector import Detector, DetectorSettings, default_detector, load_ultralytics
 from ivif.downstream.errors import DownstreamError, require
 from ivif.downstream.evaluation import Evaluation, Watcher, evaluate, look_ahead
 from ivif.downstream.findings import Findings
@@ -96,10 +96,18 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
     followed = any(identified_sequences(data) for data in labelled) and config.track is not False
     try:
         for library in (*LOOKING, *(FOLLOWING if followed else ())):
-            require(library)
+            _load(library)
     except DownstreamError as error:
         return config, str(error)
     return config.but(detect=True, track=followed), ""
+
+
+def _load(library: str) -> None:
+    """Import a library; ultralytics as it is told to keep its files with ours and its messages to itself."""
+    if library == "ultralytics":
+        load_ultralytics()
+    else:
+        require(library)
 
 
 def _all_rendered(config: CheckedConfig) -> bool:
@@ -126,7 +134,7 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
             check_classes((pair.boxes for pair in data if pair.boxes is not None), settings.label)
         name = config.detector or default_detector(_all_rendered(config))
         for library in () if is_plugged_in(name) else LOOKING:
-            require(library)
+            _load(library)
         sort = _tracker_parameters() if config.track else None
         detector = load_detector(name, settings, device)
         looks = detector_facts(name, detector) | asdict(settings)
@@ -140,7 +148,7 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
 def _tracker_parameters() -> dict[str, Any]:
     """What `Sort` does by default; raises `DownstreamError` where a library that tracking needs is missing."""
     for library in FOLLOWING:
-        require(library)
+        _load(library)
     tracker = Sort()
     return {name: getattr(tracker, name) for name in ("max_age", "min_hits", "iou_threshold", "min_score")}
 
