@@ -169,11 +169,11 @@ def _boxes(part: Joined) -> dict[str, dict[str, Any]]:
             found[name] = dict(_overlays(done))
             for pair, (sequence, frame) in frames.items():
                 if pair in found[name] and sequence in done.tracks:
-                    found[name][pair]["tracks"] = _tracks(done.tracks[sequence], frame, done.truths[pair])
+                    found[name][pair]["tracks"] = frame_tracks(done.tracks[sequence], frame, done.truths[pair])
     return found
 
 
-def _tracks(tracks: Mapping[int, Boxes], frame: int, truth: Boxes) -> dict[str, list[list[float]]]:
+def frame_tracks(tracks: Mapping[int, Boxes], frame: int, truth: Boxes) -> dict[str, list[list[float]]]:
     """Tracks and true boxes of a frame, ``box, identity, hit`` each, and where each track has been, foot by foot."""
     own, counted = tracks.get(frame), truth[~truth.ignore]
     if own is None:
