@@ -23,7 +23,7 @@ from ivif.downstream.labelled_images import CONTROLS
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
 from ivif.fusion.folders import METHOD, FolderResults, folder_results
-from ivif.fusion.loading import default_names, names
+from ivif.fusion.loading import light_names, names
 from ivif.fusion.results import MethodResults, parse
 from ivif.spelling import did_you_mean
 
@@ -62,7 +62,7 @@ class RunConfig(BaseModel):
         root: folder of the data set (or of several); None: ``IVIF_DATA`` and downloaded copies.
         infrared, visible: folders of the user's own pairs, instead of `datasets`.
         methods: what takes part, see `fusion.results.parse`; empty with `fused` set: those folders alone; empty
-            without: all bundled methods but the slow ones, which "all" brings in.
+            without: `fusion.loading.light_names`; "all" are all bundled ones.
         fused: further folders of fused images, ``NAME=DIR`` or ``NAME=DIR/{pair}_suffix.png``.
         metrics: metric keys and profile names.
         limit: the first so many pairs of each data set; None: all.
@@ -147,7 +147,7 @@ class RunConfig(BaseModel):
 
     def _methods(self) -> list[MethodResults | FolderResults]:
         named = [every for name in self.methods for every in (names() if name == ALL else [name])]
-        chosen = list(dict.fromkeys(named)) or ([] if self.fused else default_names())
+        chosen = list(dict.fromkeys(named)) or ([] if self.fused else light_names())
         return [*map(parse, chosen), *folder_results(self.fused, self._pair_names())]
 
     def _pair_names(self) -> list[str]:
@@ -295,5 +295,7 @@ def load_datasets(config: RunConfig, tell: bool = False) -> list[PairDataset]:
 
 def _load_dataset(name: str, config: RunConfig) -> PairDataset:
     if name == DEFAULT_DATASET:
-        return datasets.load(name, seed=config.seed)
-    return datasets.load(name, root=None if is_rendered(name) else config.root)
+        return datasets.load(name, seed=config.seed, jobs=config.jobs)
+    if is_rendered(name):
+        return datasets.load(name, jobs=config.jobs)
+    return datasets.load(name, root=config.root)

@@ -207,14 +207,16 @@ def _ranks(
     return {method: None if math.isnan(rank) else float(rank) for method, rank in zip(methods, found, strict=True)}
 
 
-def method_means(boards: Sequence[Leaderboard], column: Metric | PeopleScore) -> dict[str, float]:
-    """Mean of a metric or score of people by method, each data set weighing the same.
+def method_means(
+    boards: Sequence[Leaderboard], column: Metric | PeopleScore, cameras: bool = False
+) -> dict[str, float]:
+    """Mean of a metric or score of people by method, each data set weighing the same; with `cameras`, by camera too.
 
     NaN where a data set has none, or one over other images than those of other methods.
     """
     found: dict[str, list[float]] = {}
     for board in boards:
-        for line in board.lines:
+        for line in (*board.lines, *(board.controls if cameras else ())):
             columns = zip((*board.metrics, *board.people), (*line.cells, *line.people), strict=True)
             cell = next(cell for own, cell in columns if own is column)
             known = cell.mean is not None and cell.whole

@@ -91,21 +91,22 @@ ENTRIES: tuple[CatalogEntry, ...] = (
         homepage="",
         licence="Apache-2.0 (rendered by this project)",
         citation=Citation("ivif-bench", "rendered infrared-visible scenes", "this software", 2025),
-        description="scenes rendered in both spectra from one world, exact boxes and tracks, twelve conditions: a "
-        "small excerpt of 'challenge' at 400x300",
+        description="scenes rendered in both spectra from one world, exact boxes and tracks, twelve conditions in "
+        "which either camera misses people that the other sees: a small excerpt of 'challenge' at 400x300",
         pairs=None,
         tree=f"rendered on demand: {as_typed('datasets render --out DIR')}",
         rendered=True,
     ),
     CatalogEntry(
         key="challenge",
-        title="Challenge v1",
+        title="Challenge v2",
         homepage="",
         licence="Apache-2.0 (rendered by this project)",
         citation=Citation("ivif-bench", "rendered infrared-visible scenes", "this software", 2025),
         description="the whole suite of rendered scenes, 640x480: eight scenes and a sequence of each condition (day, "
-        "dusk, night, glare, fog, smoke, rain, crossover, overexposed, crowd, distractors, misregistered)",
-        pairs=384,
+        "dusk, night, glare, fog, smoke, rain, crossover, overexposed, crowd, distractors, misregistered, and where "
+        "infrared alone fails: noon, sultry, muggy, drizzle, engines); 'challenge/v1' are the first twelve",
+        pairs=544,
         tree="rendered on first use",
         rendered=True,
     ),

@@ -20,7 +20,7 @@ def names() -> list[str]:
 def load(name: str, root: Path | str | None = None, **options: Any) -> PairDataset:
     """A data set by name: ``load("tno")``, ``load("llvip", split="test")``, ``load("m3svd", stride=5)``.
 
-    "synthetic" are a few rendered scenes, "challenge" (or "challenge/v1") the whole suite they are taken from.
+    "synthetic" are a few rendered scenes, "challenge" (or "challenge/v2") the whole suite they are taken from.
 
     Args:
         name: one of `names`; ``package.module:function`` of your own, or what an installed package offers (see

@@ -138,19 +138,20 @@ class DetectionScores:
         """The scores of some of the images, each as often as it is named: a bootstrap sample, say."""
         return DetectionScores(tuple(self.images[index] for index in indices), self.working_score)
 
-    def resampled(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    def resampled(self, counts: NDArray[np.int64], thresholds: slice = slice(None)) -> NDArray[np.float64]:
         """AP of bootstrap samples, as of what `select` gives, without sorting again; ties aside, the same.
 
         Args:
             counts: how often each of R samples holds each of the N images, ``[R, N]``.
+            thresholds: which of `COCO_THRESHOLDS`.
 
         Returns:
-            At each of `COCO_THRESHOLDS`, ``[R, T]``; NaN where a sample has no true box.
+            At each of these, ``[R, T]``; NaN where a sample has no true box.
         """
         size = SIZES.index("all")
-        right, wrong, owners = _ranked(self.images, size, slice(None))
+        right, wrong, owners = _ranked(self.images, size, thresholds)
         objects = counts @ np.array([image.objects[size] for image in self.images])
-        found = np.full((len(counts), len(COCO_THRESHOLDS)), np.nan)
+        found = np.full((len(counts), len(right)), np.nan)
         for number in np.flatnonzero(objects):
             times = counts[number, owners]
             curve = (right * times).cumsum(axis=1), (wrong * times).cumsum(axis=1)

@@ -19,7 +19,7 @@ from ivif.fusion.method import FusionError, FusionMethod
 from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.networks.own import ModuleMethod
 from ivif.fusion.registry import registered
-from ivif.fusion.weights import is_shipped
+from ivif.fusion.weights import is_shipped, shipped_size
 from ivif.fusion.weights.convert import as_safetensors
 from ivif.fusion.weights.manifest import read_manifest
 from ivif.fusion.weights.published import PublishedWeights
@@ -40,8 +40,26 @@ def names() -> list[str]:
 
 
 def default_names() -> list[str]:
-    """What a run takes that names no method: `names` without the slow ones."""
+    """What a pool of references takes that names no method: `names` without the slow ones."""
     return [name for name in names() if not bundled()[name].slow]
+
+
+LIGHT = 250_000
+"""Bytes of the largest weights, in half precision, with which a network fuses a small pair in half a second."""
+
+
+def light_names() -> list[str]:
+    """What a run takes that names no method: `default_names` without large networks, each network beside its twin.
+
+    The twin has the same network with weights that were trained on references (``+rts``), where these are shipped.
+    """
+    found = []
+    for name in default_names():
+        if name not in network_names():
+            found.append(name)
+        elif shipped_size(name) <= LIGHT:
+            found += [known for known in (name, f"{name}+rts") if is_shipped(known)]
+    return found
 
 
 def network_names() -> list[str]:

@@ -90,12 +90,15 @@ def fill_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", "--output", type=Path, metavar="FILE", help="default: report.html in the first")
     where = "pictures inside the file, in a folder beside it, or left out (default: %(default)s)"
     parser.add_argument("--images", choices=PICTURE_MODES, default="embed", help=where)
+    beside = "of `fusion references`: the best one of each pair, enhanced, and their mean, to look at among the methods"
+    parser.add_argument("--references", type=Path, metavar="DIR", help=beside)
     parser.set_defaults(command=_report)
 
 
 def _report(options: argparse.Namespace) -> int:
     out = options.out or options.runs[0] / REPORT_FILE
-    print(write_report([Run(folder) for folder in options.runs], out, options.images))
+    runs = [Run(folder) for folder in options.runs]
+    print(write_report(runs, out, options.images, references=options.references))
     return 0
 
 

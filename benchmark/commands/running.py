@@ -8,7 +8,8 @@ from typing import Any
 
 from ivif._checkout import as_typed
 from ivif.benchmark.config import ALL, CheckedConfig, RunConfig, read_config
-from ivif.benchmark.reports.opening import judged
+from ivif.benchmark.reports.joining import join
+from ivif.benchmark.reports.opening import judgements_of
 from ivif.benchmark.reports.tables import render
 from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.benchmark.running.merging import finished_shards
@@ -18,7 +19,7 @@ from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
 from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers
 from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
-from ivif.fusion.loading import default_names
+from ivif.fusion.loading import light_names
 from ivif.fusion.loading import names as method_names
 
 
@@ -29,8 +30,8 @@ def _run(options: argparse.Namespace) -> int:
     wish = RunConfig.from_dict(settings)
     config = wish.checked()
     left_out = [name for name in method_names() if name not in config.methods]
-    if left_out and options.existing != "add" and list(config.methods) == default_names():
-        print(f"left out, as they are slow on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
+    if left_out and options.existing != "add" and list(config.methods) == light_names():
+        print(f"left out, as they take long on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
     with chosen_workers(options, config.out):
         summary = run(wish, options.existing)
     if config.shard:
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 def _tell(config: CheckedConfig, summary: Summary) -> int:
     """Write and print the tables and the report of a run that is done; the exit code."""
     done = Run(config.out)
-    judgements = judged(done)
+    judgements = judgements_of(join([done], summary.looked))
     boards = [own.standing.board for own in judgements]
     for form in ("md", "tex", "csv"):
         write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
@@ -51,7 +52,7 @@ def _tell(config: CheckedConfig, summary: Summary) -> int:
     if summary.changed or not report.is_file():
         from ivif.benchmark.reports.html.page import write_report  # its templates and plots take long to import
 
-        write_report([done], report)
+        write_report([done], report, judgements=judgements)
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
     return _ended(config, summary)
@@ -117,7 +118,7 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     add("--visible", metavar="DIR", help="... and of visible ones with the same file names")
     methods = (
         "bundled method, package.module:Class, NAME=FILE for a network with weights of your own; 'all': every bundled "
-        "one; default: all but the slow ones, none if --fused is given"
+        "one; default: the light ones and their +rts twins, none if --fused is given"
     )
     add("--method", dest="methods", action=Several, metavar="NAME", help=methods)
     folders = "fused images made elsewhere; 'NAME=DIR/{pair}_x.jpg' for other names, 'DIR/{pair}_{method}.jpg' for all"

@@ -19,11 +19,10 @@ from ivif.benchmark.leaderboard import leaderboard
 from ivif.benchmark.metrics import Metric, expand_keys, get, metric_names
 from ivif.benchmark.people import PeopleBoard, PeopleEntry, PeopleScore
 from ivif.benchmark.reports.comparison import ValuesByPair, couples, values_by_pair
-from ivif.benchmark.reports.resampling import RESAMPLED, Parts, ResamplingError, gain_interval, made_again
+from ivif.benchmark.reports.resampling import RESAMPLED, Looks, Parts, ResamplingError, gain_interval
 from ivif.benchmark.reports.statistics import Paired, corrected, paired_by_name, verdict
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
-from ivif.datasets.pairs import PairDataset
 from ivif.fusion.loading import network_of
 
 CORE = expand_keys(("core",))
@@ -148,18 +147,13 @@ def gathered(runs: Sequence[Run]) -> list[EvidenceBoard]:
 
 
 class _Data:
-    """The data sets of runs, loaded once; raises `ResamplingError` for those that are gone."""
+    """What was found in the images of runs, whose data sets are loaded once."""
 
     def __init__(self) -> None:
-        self.known: dict[Path, list[PairDataset]] = {}
+        self.known: dict[Path, Looks] = {}
 
     def parts(self, run: Run, dataset: str, method: str) -> Parts:
-        try:
-            if run.folder not in self.known:
-                self.known[run.folder] = run.datasets()
-        except ConfigError as error:
-            raise ResamplingError(f"{run.folder}: {error}") from error
-        return made_again(run, self.known[run.folder], dataset, method)
+        return self.known.setdefault(run.folder, Looks(run)).parts(dataset, method)
 
 
 def _board(dataset: str, pairs: tuple[str, ...], members: Sequence[Couple], data: _Data) -> EvidenceBoard:

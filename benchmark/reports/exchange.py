@@ -19,7 +19,9 @@ def records(judgements: Sequence[BoardJudgement]) -> list[dict[str, Any]]:
     """One row a data set and method, cameras alone included: full precision, None where there is no number.
 
     Columns of a metric: ``KEY`` (its mean), ``KEY_images``, ``KEY_low`` and ``KEY_high`` (95 % of resampled pairs) and
-    ``KEY_tied`` (not told from the best); of a score of people ``KEY`` and ``KEY_images`` or ``KEY_sequences``.
+    ``KEY_tied`` (not told from the best); of a score of people ``KEY`` and ``KEY_images`` or ``KEY_sequences``, and
+    where it has intervals over these ``KEY_low``, ``KEY_high``, ``KEY_gain`` (beside the best single camera),
+    ``KEY_gain_low``, ``KEY_gain_high`` and ``KEY_tied``.
     """
     return [row for own in judgements for row in _rows(own)]
 
@@ -42,6 +44,9 @@ def _rows(judgement: BoardJudgement) -> list[dict[str, Any]]:
             row[f"{metric.key}_tied"] = bool(spread and spread.alike)
         for score, cell in zip(board.people, line.people, strict=True):
             row |= {score.key: cell.mean, f"{score.key}_{score.counted}": cell.count}
+            if sure := judgement.standing.people.get(score.key, {}).get(line.method):
+                keys = ("low", "high", "gain", "gain_low", "gain_high")
+                row |= {f"{score.key}_{key}": getattr(sure, key) for key in keys} | {f"{score.key}_tied": sure.alike}
         colours = judgement.colours.get(line.method)
         row |= {
             "failed": line.failed,

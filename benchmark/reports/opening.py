@@ -6,20 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ivif.benchmark.config import ConfigError
 from ivif.benchmark.leaderboard import Leaderboard, Line
 from ivif.benchmark.people import PeopleScore
 from ivif.benchmark.reports.colour import Colours, colours_of
-from ivif.benchmark.reports.resampling import FEWEST, ResamplingError, gain_interval, made_again
-from ivif.benchmark.reports.standing import BoardStanding, standings
+from ivif.benchmark.reports.joining import Joined, join
+from ivif.benchmark.reports.people_standing import PeopleSpread
+from ivif.benchmark.reports.standing import BoardStanding
 from ivif.benchmark.run_directory import Run
-from ivif.datasets.pairs import PairDataset
 
 NAMED = 4
 """Methods that a sentence names; of more it gives the number."""
-
-PREFERRED = ("ap50", "mota")
-"""Scores of people that are compared with the cameras'."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +26,7 @@ class CameraGain:
         score: by which both are best.
         method, camera: their names.
         fused, alone: their scores.
-        low, high: 95 % interval of the difference over images or sequences drawn anew; NaN where there is none.
-        why_not: why there is no interval.
+        spread: how sure the difference is.
     """
 
     score: PeopleScore
@@ -39,9 +34,7 @@ class CameraGain:
     camera: str
     fused: float
     alone: float
-    low: float = math.nan
-    high: float = math.nan
-    why_not: str = ""
+    spread: PeopleSpread
 
 
 @dataclass(frozen=True)
@@ -53,55 +46,42 @@ class BoardJudgement:
         colours: by method, those of its fused images, as far as they are still there.
         sentences: see `opening`.
         split: fingerprint of the pairs' names, as the run recorded it.
+        part: what it is of.
     """
 
     standing: BoardStanding
     colours: Mapping[str, Colours]
     sentences: tuple[str, ...]
-    split: str = ""
+    split: str
+    part: Joined
 
 
 def judged(run: Run, common: bool = False) -> list[BoardJudgement]:
     """One a data set of a run, on all pairs or those that all methods have; raises `StoreError` for damaged scores."""
-    try:
-        sets = run.datasets()
-    except ConfigError:
-        sets = []
-    colours = colours_of(run, sets)
-    found = []
-    for own in standings(run, common):
-        known = colours.get(own.board.dataset, {})
-        sentences = opening(own, camera_gains(run, own.board, sets), known)
-        split = run.description["datasets"][own.board.dataset].get("split", "")
-        found.append(BoardJudgement(own, known, tuple(sentences), split))
-    return found
+    return judgements_of(join([run]), common)
 
 
-def camera_gains(run: Run, board: Leaderboard, sets: Sequence[PairDataset]) -> list[CameraGain]:
-    """How much better people are found and followed in the best fusion than in the best single camera.
-
-    Args:
-        run: the run.
-        board: one of its leaderboards.
-        sets: its data sets as far as they are still there; without them there are no intervals.
-    """
-    return [gain for score in board.people if score.key in PREFERRED for gain in _gain(run, board, score, sets)]
+def judgements_of(parts: Sequence[Joined], common: bool = False) -> list[BoardJudgement]:
+    """One a data set of runs that have been joined, on all pairs or, with `common`, on those that all methods have."""
+    return [_judged(part, common) for part in parts]
 
 
-def _gain(run: Run, board: Leaderboard, score: PeopleScore, sets: Sequence[PairDataset]) -> Iterator[CameraGain]:
-    place = board.people.index(score)
-    best, alone = (_best(lines, place) for lines in (board.lines, board.controls))
-    if best is None or alone is None:
-        return
-    plain = CameraGain(score, best[0], alone[0], best[1], alone[1])
-    try:
-        parts = [made_again(run, sets, board.dataset, name) for name in (plain.camera, plain.method)]
-    except (ResamplingError, ConfigError) as error:
-        yield CameraGain(**vars(plain) | {"why_not": str(error)})
-        return
-    low, high = gain_interval(score, [(parts[0], parts[1])])
-    why_not = f"fewer than {FEWEST} {score.counted}" if math.isnan(low) else ""
-    yield CameraGain(**vars(plain) | {"low": low, "high": high, "why_not": why_not})
+def _judged(part: Joined, common: bool) -> BoardJudgement:
+    sets = [part.data] if part.data else []
+    colours = {name: own for run in part.members for name, own in colours_of(run, sets).get(part.dataset, {}).items()}
+    found = part.standing(common=common or any(run.config.common for run in part.members))
+    split = part.members[0].description["datasets"][part.dataset].get("split", "")
+    return BoardJudgement(found, colours, tuple(opening(found, colours)), split, part)
+
+
+def camera_gains(standing: BoardStanding) -> Iterator[CameraGain]:
+    """How much better people are found and followed in the best fusion than in the best single camera."""
+    board = standing.board
+    for place, score in enumerate(board.people):
+        best, alone = (_best(lines, place) for lines in (board.lines, board.controls))
+        spreads = standing.people.get(score.key, {})
+        if best and alone and best[0] in spreads:
+            yield CameraGain(score, best[0], alone[0], best[1], alone[1], spreads[best[0]])
 
 
 def _best(lines: Sequence[Line], place: int) -> tuple[str, float] | None:
@@ -109,15 +89,13 @@ def _best(lines: Sequence[Line], place: int) -> tuple[str, float] | None:
     return max(known, key=lambda item: item[1], default=None)
 
 
-def opening(
-    standing: BoardStanding, gains: Sequence[CameraGain] = (), colours: Mapping[str, Colours] | None = None
-) -> list[str]:
+def opening(standing: BoardStanding, colours: Mapping[str, Colours] | None = None) -> list[str]:
     """Sentences: which method is best and whom it cannot be told from; what failed; colours; fusion beside cameras."""
     return [
         _best_method(standing),
         *_failures(standing.board),
         *_colours(colours or {}),
-        *map(_beside_cameras, gains),
+        *map(_beside_cameras, camera_gains(standing)),
     ]
 
 
@@ -173,13 +151,14 @@ def _beside_cameras(gain: CameraGain) -> str:
     difference = gain.fused - gain.alone
     word = "found" if gain.score.counted == "images" else "followed"
     numbers = f"{gain.score.label} {gain.fused:.3f} against {gain.alone:.3f}, difference {difference:+.3f}"
-    if math.isnan(gain.low):
-        how = f"no interval: {gain.why_not}"
+    low, high = gain.spread.gain_low, gain.spread.gain_high
+    if math.isnan(low):
+        how = f"no interval: {gain.spread.why_not}"
         lead = "better" if difference > 0 else "no better"
     else:
-        how = f"95 % {gain.low:+.3f} to {gain.high:+.3f}"
-        lead = "better" if gain.low > 0 else "worse" if gain.high < 0 else "neither better nor worse"
-    doubt = ", as far as one can tell," if math.isnan(gain.low) else ""
+        how = f"95 % {low:+.3f} to {high:+.3f}"
+        lead = "better" if low > 0 else "worse" if high < 0 else "neither better nor worse"
+    doubt = ", as far as one can tell," if math.isnan(low) else ""
     return (
         f"People are {word} {lead}{doubt} in the best fusion ({gain.method}) than by {gain.camera} alone "
         f"({numbers}; {how})."

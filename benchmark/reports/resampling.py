@@ -7,16 +7,19 @@ count only where they come to the very scores that the run recorded.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivif.benchmark.config import ConfigError
 from ivif.benchmark.people import (
     PEOPLE_SCORES,
+    PeopleEntry,
     PeopleScore,
     identified_sequences,
+    json_numbers,
     labelled_sets,
     series_of_camera,
     series_of_results,
@@ -27,7 +30,7 @@ from ivif.datasets.boxes import BoxesError
 from ivif.datasets.pairs import PairDataset
 from ivif.downstream.detection import DetectionScores, ImageMatches
 from ivif.downstream.errors import DownstreamError
-from ivif.downstream.evaluation import evaluate_again
+from ivif.downstream.evaluation import Evaluation, evaluate_again
 from ivif.downstream.labelled_images import CONTROLS
 from ivif.downstream.series import Series
 from ivif.downstream.tracking import TrackingScores, combined
@@ -67,11 +70,30 @@ class Parts:
     def samples(self, score: PeopleScore, names: Sequence[str], counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """A score of samples ``[R]`` that hold each of the names ``counts[r, n]`` times."""
         if score.counted == "images":
-            precisions = DetectionScores(tuple(self.images[name] for name in names)).resampled(counts)
-            return precisions[:, 0] if score.key == "ap50" else precisions.mean(axis=1)
-        every = [self.sequences[name] for name in names]
-        samples = (combined(every[place] for place in np.repeat(np.arange(len(every)), row)) for row in counts)
+            thresholds = slice(0, 1) if score.key == "ap50" else slice(None)
+            every = DetectionScores(tuple(self.images[name] for name in names))
+            return every.resampled(counts, thresholds).mean(axis=1)
+        parts = [self.sequences[name] for name in names]
+        samples = (combined(parts[place] for place in np.repeat(np.arange(len(parts)), row)) for row in counts)
         return np.array([getattr(sample, score.key) for sample in samples])
+
+    def among(self, images: Collection[str], sequences: Collection[str]) -> Parts:
+        """Those of some of the images and sequences."""
+        return Parts(
+            {name: own for name, own in self.images.items() if name in images},
+            {name: own for name, own in self.sequences.items() if name in sequences},
+        )
+
+    def entry(self, images: Collection[str], sequences: Collection[str]) -> PeopleEntry:
+        """The scores of some of the images and sequences, as a run directory has those of all."""
+        chosen = self.among(images, sequences)
+        shown, followed = tuple(chosen.images.values()), tuple(chosen.sequences.values())
+        return PeopleEntry(
+            json_numbers(DetectionScores(shown).as_row()) if shown else {},
+            json_numbers(combined(followed).as_row()) if followed else {},
+            len(shown),
+            len(followed),
+        )
 
     def value(self, score: PeopleScore) -> float:
         """A score of all of them."""
@@ -81,36 +103,83 @@ class Parts:
         return getattr(combined(self.sequences.values()), score.key)
 
 
-def made_again(run: Run, sets: Sequence[PairDataset], dataset: str, method: str) -> Parts:
-    """The parts of a method's scores, or those of a camera alone.
+class Looks:
+    """What was found and followed in the images of a run, made again from its files once for all who ask.
 
     Args:
         run: where people were looked for.
-        sets: its data sets, see `Run.datasets`.
-        dataset, method: of whose scores; one of `CONTROLS` is a camera.
-
-    Raises:
-        ResamplingError: detections are gone or damaged, a library is missing, or the scores are not those recorded.
+        sets: its data sets, see `Run.datasets`; None: loaded when they are needed.
+        known: what its directory was written from, where that is still at hand, by data set and method.
     """
-    data = next((data for data in labelled_sets(sets) if data.name == dataset), None)
-    if data is None:
-        raise ResamplingError(f"{dataset} of {run.folder} has no labels any more")
-    facts, entry = run.description["downstream"], run.people()[dataset].scores[method]
-    label = facts["detector"]["label"]
-    try:
-        done = evaluate_again(_series(run, data, method), facts["sort"], run.folder, label, identified_sequences(data))
-        detection = done.detection(label)
-    except (BoxesError, DownstreamError, FusionError) as error:
-        raise ResamplingError(f"{method} on {dataset} in {run.folder}: {error}") from error
-    parts = Parts({image.name: image for image in detection.images} if detection else {}, done.tracking)
-    for score in RESAMPLED:
-        recorded = entry.value(score)
-        if recorded is not None and not (parts.of(score) and abs(parts.value(score) - recorded) < EQUAL):
-            raise ResamplingError(
-                f"{method} on {dataset} in {run.folder}: detections and labels there are not those of the recorded "
-                f"{score.label} any more; give the same run again"
-            )
-    return parts
+
+    def __init__(
+        self,
+        run: Run,
+        sets: Sequence[PairDataset] | None = None,
+        known: Mapping[tuple[str, str], Evaluation] | None = None,
+    ) -> None:
+        self.run = run
+        self._sets = None if sets is None else list(sets)
+        self._evaluations = dict(known or {})
+        self._parts: dict[tuple[str, str], Parts] = {}
+
+    def evaluation(self, dataset: str, method: str) -> Evaluation:
+        """Detections, tracks and scores of a method's images, or of a camera's (one of `CONTROLS`).
+
+        Raises:
+            ResamplingError: detections are gone or damaged, or a library is missing.
+        """
+        place = dataset, method
+        if place not in self._evaluations:
+            self._evaluations[place] = self._made_again(dataset, method)
+        return self._evaluations[place]
+
+    def parts(self, dataset: str, method: str) -> Parts:
+        """The parts of the scores of a method or camera.
+
+        Raises:
+            ResamplingError: see `evaluation`; or the scores are not those recorded.
+        """
+        place = dataset, method
+        if place not in self._parts:
+            self._parts[place] = self._checked(dataset, method)
+        return self._parts[place]
+
+    def _data(self, dataset: str) -> PairDataset:
+        if self._sets is None:
+            try:
+                self._sets = self.run.datasets()
+            except ConfigError as error:
+                raise ResamplingError(f"{self.run.folder}: {error}") from error
+        data = next((data for data in labelled_sets(self._sets) if data.name == dataset), None)
+        if data is None:
+            raise ResamplingError(f"{dataset} of {self.run.folder} has no labels any more")
+        return data
+
+    def _made_again(self, dataset: str, method: str) -> Evaluation:
+        data, facts = self._data(dataset), self.run.description["downstream"]
+        label = facts["detector"]["label"]
+        try:
+            series = _series(self.run, data, method)
+            return evaluate_again(series, facts["sort"], self.run.folder, label, identified_sequences(data))
+        except (BoxesError, ConfigError, DownstreamError, FusionError) as error:
+            raise ResamplingError(f"{method} on {dataset} in {self.run.folder}: {error}") from error
+
+    def _checked(self, dataset: str, method: str) -> Parts:
+        done, entry = self.evaluation(dataset, method), self.run.people()[dataset].scores[method]
+        try:
+            detection = done.detection(self.run.description["downstream"]["detector"]["label"])
+        except DownstreamError as error:
+            raise ResamplingError(f"{method} on {dataset} in {self.run.folder}: {error}") from error
+        parts = Parts({image.name: image for image in detection.images} if detection else {}, done.tracking)
+        for score in RESAMPLED:
+            recorded = entry.value(score)
+            if recorded is not None and not (parts.of(score) and abs(parts.value(score) - recorded) < EQUAL):
+                raise ResamplingError(
+                    f"{method} on {dataset} in {self.run.folder}: detections and labels there are not those of the "
+                    f"recorded {score.label} any more; give the same run again"
+                )
+        return parts
 
 
 def _series(run: Run, data: PairDataset, method: str) -> Series:

@@ -60,7 +60,7 @@ def run_sheet(
     run.check_methods(methods)
     data = _with_pairs(run.datasets(), pairs)
     results = {name: run.results(name, data.name) for name in methods or run.methods}
-    referenced = None if references is None else _references(references, data)
+    referenced = None if references is None else reference_pictures(references, data)
     rows = []
     for pair in data:
         cells = _sources(pair)
@@ -107,7 +107,7 @@ def _sources(pair: Pair) -> list[Tensor]:
         return [torch.full((1, 3, 4), 255, dtype=torch.uint8)] * 2
 
 
-def _references(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
+def reference_pictures(folder: Path, data: PairDataset) -> dict[str, list[Tensor]]:
     """By pair, `REFERENCE_COLUMNS`: the best reference, what enhancement made of it, and the weighted mean of all."""
     references, found = References(folder), {}
     for pair in data:

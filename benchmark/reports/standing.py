@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivif.benchmark.leaderboard import Leaderboard, on_common_pairs
+from ivif.benchmark.leaderboard import Leaderboard
 from ivif.benchmark.ranking import mean_ranks
+from ivif.benchmark.reports.people_standing import PeopleSpread
 from ivif.benchmark.reports.statistics import (
     Friedman,
     drawn,
@@ -19,7 +20,6 @@ from ivif.benchmark.reports.statistics import (
     sample_means,
     told_from_best,
 )
-from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row
 
 
@@ -69,6 +69,8 @@ class BoardStanding:
         values: ``float64 [N, M, K]`` of pairs, methods in the board's order, and metrics; NaN where there is none.
         test: of the methods that have a rank, by their mean ranks in every pair.
         why_not: why there is no test.
+        pairs: names of the pairs.
+        people: by score and method or camera, see `people_spreads`.
     """
 
     board: Leaderboard
@@ -76,6 +78,8 @@ class BoardStanding:
     values: NDArray[np.float64]
     test: Friedman | None
     why_not: str = ""
+    pairs: tuple[str, ...] = ()
+    people: Mapping[str, Mapping[str, PeopleSpread]] = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[str]:
@@ -89,13 +93,19 @@ class BoardStanding:
         return [name for place, name in enumerate(self.ranked) if place and self.test.alike(0, place)]
 
 
-def standing(board: Leaderboard, pairs: Sequence[str], rows: Sequence[Row]) -> BoardStanding:
+def standing(
+    board: Leaderboard,
+    pairs: Sequence[str],
+    rows: Sequence[Row],
+    people: Mapping[str, Mapping[str, PeopleSpread]] | None = None,
+) -> BoardStanding:
     """How sure a leaderboard is.
 
     Args:
         board: of one data set.
         pairs: names of its pairs.
         rows: the scores that it was made of.
+        people: how sure its scores of people are, see `people_spreads`.
     """
     values = _values(board, pairs, rows)
     spreads = _spreads(board, values) if values.size else [()] * len(board.lines)
@@ -106,7 +116,7 @@ def standing(board: Leaderboard, pairs: Sequence[str], rows: Sequence[Row]) -> B
         MethodStanding(line.method, own, *interval, *found.get(line.method, (float("nan"), "")))
         for line, own, interval in zip(board.lines, spreads, intervals, strict=True)
     )
-    return BoardStanding(board, places, values, test, why_not)
+    return BoardStanding(board, places, values, test, why_not, tuple(pairs), people or {})
 
 
 def _values(board: Leaderboard, pairs: Sequence[str], rows: Sequence[Row]) -> NDArray[np.float64]:
@@ -171,15 +181,3 @@ def _test(board: Leaderboard, values: NDArray[np.float64]) -> tuple[Friedman | N
 
 def _letters(test: Friedman) -> list[str]:
     return letters(test.groups(), len(test.ranks))
-
-
-def standings(run: Run, common: bool = False) -> list[BoardStanding]:
-    """One a data set of a run, as `Run.leaderboards` has them; raises `StoreError` where scores are damaged."""
-    every, found = run.rows(), []
-    for board in run.leaderboards(common):
-        pairs: Sequence[str] = run.pairs[board.dataset]
-        rows = [row for row in every if row.dataset == board.dataset]
-        if board.left_out:
-            pairs, rows = on_common_pairs(pairs, rows, run.methods, [metric.key for metric in board.metrics])
-        found.append(standing(board, pairs, rows))
-    return found

@@ -9,8 +9,9 @@ import numpy as np
 from tabulate import tabulate
 
 from ivif.benchmark.config import ConfigError
-from ivif.benchmark.leaderboard import method_means
+from ivif.benchmark.leaderboard import Leaderboard, method_means
 from ivif.benchmark.metrics import Metric
+from ivif.benchmark.people import PEOPLE_SCORES, PeopleScore
 from ivif.benchmark.reports.rank_agreement import (
     FEWEST_METHODS,
     RankAgreement,
@@ -19,6 +20,7 @@ from ivif.benchmark.reports.rank_agreement import (
     rank_agreement,
 )
 from ivif.benchmark.run_directory import Run
+from ivif.downstream.labelled_images import CONTROLS
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,19 @@ class Agreement(RankAgreement):
     """How far two rankings by one metric agree.
 
     Attributes:
-        metric: the metric.
-        best: the method that is best on either side.
+        metric: the metric, or score of people.
+        best: the method (or camera) that is best on either side.
     """
 
-    metric: Metric
+    metric: Metric | PeopleScore
     best: tuple[str, str]
 
 
 def transfer(first: Run, second: Run, seed: int = 0) -> tuple[list[str], list[Agreement]]:
     """Compare the rankings of two runs, by every metric that both measured, over the methods that both have.
 
-    A run on several data sets counts as their mean, each weighing the same.
+    By scores of people the cameras alone have a place among the methods. A run on several data sets counts as their
+    mean, each weighing the same.
 
     Returns:
         The methods, and the agreement by each metric.
@@ -51,13 +54,30 @@ def transfer(first: Run, second: Run, seed: int = 0) -> tuple[list[str], list[Ag
     if len(methods) < FEWEST_METHODS or not metrics:
         common = f"{first.folder} and {second.folder} have {len(methods)} methods and {len(metrics)} metrics in common"
         raise ConfigError(f"{common}; comparing rankings takes {FEWEST_METHODS} methods and a metric")
+    people = [score for score in PEOPLE_SCORES if all(score in board.people for board in (*left, *right))]
+    columns: list[tuple[Metric | PeopleScore, list[str], bool]] = [(metric, methods, False) for metric in metrics]
+    columns += [(score, [*methods, *_cameras(left, right)], True) for score in people]
     return methods, [
-        _agreement(metric, method_means(left, metric), method_means(right, metric), methods, seed) for metric in metrics
+        _agreement(column, method_means(left, column, cameras), method_means(right, column, cameras), names, seed)
+        for column, names, cameras in columns
     ]
 
 
+def _cameras(left: Sequence[Leaderboard], right: Sequence[Leaderboard]) -> list[str]:
+    """Cameras that have a row in every leaderboard."""
+    return [name for name in CONTROLS if all(name in _controls(board) for board in (*left, *right))]
+
+
+def _controls(board: Leaderboard) -> set[str]:
+    return {line.method for line in board.controls}
+
+
 def _agreement(
-    metric: Metric, left: Mapping[str, float], right: Mapping[str, float], methods: Sequence[str], seed: int
+    metric: Metric | PeopleScore,
+    left: Mapping[str, float],
+    right: Mapping[str, float],
+    methods: Sequence[str],
+    seed: int,
 ) -> Agreement:
     sides = tuple(np.array([side[method] for method in methods]) for side in (left, right))
     known = np.isfinite(sides).all(axis=0)
@@ -70,8 +90,9 @@ def _agreement(
 
 def transfer_table(methods: Sequence[str], agreements: Sequence[Agreement]) -> str:
     """Agreements as a table for a terminal."""
-    rows = [[found.metric.key, found.tau, interval_text(found), *found.best] for found in agreements]
-    rows.append(["mean", float(np.mean([found.tau for found in agreements])), "", "", ""])
-    table = tabulate(rows, ["metric", "Kendall's tau", "95 %", "best there", "best here"], floatfmt=".2f")
+    rows = [[found.metric.key, found.tau, interval_text(found), found.methods, *found.best] for found in agreements]
+    quality = [found.tau for found in agreements if isinstance(found.metric, Metric)]
+    rows.insert(len(quality), ["mean", float(np.mean(quality)), "", "", "", ""])
+    table = tabulate(rows, ["metric", "Kendall's tau", "95 %", "of", "best there", "best here"], floatfmt=".2f")
     doubt = few_methods(len(methods))
     return f"{len(methods)} methods: {', '.join(methods)}\n\n{table}" + (f"\n\n{doubt}" if doubt else "")

@@ -6,13 +6,10 @@ the run directory. Scores are made anew from it each time.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ivif.benchmark.config import CheckedConfig, ConfigError, named_like_a_camera
 from ivif.benchmark.people import (
@@ -27,10 +24,11 @@ from ivif.benchmark.people import (
 )
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.software import versions
 from ivif.datasets.workers import on_cluster
 from ivif.downstream.detection import check_classes
-from ivif.downstream.detector import Detector, DetectorSettings, default_detector
+from ivif.downstream.detector import Detector, DetectorSettings, default_detector, load_ultralytics
 from ivif.downstream.errors import DownstreamError, require
 from ivif.downstream.evaluation import Evaluation, Watcher, evaluate, look_ahead
 from ivif.downstream.findings import Findings
@@ -98,10 +96,18 @@ def resolve_detection(config: CheckedConfig, sets: Sequence[PairDataset]) -> tup
     followed = any(identified_sequences(data) for data in labelled) and config.track is not False
     try:
         for library in (*LOOKING, *(FOLLOWING if followed else ())):
-            require(library)
+            _load(library)
     except DownstreamError as error:
         return config, str(error)
     return config.but(detect=True, track=followed), ""
+
+
+def _load(library: str) -> None:
+    """Import a library; ultralytics as it is told to keep its files with ours and its messages to itself."""
+    if library == "ultralytics":
+        load_ultralytics()
+    else:
+        require(library)
 
 
 def _all_rendered(config: CheckedConfig) -> bool:
@@ -128,7 +134,7 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
             check_classes((pair.boxes for pair in data if pair.boxes is not None), settings.label)
         name = config.detector or default_detector(_all_rendered(config))
         for library in () if is_plugged_in(name) else LOOKING:
-            require(library)
+            _load(library)
         sort = _tracker_parameters() if config.track else None
         detector = load_detector(name, settings, device)
         looks = detector_facts(name, detector) | asdict(settings)
@@ -142,7 +148,7 @@ def prepare(config: CheckedConfig, sets: Sequence[PairDataset], device: str) -> 
 def _tracker_parameters() -> dict[str, Any]:
     """What `Sort` does by default; raises `DownstreamError` where a library that tracking needs is missing."""
     for library in FOLLOWING:
-        require(library)
+        _load(library)
     tracker = Sort()
     return {name: getattr(tracker, name) for name in ("max_age", "min_hits", "iou_threshold", "min_score")}
 
@@ -157,7 +163,7 @@ def blank_boards(observer: Observer, sets: Sequence[PairDataset]) -> dict[str, P
 
 def observe(
     observer: Observer, out: Path, sets: Sequence[PairDataset], methods: Mapping[str, Sequence[Results]]
-) -> Effort:
+) -> tuple[Effort, dict[tuple[str, str], Evaluation]]:
     """Look at all labelled images of a run, and write the scores into its directory.
 
     Args:
@@ -166,6 +172,9 @@ def observe(
         sets: data sets, those without labels are passed over.
         methods: what each method made, by the name of the data set; both cameras come besides.
 
+    Returns:
+        What it took, and what came of it, by data set and method or camera.
+
     Raises:
         DownstreamError: the detector failed.
         BoxesError: a file of detections is damaged.
@@ -173,13 +182,13 @@ def observe(
         OSError: the disk cannot be written.
     """
     boards, effort, labelled = blank_boards(observer, sets), Effort(), labelled_sets(sets)
+    known: dict[tuple[str, str], Evaluation] = {}
     if on_cluster() and observer.watcher:
         every = (series for data in labelled for series in _every_series(data, methods[data.name]))
         looked, effort.seconds = look_ahead(((observer.watcher, series) for series in every), out)
         effort.looked, effort.reused = looked, -looked
     total = sum(len(data) * (len(CONTROLS) + len(methods[data.name])) for data in labelled)
-    quiet = 0.1 if sys.stderr.isatty() else 30
-    with tqdm(total=total, unit="picture", desc="detecting", mininterval=quiet) as bar:
+    with progress(total, "detecting", "pictures") as bar:
         for data in labelled:
             scored, label = identified_sequences(data), DetectorSettings().label
             for series in _every_series(data, methods[data.name]):
@@ -188,8 +197,9 @@ def observe(
                 )
                 effort.add(done.found)
                 boards[data.name].scores[series.method] = people_entry(done, label)
+                known[data.name, series.method] = done
                 write_people(out, boards)
-    return effort
+    return effort, known
 
 
 def _every_series(data: PairDataset, methods: Sequence[Results]) -> Iterator[Series]:

@@ -7,7 +7,6 @@ compared with those in the store. What differs becomes one task a pair, and task
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from joblib import cpu_count
-from tqdm import tqdm
 
 from ivif.benchmark.config import CheckedConfig, ConfigError, RunConfig, load_datasets, load_yaml
 from ivif.benchmark.metrics import get
@@ -36,8 +34,10 @@ from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.locking import BusyError, alone_in
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.workers import in_workers, on_cluster
 from ivif.downstream import DownstreamError
+from ivif.downstream.evaluation import Evaluation
 from ivif.errors import IvifError
 from ivif.fusion import FusionError
 from ivif.fusion.method import resolve_device
@@ -71,6 +71,7 @@ class Summary:
         rates: pairs a second that each method fused now, in one process.
         why_not: why nobody was looked for where people would have been; "" if that is as it should be.
         changed: whether tables may differ from those before.
+        looked: what was found in the images, by data set and method or camera.
     """
 
     done: int
@@ -82,6 +83,7 @@ class Summary:
     why_not: str = ""
     rates: dict[str, float] = field(default_factory=dict)
     changed: bool = True
+    looked: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
 
 
 Entrants = Sequence[MethodResults | FolderResults]
@@ -125,13 +127,14 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
             if observer:
                 write_people(checked.out, blank_boards(observer, sets))  # scores of before are not of what comes now
             done, kept, failures, rates = _work_on(now, checked, sets, entrants, device, maker_key(maker))
-            effort = None
+            effort, looked = None, dict[tuple[str, str], Evaluation]()
             if observer:
-                effort, more = _observe(now, observer, sets, entrants)
+                effort, more, looked = _observe(now, observer, sets, entrants)
                 failures += more
             changed = done > 0 or bool(effort and effort.looked) or before is None or _told(before) != _told(now)
             seconds = perf_counter() - start
-            return Summary(done, kept, len(failures), _reasons(failures), seconds, effort, why_not, rates, changed)
+            told = _reasons(failures)
+            return Summary(done, kept, len(failures), told, seconds, effort, why_not, rates, changed, looked)
     except BusyError as error:
         raise ConfigError(str(error)) from error
     except WorkersError as error:
@@ -204,25 +207,24 @@ def _work_on(
 
 def _observe(
     run: Run, observer: Observer, sets: Sequence[PairDataset], entrants: Entrants
-) -> tuple[Effort, list[Failure]]:
-    """Look at what has been fused; what that took, and where it failed."""
+) -> tuple[Effort, list[Failure], dict[tuple[str, str], Evaluation]]:
+    """Look at what has been fused; what that took, where it failed, and what came of it."""
     files = {data.name: [run.files(results, data.name) for results in entrants] for data in sets}
-    effort = observe(observer, run.folder, sets, files)
+    effort, looked = observe(observer, run.folder, sets, files)
     failures = [
         Failure(reason, dataset, method, name)
         for dataset, board in read_people(run.folder).items()
         for method, scores in board.scores.items()
         for name, reason in (scores.failures | scores.lost).items()
     ]
-    return effort, failures
+    return effort, failures, looked
 
 
 def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dict[str, float]:
     """Do the tasks, and say how many pairs a second each method fused."""
     seconds: dict[str, dict[str, float]] = {}
     results = in_workers(do_pair, ((task,) for task in tasks), min(jobs, len(tasks)), ordered=False)
-    quiet = 0.1 if sys.stderr.isatty() else 30
-    with tqdm(total=count, unit="image", smoothing=0, mininterval=quiet, disable=not count) as bar:
+    with progress(count, "fusing", "images") as bar:
         for rows in results:
             store.append(rows)
             bar.update(len({row.method for row in rows}))

@@ -40,6 +40,12 @@ class Condition:
         crowded: whether the scene is full of people.
         distracting: whether it holds things that look like people in one band.
         misaligned: whether the two cameras differ in place, direction and time.
+        span: least degrees that the infrared camera spreads over its greys, however little the scene differs: what is
+            as warm as its surroundings stays as grey as they are.
+        rain_gear: whether most people wear wet rain gear, which is as cold as the air.
+        shelters: how many bus stops there are, if there is room, in which people wait behind glass, which hides them
+            from the infrared camera alone.
+        clutter: how many warm machines, posts and animals there are besides.
     """
 
     name: str
@@ -68,6 +74,10 @@ class Condition:
     crowded: bool = False
     distracting: bool = False
     misaligned: bool = False
+    span: float = 0.0
+    rain_gear: bool = False
+    shelters: int = 0
+    clutter: int = 0
 
 
 _DAY = Condition(
@@ -176,6 +186,66 @@ _DISTRACTORS = replace(
     distracting=True,
 )
 _MISREGISTERED = replace(_DAY, name="misregistered", misaligned=True)
+_NOON = replace(
+    _DAY,
+    name="noon",
+    temperatures=climate.temperatures(hour=13.5, mean=26.5, swing=4.0, sky=4, clear=0.5),
+    sun_height=58.0,
+    solar=6.5,
+    span=22.0,
+    shelters=2,
+)
+_SULTRY = replace(
+    _DUSK,
+    name="sultry",
+    temperatures=climate.temperatures(hour=20, mean=29.5, swing=3.0, sky=18, clear=0.5),
+    relief=1.4,
+    span=18.0,
+    shelters=2,
+)
+_MUGGY = replace(
+    _DAY,
+    name="muggy",
+    temperatures=climate.temperatures(hour=14, mean=30.0, swing=2.5, sky=22, clear=0.3),
+    sun=(0.0, 0.0, 0.0),
+    solar=0.0,
+    ambient=(0.50, 0.52, 0.54),
+    zenith=(0.42, 0.44, 0.46),
+    skyline=(0.42, 0.44, 0.46),
+    clouds=1.0,
+    exposure=2.0,
+    relief=1.4,
+    span=18.0,
+    shelters=2,
+)
+_DRIZZLE = replace(
+    _RAIN,
+    name="drizzle",
+    temperatures=climate.temperatures(hour=14, mean=14, swing=2, sky=9, clear=0.2),
+    ambient=(0.30, 0.32, 0.35),
+    zenith=(0.26, 0.28, 0.31),
+    skyline=(0.40, 0.42, 0.45),
+    lamps=0.0,
+    fog=0.002,
+    fog_colour=(0.38, 0.40, 0.43),
+    rain=0.35,
+    exposure=2.2,
+    shutter=0.008,
+    bloom=0.08,
+    noise=0.004,
+    mist=0.0,
+    rain_gear=True,
+    shelters=2,
+    span=26.0,
+)
+_ENGINES = replace(
+    _NIGHT,
+    name="engines",
+    temperatures=climate.temperatures(hour=22, mean=20.0, swing=5, sky=-2, clear=0.8),
+    ambient=(0.05, 0.055, 0.08),
+    clutter=9,
+    shelters=1,
+)
 
 BY_NAME = {
     condition.name: condition
@@ -192,6 +262,11 @@ BY_NAME = {
         _CROWD,
         _DISTRACTORS,
         _MISREGISTERED,
+        _NOON,
+        _SULTRY,
+        _MUGGY,
+        _DRIZZLE,
+        _ENGINES,
     )
 }
 

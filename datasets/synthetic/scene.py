@@ -223,13 +223,15 @@ class SyntheticScene:
             if person and self.crossover:
                 behind = frame.heat[window.within(self.camera.window)]
                 heat += np.float32(self.crossover) * (crop.alpha * behind - heat)
+            glass = self.background.behind_glass(mover.depth, window)
             if self.background.mirror is not None:
                 self._mirror(frame, mover, crop, light, heat)
             cover = crop.alpha
             area = window.within(self.camera.window)
             smeared, smeared_cover = _smeared(light, cover, self._smear(mover))
+            smeared = self.background.through_glass(smeared, smeared_cover, glass)
             frame.light[area] = frame.light[area] * (1 - smeared_cover[..., None]) + smeared
-            frame.heat[area] = frame.heat[area] * (1 - cover) + heat
+            frame.heat[area] += (1 - glass) * (heat - cover * frame.heat[area])
             frame.depth[area][cover >= 0.5] = mover.depth
             seen[window.within(layer.window)] = whole[window.within(layer.window)] * free
             frame.truths = [_hidden(truth, window, cover) for truth in frame.truths]

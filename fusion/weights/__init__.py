@@ -18,8 +18,17 @@ SHIPPED_FOLDER = Path(__file__).parent
 
 
 def is_shipped(name: str) -> bool:
-    """Whether the weights that go with a network's plain name come with this project."""
-    return (SHIPPED_FOLDER / f"{name}.safetensors").is_file()
+    """Whether weights come with this project: those of a network's plain name, or of ``NAME+rts``."""
+    return _shipped(name).is_file()
+
+
+def shipped_size(name: str) -> int:
+    """Bytes of weights that come with this project."""
+    return _shipped(name).stat().st_size
+
+
+def _shipped(name: str) -> Path:
+    return SHIPPED_FOLDER / f"{name}.safetensors"
 
 
 def published_folder() -> Path:

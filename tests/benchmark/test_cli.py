@@ -204,7 +204,7 @@ def test_slow_methods_are_brought_in_by_all(
     monkeypatch.setattr(type(load("maximum")), "slow", True)
     sources = ["--infrared", str(folders / "infrared"), "--visible", str(folders / "visible")]
     assert main(["run", *sources, "--out", str(folders / "quick")]) == 0
-    assert "left out, as they are slow on a CPU: maximum; --method all" in capsys.readouterr().out
+    assert "left out, as they take long on a CPU: maximum; --method all" in capsys.readouterr().out
     assert main(["run", *sources, "--out", str(folders / "all"), "--method", "all", "--method", "laplacian"]) == 0
     assert "left out" not in capsys.readouterr().out
     for run, methods in (("quick", ["average"]), ("all", ["average", "maximum", "laplacian"])):

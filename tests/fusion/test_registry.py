@@ -8,6 +8,7 @@ import torch
 
 from ivif import fusion
 from ivif.fusion import FusionError, FusionMethod, registry
+from ivif.fusion.loading import default_names, light_names
 
 OWN = """
     from ivif.fusion import FusionMethod
@@ -114,3 +115,11 @@ def test_two_methods_cannot_share_a_name(monkeypatch):
     assert registry.register(First) is First
     with pytest.raises(FusionError, match="two methods are called 'same'"):
         registry.register(Second)
+
+
+def test_a_run_that_names_no_methods_takes_light_networks_beside_their_twins():
+    light = light_names()
+    assert {"average", "laplacian", "sdnet", "sdnet+rts", "pmgi", "pmgi+rts"} <= set(light)
+    assert not {"rfn_nest", "ddcgan", "fusiongan", "swinfusion", "mgt"} & {name.partition("+")[0] for name in light}
+    assert light.index("sdnet+rts") == light.index("sdnet") + 1
+    assert {name for name in light if "+" not in name} <= set(default_names())

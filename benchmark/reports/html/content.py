@@ -17,7 +17,8 @@ from ivif.benchmark.metrics import Metric
 from ivif.benchmark.reports.colour import Colours
 from ivif.benchmark.reports.comparison import retrained_name
 from ivif.benchmark.reports.joining import Joined
-from ivif.benchmark.reports.opening import camera_gains, opening
+from ivif.benchmark.reports.opening import BoardJudgement
+from ivif.benchmark.reports.people_standing import PeopleSpread
 from ivif.benchmark.reports.standing import BoardStanding
 from ivif.benchmark.reports.statistics import SIGNIFICANT, corrected, least_p, paired, verdict
 from ivif.benchmark.run_directory import Run
@@ -37,15 +38,13 @@ def number(value: float | None, digits: int = DIGITS) -> float | None:
     return float(f"{value:.{digits}g}")
 
 
-def board_content(part: Joined, colours: Mapping[str, Colours]) -> dict[str, Any]:
+def board_content(judgement: BoardJudgement) -> dict[str, Any]:
     """All that is known of one data set, its conditions among it."""
-    whole = part.standing()
-    sets = [part.data] if part.data else []
-    gains = [gain for run in part.members[:1] for gain in camera_gains(run, whole.board, sets)]
+    whole, colours, part = judgement.standing, judgement.colours, judgement.part
     content = _standing_content(whole, colours)
     return content | {
-        "opening": opening(whole, gains, colours),
-        "pairs": list(part.pairs),
+        "opening": list(judgement.sentences),
+        "pairs": list(whole.pairs),
         "values": [[[number(value) for value in row] for row in pair] for pair in whole.values.tolist()],
         "agreement": _agreement(whole.board),
         "retrained": _retrained(whole),
@@ -75,7 +74,7 @@ def _standing_content(found: BoardStanding, colours: Mapping[str, Colours]) -> d
             for score, total in zip(board.people, board.totals, strict=True)
         ],
         "lines": [
-            _line(line, colours.get(line.method))
+            _line(line, colours.get(line.method), found)
             | {
                 "low": number(place.low),
                 "high": number(place.high),
@@ -95,7 +94,7 @@ def _standing_content(found: BoardStanding, colours: Mapping[str, Colours]) -> d
             }
             for line, place in zip(board.lines, found.places, strict=True)
         ],
-        "controls": [_line(line, None) | {"low": None, "high": None, "group": ""} for line in board.controls],
+        "controls": [_line(line, None, found) | {"low": None, "high": None, "group": ""} for line in board.controls],
         "test": None
         if test is None
         else {
@@ -121,7 +120,7 @@ def _metric_head(metric: Metric) -> dict[str, Any]:
     return head | {"notes": metric.notes, "facts": explanation(facts) if facts else []}
 
 
-def _line(line: Line, colours: Colours | None) -> dict[str, Any]:
+def _line(line: Line, colours: Colours | None, found: BoardStanding) -> dict[str, Any]:
     return {
         "method": line.method,
         "rank": number(line.rank),
@@ -129,8 +128,19 @@ def _line(line: Line, colours: Colours | None) -> dict[str, Any]:
         "flagged": line.flagged,
         "strange": len(colours.strange) if colours else 0,
         "brief": line.briefly_trained,
-        "people": [_cell(cell) for cell in line.people],
+        "people": [
+            _cell(cell) | _spread(found.people.get(score.key, {}).get(line.method))
+            for score, cell in zip(found.board.people, line.people, strict=True)
+        ],
     }
+
+
+def _spread(spread: PeopleSpread | None) -> dict[str, Any]:
+    """Intervals of a score of people, where it has any."""
+    if spread is None:
+        return {}
+    numbers = {key: number(getattr(spread, key)) for key in ("low", "high", "gain", "gain_low", "gain_high")}
+    return numbers | {"alike": True if numbers["low"] is None else spread.alike, "why_not": spread.why_not}
 
 
 def _cell(cell: Cell) -> dict[str, Any]:

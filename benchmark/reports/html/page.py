@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ivif.benchmark.reports.colour import colours_of
 from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
 from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
 from ivif.benchmark.reports.joining import join
+from ivif.benchmark.reports.opening import BoardJudgement, judgements_of
 from ivif.benchmark.reports.robustness.page import robustness_script, robustness_section
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.files import write_atomic
@@ -25,37 +25,42 @@ VENDORED = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison
 SCRIPTS = ("common.js", "table.js", "pictures.js", "plots.js", "page.js")
 
 
-def write_report(runs: Sequence[Run], out: Path, images: PictureMode = "embed") -> Path:
+def write_report(
+    runs: Sequence[Run],
+    out: Path,
+    images: PictureMode = "embed",
+    judgements: Sequence[BoardJudgement] | None = None,
+    references: Path | None = None,
+) -> Path:
     """Write the report of one run, or of several joined.
 
     Args:
         runs: finished runs, see `join`.
         out: the file; pictures that are not embedded lie in a folder ``NAME_files`` beside it.
         images: see `PICTURE_MODES`.
+        judgements: of these runs, where they are at hand.
+        references: see `pictures_content`.
 
     Returns:
         The file.
 
     Raises:
-        ConfigError: runs that may not be joined; the message says why.
+        ConfigError: runs that may not be joined, or references of none of their pairs; the message says why.
         StoreError: scores of a run are damaged.
     """
     out = Path(out)
-    write_atomic(out, page(runs, images, out.with_name(f"{out.stem}_files")).encode())
+    beside = out.with_name(f"{out.stem}_files")
+    write_atomic(out, page(judgements or judgements_of(join(runs)), images, beside, references).encode())
     return out
 
 
-def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
+def page(
+    judgements: Sequence[BoardJudgement], images: PictureMode, folder: Path, references: Path | None = None
+) -> str:
     """The text of the report, see `write_report`; pictures that are not embedded are written to `folder`."""
-    parts = join(runs)
-    boards, pictures = [], []
-    for part in parts:
-        sets = [part.data] if part.data else []
-        colours = {
-            name: own for run in part.members for name, own in colours_of(run, sets).get(part.dataset, {}).items()
-        }
-        boards.append(board_content(part, colours))
-        pictures.append(pictures_content(part, images, folder))
+    parts = [own.part for own in judgements]
+    boards = [board_content(own) for own in judgements]
+    pictures = [pictures_content(part, images, folder, references) for part in parts]
     environment = Environment(
         loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -66,7 +71,7 @@ def page(runs: Sequence[Run], images: PictureMode, folder: Path) -> str:
         pictures=pictures,
         methods=methods_content(parts),
         trust=trust_content(parts),
-        robustness=robustness_section([run.folder for run in runs]),
+        robustness=robustness_section(list(dict.fromkeys(run.folder for part in parts for run in part.members))),
         robustness_script=robustness_script(),
         libraries=[_library(name) for name in VENDORED],
         scripts=[_script(name) for name in SCRIPTS],

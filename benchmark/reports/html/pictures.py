@@ -11,19 +11,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ivif.benchmark.people import labelled_sets, series_of_camera, series_of_results
 from ivif.benchmark.reports.colour import results_or_none
 from ivif.benchmark.reports.joining import Joined
-from ivif.datasets.boxes import Boxes, BoxesError
+from ivif.benchmark.reports.resampling import ResamplingError
+from ivif.benchmark.reports.sheet import REFERENCE_COLUMNS, reference_pictures
+from ivif.datasets.boxes import Boxes
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.images import ImageError, luminance
 from ivif.datasets.pairs import Pair, PairError
 from ivif.downstream.detection import WORKING_SCORE
-from ivif.downstream.errors import DownstreamError
-from ivif.downstream.evaluation import Evaluation, evaluate_again
-from ivif.downstream.labelled_images import CONTROLS
+from ivif.downstream.evaluation import Evaluation
+from ivif.downstream.overlap import iou
+from ivif.downstream.tracking import MATCH
 from ivif.fusion import FusionError
 
 PictureMode = Literal["embed", "beside", "none"]
@@ -36,6 +38,9 @@ WIDTHS = {"embed": 480, "beside": 1280}
 EMBEDDED = 400
 """Pictures that one file holds at most; pairs are left out, evenly, until they fit."""
 
+TRAIL = 12
+"""Frames over which a track's way is drawn."""
+
 QUALITY = 80
 SMALL = 64
 """Width at which pictures are compared."""
@@ -44,28 +49,35 @@ PutPicture = Callable[[str, str, bytes], str]
 """Where a picture is put, by pair and name: gives the address that the page has it by."""
 
 
-def pictures_content(part: Joined, images: PictureMode, folder: Path) -> dict[str, Any]:
+def pictures_content(part: Joined, images: PictureMode, folder: Path, references: Path | None = None) -> dict[str, Any]:
     """Pictures of one data set.
 
     Args:
         part: the data set.
         images: see `PICTURE_MODES`.
         folder: where pictures lie that are not embedded.
+        references: folder of ``python -m fusion references``, whose pictures can be looked at beside the methods'.
 
     Returns:
         ``pairs`` (by name: size, addresses by method, how much methods differ, boxes), ``methods`` in the order of the
-        differences, and ``left_out``: how many pairs are not shown.
+        differences, ``references``: what those are called, and ``left_out``: how many pairs are not shown.
     """
     if images == "none" or part.data is None:
-        return {"pairs": {}, "methods": [], "left_out": len(part.pairs)}
+        return {"pairs": {}, "methods": [], "references": [], "left_out": len(part.pairs)}
     names = list(part.runs)
     chosen = _chosen(list(part.data), len(names) + 2) if images == "embed" else list(part.data)
     put = _embedded if images == "embed" else _beside(folder, part.dataset)
     boxes = _boxes(part)
     found = {pair.name: own for pair in chosen if (own := _pair(part, pair, WIDTHS[images], put))}
+    shown = reference_pictures(references, part.data) if references else {}
     for name, own in found.items():
+        own["references"] = {
+            title: put(name, f"reference {title}", _webp(image, WIDTHS[images]))
+            for title, image in zip(REFERENCE_COLUMNS, shown.get(name, ()), strict=False)
+        }
         own["boxes"] = {method: of[name] for method, of in boxes.items() if name in of}
-    return {"pairs": found, "methods": names, "left_out": len(part.pairs) - len(found)}
+    titles = list(REFERENCE_COLUMNS) if shown else []
+    return {"pairs": found, "methods": names, "references": titles, "left_out": len(part.pairs) - len(found)}
 
 
 def _chosen(pairs: Sequence[Pair], each: int) -> Sequence[Pair]:
@@ -146,30 +158,55 @@ def _difference(one: NDArray[np.float32] | None, other: NDArray[np.float32] | No
 
 
 def _boxes(part: Joined) -> dict[str, dict[str, Any]]:
-    """By method and camera, then pair: true boxes and detections with what was hit, if anybody was looked for."""
+    """By method and camera, then pair: true boxes, detections and tracks with what was hit; none without detection."""
     if part.people is None or part.data is None:
         return {}
+    frames = {pair.name: (pair.sequence, pair.frame) for pair in part.data if pair.frame is not None}
     found = {}
     for name in part.people.scores:
         done = _looked_at(part, name)
         if done is not None:
             found[name] = dict(_overlays(done))
+            for pair, (sequence, frame) in frames.items():
+                if pair in found[name] and sequence in done.tracks:
+                    found[name][pair]["tracks"] = frame_tracks(done.tracks[sequence], frame, done.truths[pair])
     return found
 
 
+def frame_tracks(tracks: Mapping[int, Boxes], frame: int, truth: Boxes) -> dict[str, list[list[float]]]:
+    """Tracks and true boxes of a frame, ``box, identity, hit`` each, and where each track has been, foot by foot."""
+    own, counted = tracks.get(frame), truth[~truth.ignore]
+    if own is None:
+        return {"tracks": [], "trails": [], "truth": [[*_corners(box), int(who), 0] for box, who in _who(counted)]}
+    rows, columns = linear_sum_assignment(-iou(counted.xyxy, own.xyxy)) if len(counted) and len(own) else ((), ())
+    matched = [(r, c) for r, c in zip(rows, columns, strict=True) if iou(counted.xyxy, own.xyxy)[r, c] >= MATCH]
+    seen, right = {r for r, _ in matched}, {c for _, c in matched}
+    return {
+        "tracks": [[*_corners(box), int(who), int(place in right)] for place, (box, who) in enumerate(_who(own))],
+        "trails": [_trail(tracks, frame, who) for _, who in _who(own)],
+        "truth": [[*_corners(box), int(who), int(place in seen)] for place, (box, who) in enumerate(_who(counted))],
+    }
+
+
+def _who(boxes: Boxes) -> Iterator[tuple[NDArray[np.float64], int]]:
+    return zip(boxes.xyxy, boxes.ids.tolist(), strict=True)
+
+
+def _trail(tracks: Mapping[int, Boxes], frame: int, identity: int) -> list[float]:
+    """x and y of somebody's feet in this frame and those before it, up to `TRAIL`, in turn."""
+    feet: list[float] = []
+    for number in range(max(0, frame - TRAIL), frame + 1):
+        for box, who in _who(tracks[number]) if number in tracks else ():
+            if who == identity:
+                feet += _corners(np.array([(box[0] + box[2]) / 2, box[3]]))
+    return feet
+
+
 def _looked_at(part: Joined, name: str) -> Evaluation | None:
-    data = next(iter(labelled_sets([part.data] if part.data else [])), None)
-    run = part.runs.get(name, part.members[0])
-    if data is None or "downstream" not in run.description:
-        return None
-    facts = run.description["downstream"]
+    look = part.look(name)
     try:
-        if name in CONTROLS and name not in part.runs:
-            series = series_of_camera(data, name)
-        else:
-            series = series_of_results(data, run.results(name, data.name))
-        return evaluate_again(series, facts["sort"], run.folder, facts["detector"]["label"], ())
-    except (BoxesError, DownstreamError, FusionError, OSError):
+        return look.evaluation(part.dataset, name) if look else None
+    except (ResamplingError, OSError):
         return None
 
 
@@ -200,11 +237,4 @@ def _corners(box: NDArray[np.float64]) -> list[float]:
 
 def _hit(truth: Boxes, hits: Boxes) -> list[bool]:
     """Which true boxes have a detection that was matched, by overlap of half their union."""
-    return [bool((_overlap(box, hits.xyxy) >= 0.5).any()) for box in truth.xyxy]
-
-
-def _overlap(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    return common / np.maximum(areas - common, 1e-9)
+    return [bool(near.any()) for near in iou(truth.xyxy, hits.xyxy) >= MATCH]

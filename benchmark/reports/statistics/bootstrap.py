@@ -12,9 +12,9 @@ RESAMPLES = 2000
 """Bootstrap samples behind an interval."""
 
 
-def drawn(count: int, seed: int = 0) -> NDArray[np.int64]:
+def drawn(count: int, seed: int = 0, samples: int = RESAMPLES) -> NDArray[np.int64]:
     """Bootstrap samples of N things as how often each holds each of them, ``[R, N]``; equal seeds draw alike."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
 
 
 def sample_means(values: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:

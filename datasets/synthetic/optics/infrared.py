@@ -55,6 +55,9 @@ class Gain:
         white = degrees["cloth"] + settings.headroom * (degrees["skin"] - degrees["cloth"])
         self.low = float(np.percentile(background, 1.5)) - 0.3 * DEGREE
         self.high = max(float(exitance(white)), float(np.percentile(background, 99.3)))
+        missing = condition.span * DEGREE - (self.high - self.low)
+        if missing > 0:
+            self.low, self.high = self.low - missing / 2, self.high + missing / 2
         edges = np.linspace(self.low, self.high, 257)
         counts = np.histogram(np.clip(background, self.low, self.high), edges)[0].astype(np.float64)
         counts = np.minimum(counts, self.PLATEAU * counts.mean()) + 0.22 * counts.mean()

@@ -23,17 +23,24 @@ from ivif.datasets.synthetic.optics.surface import (
     TEMPERATURE,
     PixelValues,
     SurfaceLayer,
+    polygon_coverage,
 )
 from ivif.datasets.synthetic.optics.wet import Standing, mirror_share, mirrored
 from ivif.datasets.synthetic.places.ground import FAR, greenness, paint_ground
 from ivif.datasets.synthetic.places.world import World
-from ivif.datasets.synthetic.things.thing import Thing
+from ivif.datasets.synthetic.things.thing import Pane, Thing
 
 LAMP_POWER = 15.0
 """Strength of a street lamp at 1 m; a white surface in full sun returns 1."""
 
 LAMP_REACH = 17.0
 """Metres at which a street lamp's light is lost."""
+
+GLASS_EMISSIVITY = 0.86
+"""Of window glass, which lets no heat through."""
+
+REFLECTED = 0.1
+"""Share of visible light that window glass reflects, of the sky, and takes from what is behind it."""
 
 SWEATING = 0.25
 """Share of the sun's warmth that leaves keep; they give the rest off as vapour."""
@@ -59,6 +66,13 @@ class Lit:
     """Light sent to the camera, ``[rows, columns, 3]``."""
 
 
+class Glass(NamedTuple):
+    """A pane as the cameras have it: its distance, and its share of each pixel in which nothing is before it."""
+
+    depth: float
+    coverage: Raster
+
+
 class Background:
     """The still part of a world under one condition.
 
@@ -70,6 +84,7 @@ class Background:
         lit: each light's part.
         mirror: share of light that the ground mirrors, ``[H, W]``; None where it is dry.
         depth: metres along the viewing axis, ``[H, W]``.
+        glass: panes, from far to near.
     """
 
     def __init__(self, world: World, camera: Camera, condition: Condition, noise: Noise) -> None:
@@ -88,6 +103,7 @@ class Background:
             self.layer.values[..., ALBEDO] *= (1 - 0.45 * self.ground)[..., None]
         self._illuminate()
         self.heat = infrared.radiated(self.layer.values, condition)
+        self.glass = [self._glaze(pane) for thing in self._from_far_to_near() for pane in thing.panes()]
 
     @property
     def ground(self) -> Raster:
@@ -211,6 +227,31 @@ class Background:
         sky = 0.8 * np.array(self.condition.skyline, np.float32)
         image = mirrored(total, things, self.camera, sky)
         return total + self.mirror[..., None] * (image - total)
+
+    def _glaze(self, pane: Pane) -> Glass:
+        """Put a pane before what is behind it: for the infrared camera it is all there is to see."""
+        cover = polygon_coverage(self.camera.project(pane.corners), self.camera.window) * (self.depth > pane.depth)
+        degrees = self.condition.temperatures
+        sky, own = (infrared.exitance(degrees[name]) for name in ("sky", "window"))
+        self.heat += cover * (sky + GLASS_EMISSIVITY * (own - sky) - self.heat)
+        self.light = self.through_glass(self.light, np.ones_like(cover), cover)
+        return Glass(pane.depth, cover)
+
+    def through_glass(self, light: PixelValues, coverage: Raster, glass: Raster) -> PixelValues:
+        """Light of something that covers each pixel by `coverage`, as it comes through glass before it."""
+        if not glass.any():
+            return light
+        sky = np.array(self.condition.skyline, np.float32)
+        return light + (REFLECTED * glass)[..., None] * (coverage[..., None] * sky - light)
+
+    def behind_glass(self, depth: float, window: Window) -> Raster:
+        """Share of each pixel in which glass is nearer than `depth`."""
+        area = window.within(self.camera.window)
+        clear = np.ones(window.shape, np.float32)
+        for pane in self.glass:
+            if pane.depth < depth:
+                clear *= 1 - pane.coverage[area]
+        return 1 - clear
 
     def unhidden(self, depth: float, window: Window) -> Raster:
         """Share of each pixel in which nothing that stands still is nearer than `depth`."""

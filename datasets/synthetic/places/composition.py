@@ -18,12 +18,17 @@ from ivif.datasets.synthetic.places.world import World
 from ivif.datasets.synthetic.things.animals import Animal
 from ivif.datasets.synthetic.things.distractors import Dummy, Poster, flat
 from ivif.datasets.synthetic.things.furniture import Post
+from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.shelter import WAITING_ROOM, Shelter
 from ivif.datasets.synthetic.things.thing import Thing
 from ivif.datasets.synthetic.things.vehicles import Vehicle
 
 COMPOSERS = (compose_street, compose_square, compose_park, compose_yard, compose_hall, compose_field)
 SHARES = (0.27, 0.25, 0.14, 0.14, 0.11, 0.09)
 """How often each place is drawn."""
+
+WAITING = 4
+"""People in a shelter."""
 
 CROWD = (20, 31)
 """How many people (from, below) a crowded scene has."""
@@ -45,13 +50,22 @@ def compose(seed: int, condition: Condition) -> World:
     world = replace(world, smoke=(float(fires.uniform(-5, 5)), choices.pick(fires, (-1.0, 1.0))))
     if condition.distracting:
         world = _distracting(fillers, place, world)
+    if condition.clutter:
+        world = _cluttered(fillers, place, world, condition.clutter)
     if condition.oncoming:
         world = _with_oncoming(world)
+    shelters: list[Shelter] = []
+    for _ in range(condition.shelters):
+        if shelter := _shelter(fillers, place, world):
+            shelters.append(shelter)
+            world = replace(world, things=(*world.things, shelter))
     blocked = world.obstacles()
     count = int(walkers.integers(*place.usual))
     if condition.crowded:
         count = int(walkers.integers(*CROWD))
     people = populate(walkers, world.view, place.ways, count, blocked)
+    for shelter in shelters:
+        people += _waiting(walkers, shelter, len(people))
     return replace(world, people=people, animals=_animals(beasts, place, condition))
 
 
@@ -61,6 +75,50 @@ def _with_oncoming(world: World) -> World:
     car = Vehicle(x, z, -AWAY - x / z, "sedan", choices.CAR_COLOURS[5], 1.2, 1.0, True, room=2.5)
     others = tuple(other for other in world.vehicles if np.hypot(other.x - x, other.z - z) > 8)
     return replace(world, vehicles=(*others, car))
+
+
+def _shelter(generator: np.random.Generator, place: Place, world: World) -> Shelter | None:
+    """A bus stop on the open ground, if there is room for one."""
+    blocked = world.obstacles()
+    (left, right), (near, far) = place.open_ground
+    for _ in range(80):
+        x, z = float(generator.uniform(left, right)), float(generator.uniform(near + 1.0, far + 3.0))
+        shelter = Shelter(x, z)
+        ends = (world.view.sees(x + side * shelter.width / 2, z) for side in (-1, 1))
+        free = all(np.hypot(x - a, z + WAITING_ROOM / 2 - b) > shelter.width / 2 + c for a, b, c in blocked)
+        if all(ends) and free:
+            return shelter
+    return None
+
+
+def _waiting(generator: np.random.Generator, shelter: Shelter, before: int) -> tuple[Person, ...]:
+    """Those who wait in a shelter, side by side."""
+    places = np.linspace(-0.4, 0.4, WAITING) * shelter.width
+    people = []
+    for number, place in enumerate(places, start=before + 1):
+        x, z = shelter.x + float(place + generator.normal(0, 0.08)), shelter.z + float(generator.uniform(0.4, 0.9))
+        people.append(replace(somebody_at(generator, x, z), identity=number))
+    return tuple(people)
+
+
+def _cluttered(generator: np.random.Generator, place: Place, world: World, count: int) -> World:
+    """The same world with running machines and hot posts as tall as people."""
+    blocked, things = world.obstacles(), list[Thing]()
+    (left, right), (near, far) = place.open_ground
+    for number in range(count):
+        for _ in range(40):
+            x, z = float(generator.uniform(left, right)), float(generator.uniform(near, far + 8.0))
+            if world.view.sees(x, z) and all(np.hypot(x - a, z - b) > 0.7 + c for a, b, c in blocked):
+                break
+        else:
+            continue
+        blocked.append((x, z, 0.7))
+        if number % 2:
+            tall, radius = float(generator.uniform(1.4, 1.9)), float(generator.uniform(0.17, 0.26))
+            things.append(Post(x, z, tall, radius, (0.10, 0.12, 0.10), False, float(generator.uniform(9, 15))))
+        else:
+            things.append(choices.running_machine(generator, x, z, float(generator.uniform(0, np.pi))))
+    return replace(world, things=(*world.things, *things))
 
 
 def _distracting(generator: np.random.Generator, place: Place, world: World) -> World:

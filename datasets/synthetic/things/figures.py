@@ -56,12 +56,22 @@ class Outfit:
     light: bool = False
 
 
+DRY = 0.25
+"""Insulation up to which jackets are no rain gear, even where people wear some."""
+
+FILM = 0.6
+"""Degrees by which wet rain gear is warmer than the air: its water evaporates."""
+
+
 class Clothes:
     """Materials of one outfit under one condition."""
 
     def __init__(self, outfit: Outfit, condition: Condition) -> None:
         degrees = condition.temperatures
         skin, cloth, air = degrees["skin"], degrees["cloth"], degrees["air"]
+        waterproof = condition.rain_gear and outfit.insulation > DRY
+        if waterproof:
+            cloth = air + FILM
         jacket = cloth - outfit.insulation * 0.45 * (cloth - air)
 
         def worn(colour: Colour, celsius: float, emissivity: float = 0.95) -> Material:
@@ -73,7 +83,7 @@ class Clothes:
         self.shoes = worn(outfit.shoes, air + 0.40 * (cloth - air), 0.94)
         self.skin = worn(outfit.skin, skin - 1.5, 0.98)
         self.face = worn(outfit.skin, skin, 0.98)
-        self.hair = worn(outfit.hair, skin - 0.48 * (skin - air), 0.96)
+        self.hair = worn(outfit.hair, cloth if waterproof else skin - 0.48 * (skin - air), 0.96)
         self.hood = worn(outfit.jacket, jacket + 1.0)
         self.hat = worn(outfit.hat or outfit.jacket, air + 0.55 * (cloth - air))
         self.backpack = worn(outfit.backpack or outfit.jacket, air + 0.25 * (cloth - air), 0.94)

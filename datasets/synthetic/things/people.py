@@ -16,6 +16,9 @@ from ivif.datasets.synthetic.things.figures import Outfit, figure_parts
 from ivif.datasets.synthetic.things.poses import Joints, riding, walking
 from ivif.datasets.synthetic.things.thing import Mover
 
+COOL_AIR = 9.0
+"""Degrees below skin at which air cools clothes as unevenly as it ever does."""
+
 
 @dataclass(frozen=True)
 class Person(Mover):
@@ -98,10 +101,10 @@ class Person(Mover):
             parts.append(bicycle_part(self.x, self.z, self.heading, -self.phase, self.bicycle, condition))
         for _, paint in sorted(parts, key=lambda part: -part[0]):
             paint(layer, camera)
-        self._texture(layer, camera, noise)
+        self._texture(layer, camera, condition, noise)
         return layer
 
-    def _texture(self, layer: SurfaceLayer, camera: Camera, noise: Noise) -> None:
+    def _texture(self, layer: SurfaceLayer, camera: Camera, condition: Condition, noise: Noise) -> None:
         """Creases and seams for the eye, warm patches for the thermal camera; fixed to the body, not to the picture."""
         x, up = camera.places(layer.window, self.z)
         right = x - np.float32(self.x) + np.float32(self.seed % 89)
@@ -110,8 +113,9 @@ class Person(Mover):
         patches = noise.fractal(right + 31, up, (0.38, 0.17, 0.08), pixel)
         layer.tint(np.clip(1 + 0.15 * creases, 0.4, 1.6))
         towards = np.clip(-layer.values[..., NORMAL][..., 2], 0, 1)
-        # Seen at a grazing angle, cloth shows the cooler air around it.
-        layer.warm((1.6 * patches - 4.5 * (1 - towards) ** 1.6).astype(np.float32))
+        # Seen at a grazing angle, cloth shows the cooler air around it; where the air is as warm, nothing differs.
+        cooler = (condition.temperatures["skin"] - condition.temperatures["air"]) / COOL_AIR
+        layer.warm((min(1.0, cooler) * (1.6 * patches - 4.5 * (1 - towards) ** 1.6)).astype(np.float32))
 
 
 def _ball(centre: Points, radius: float) -> Points:

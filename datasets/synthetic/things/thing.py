@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from ivif.datasets.synthetic.optics.surface import SurfaceLayer
 
 Spot = tuple[float, float, float]
 """x, z and radius of a place that is taken, metres."""
+
+
+class Pane(NamedTuple):
+    """A sheet of window glass: its distance from the camera, and its corners in order, ``[4, 3]`` metres."""
+
+    depth: float
+    corners: Points
+
 
 NEAR_A_LAMP = 13.0
 """Metres from a lamp within which a thing's shadow matters."""
@@ -63,6 +71,10 @@ class Thing(ABC):
 
     def obstacles(self) -> list[Spot]:
         """Where people cannot stand because of it."""
+        return []
+
+    def panes(self) -> list[Pane]:
+        """Glass through which only the visible camera sees."""
         return []
 
 

@@ -15,10 +15,12 @@ from scipy.stats import wilcoxon
 
 from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError
+from ivif.benchmark.leaderboard import Cell, Leaderboard, Line
 from ivif.benchmark.people import PEOPLE_SCORES, PeopleBoard, PeopleEntry, json_numbers, series_of_results, write_people
 from ivif.benchmark.reports import statistics
 from ivif.benchmark.reports.evidence import gathered
 from ivif.benchmark.reports.evidence_tables import render_evidence
+from ivif.benchmark.reports.people_standing import SAMPLES, people_spreads
 from ivif.benchmark.reports.resampling import Parts, gain_interval
 from ivif.benchmark.reports.statistics import RESAMPLES, drawn, paired
 from ivif.benchmark.run_directory import Run
@@ -316,3 +318,39 @@ def test_means_without_their_detections_have_no_interval(looked: Path, what: str
     assert change.after > change.before and np.isnan(change.low) and change.outcome == 0
     assert "not those of the recorded" in board.notes[0]
     assert "no interval: a on " in render_evidence([board], "terminal")
+
+
+def test_every_row_has_its_interval_and_one_beside_the_best_camera() -> None:
+    """MOTA of a sample is 1 - misses / people; the infrared camera is the better one, and all are drawn alike."""
+    objects = np.array([10, 20, 30, 40, 50, 60])
+    missed = {"fused": [1, 1, 2, 2, 3, 3], "poor": [9, 18, 27, 30, 40, 50], "infrared": [1, 4, 6, 9, 9, 12]}
+    missed["visible"] = [5, 9, 12, 20, 20, 30]
+    parts = {
+        name: Parts({}, {str(n): followed(*pair) for n, pair in enumerate(zip(objects.tolist(), own, strict=True))})
+        for name, own in missed.items()
+    }
+
+    def line(name: str) -> Line:
+        return Line(name, (), None, 0, 0, (Cell(1 - sum(missed[name]) / objects.sum(), 6),))
+
+    lines, controls = (line("fused"), line("poor")), (line("infrared"), line("visible"))
+    board = Leaderboard("toy", 6, (), lines, (MOTA,), (6,), controls)
+    found = people_spreads(board, parts)["mota"]
+    counts = drawn(6, samples=SAMPLES)
+    shares = {name: 1 - counts @ np.array(own) / (counts @ objects) for name, own in missed.items()}
+    for name, own in shares.items():
+        assert (found[name].low, found[name].high) == pytest.approx(np.quantile(own, (0.025, 0.975)))
+        ends = np.quantile(own - shares["infrared"], (0.025, 0.975))
+        assert (found[name].gain_low, found[name].gain_high) == pytest.approx(ends)
+    assert found["fused"].gain == pytest.approx((41 - 12) / 210) and found["fused"].gain_low > 0
+    assert {name for name, own in found.items() if own.alike} == {"fused"}
+    few = people_spreads(board, {name: own.among((), {"0", "1"}) for name, own in parts.items()})["mota"]
+    assert np.isnan(few["fused"].low) and few["fused"].why_not == "fewer than 6 sequences"
+    gone = people_spreads(board, {}, "detections are gone")["mota"]
+    assert np.isnan(gone["poor"].gain_low) and gone["poor"].why_not == "detections are gone"
+
+
+def test_parts_of_a_condition_are_scored_like_a_data_set_of_them() -> None:
+    parts = Parts({}, {"a": followed(10, 1), "b": followed(30, 9)})
+    entry = parts.entry((), {"b"})
+    assert entry.sequences == 1 and entry.images == 0 and entry.tracking["MOTA"] == pytest.approx(1 - 9 / 30)

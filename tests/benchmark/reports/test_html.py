@@ -15,10 +15,12 @@ import yaml
 from ivif.benchmark.config import ConfigError, RunConfig
 from ivif.benchmark.reports.colour import STRANGE, colours_of, foreign_chroma
 from ivif.benchmark.reports.html.page import write_report
+from ivif.benchmark.reports.html.pictures import frame_tracks
 from ivif.benchmark.reports.joining import join
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.running.runner import run
 from ivif.benchmark.store import Row, Store
+from ivif.datasets.boxes import Boxes
 from ivif.datasets.images import write_png
 from ivif.datasets.pairs import pair_folders
 
@@ -82,7 +84,9 @@ def test_pictures_beside_the_file_and_none(finished: Run, tmp_path: Path) -> Non
         (tmp_path / path).is_file() for path in pictures["fused"].values()
     )
     none = write_report([finished], tmp_path / "none.html", "none").read_text()
-    assert data(none, "pictures-0") == {"pairs": {}, "methods": [], "left_out": 7} and len(none) < len(beside)
+    assert data(none, "pictures-0") == {"pairs": {}, "methods": [], "references": [], "left_out": 7} and len(
+        none
+    ) < len(beside)
 
 
 def test_how_much_methods_differ_is_the_mean_difference_of_luminance(report: Path, finished: Run) -> None:
@@ -276,3 +280,36 @@ def test_plots_are_drawn(page: Any) -> None:
 def test_a_phone_needs_no_sideways_scrolling(page: Any) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_paper_is_white_and_ink_is_dark_whatever_the_screen_is(page: Any) -> None:
+    page.emulate_media(color_scheme="dark")
+    ink = "getComputedStyle(document.body).color"
+    screen = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate(ink) == "rgb(29, 33, 38)" != screen
+    assert not page.locator(".tools").first.is_visible()
+
+
+def test_all_that_can_be_used_has_a_name(page: Any) -> None:
+    """What a screen reader says of each control, picture and table, by the browser's own tree."""
+    page.locator("#pictures").scroll_into_view_if_needed()
+    page.locator("select[data-pick=pair]").wait_for()
+    session = page.context.new_cdp_session(page)
+    nodes = [node for node in session.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+    named = ("button", "combobox", "searchbox", "checkbox", "link", "table", "tab")
+    found = [(node["role"]["value"], node["name"]["value"]) for node in nodes if node["role"]["value"] in named]
+    assert {"button", "combobox", "searchbox", "checkbox", "link", "table"} <= {role for role, _ in found}
+    assert [role for role, name in found if not name] == []
+
+
+def test_tracks_are_matched_with_the_people_and_leave_a_way() -> None:
+    """One person stands still and is followed as 7; track 8 follows nobody; person 2 is missed."""
+    boxes = np.array([[10.0, 10, 20, 40], [60, 10, 70, 40]])
+    truth = Boxes(boxes, ids=np.array([1, 2]))
+    seen = Boxes(np.array([[10.0, 10, 20, 38], [90, 10, 99, 40]]), ids=np.array([7, 8]))
+    found = frame_tracks({0: seen[np.array([True, False])], 1: seen}, 1, truth)
+    assert found["tracks"] == [[10, 10, 20, 38, 7, 1], [90, 10, 99, 40, 8, 0]]
+    assert found["trails"] == [[15, 38, 15, 38], [94.5, 40]]
+    assert found["truth"] == [[10, 10, 20, 40, 1, 1], [60, 10, 70, 40, 2, 0]]
+    assert [row[-1] for row in frame_tracks({}, 1, truth)["truth"]] == [0, 0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scikit_posthocs
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, friedmanchisquare, wilcoxon
+from scipy.stats import bootstrap, friedmanchisquare, rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 from ivif.benchmark.metrics import get
@@ -47,6 +47,12 @@ DEMSAR = np.array(
 Printed values; where two are the same to three digits and their ranks are not (2 and 3), the fourth digit parts them.
 """
 
+DEMSAR_RANKS = (
+    (4, 3, 2, 1), (1, 2, 3, 4), (4, 1, 2, 3), (4, 1, 3, 2), (4, 2, 3, 1), (1, 2.5, 4, 2.5), (3, 2, 4, 1),
+    (2.5, 2.5, 4, 1), (4, 3, 2, 1), (2.5, 2.5, 2.5, 2.5), (4, 2.5, 1, 2.5), (3, 2, 4, 1), (4, 1, 2, 3), (3, 1, 4, 2),
+)  # fmt: skip
+"""The ranks printed in brackets beside them; they add up to 44, 28, 40.5 and 27.5, 14 times 3.143, 2, 2.893, 1.964."""
+
 
 def scores(blocks: int = 20, methods: int = 7, seed: int = 0) -> NDArray[np.float64]:
     random = np.random.default_rng(seed)
@@ -54,12 +60,15 @@ def scores(blocks: int = 20, methods: int = 7, seed: int = 0) -> NDArray[np.floa
 
 
 def test_demsar_example() -> None:
-    """Mean ranks and the critical difference as printed there; his chi-square, 9.28, is not corrected for ties."""
+    """Mean ranks, critical difference, chi-square and F as printed there; the two are not corrected for ties."""
+    assert rankdata(-DEMSAR, axis=1).tolist() == [list(row) for row in DEMSAR_RANKS]
     found = friedman(-DEMSAR)
+    assert np.array(found.ranks) * 14 == pytest.approx((44, 28, 40.5, 27.5))
     assert found.ranks == pytest.approx((3.143, 2.000, 2.893, 1.964), abs=5e-4)
     assert found.critical_difference == pytest.approx(1.25, abs=5e-3)
     untied = 12 * 14 / (4 * 5) * (np.square(found.ranks).sum() - 4 * 5**2 / 4)
     assert untied == pytest.approx(9.28, abs=5e-3) and found.statistic > untied
+    assert 13 * untied / (14 * 3 - untied) == pytest.approx(3.69, abs=5e-3)
     assert found.p < 0.05 and found.groups() == [(3, 1, 2, 0)]  # they differ; who from whom, Nemenyi's test can't tell
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError
+from ivif.benchmark.people import PeopleBoard, PeopleEntry, write_people
 from ivif.benchmark.reports.transfer import transfer
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row, Store
@@ -66,6 +67,28 @@ def test_only_what_both_runs_have_is_compared(tmp_path: Path, capsys: pytest.Cap
     assert main(["transfer", *map(str, runs)]) == 0
     printed = capsys.readouterr().out
     assert "3 methods" in printed and "by chance once in 6, so that there are no intervals" in printed
+
+
+def with_people(folder: Path, found: dict[str, float]) -> Path:
+    """A run of three methods beside both cameras, whose AP50 these are."""
+    a_run(folder, {name: FIRST[name] for name in "abc"})
+    description = yaml.safe_load((folder / "run.yaml").read_text())
+    description["config"]["detect"] = True
+    description["downstream"] = {"detector": {"name": "eye"}}
+    (folder / "run.yaml").write_text(yaml.safe_dump(description))
+    scores = {name: PeopleEntry(detection={"AP50": value}, images=1) for name, value in found.items()}
+    write_people(folder, {"toy": PeopleBoard(images=1, sequences=0, scores=scores)})
+    return folder
+
+
+def test_cameras_have_a_place_in_the_order_by_scores_of_people(tmp_path: Path) -> None:
+    """Of 10 couples of 5, only infrared and c, and infrared and b, stand the other way round: (8 - 2) / 10."""
+    first = with_people(tmp_path / "x", {"visible": 0.1, "a": 0.2, "b": 0.3, "c": 0.4, "infrared": 0.5})
+    second = with_people(tmp_path / "y", {"visible": 0.2, "a": 0.3, "infrared": 0.4, "b": 0.6, "c": 0.7})
+    methods, agreements = transfer(Run(first), Run(second))
+    (found,) = (own for own in agreements if own.metric.key == "ap50")
+    assert sorted(methods) == ["a", "b", "c"] and found.methods == 5
+    assert found.tau == pytest.approx(0.6) and found.best == ("infrared", "c")
 
 
 def test_too_little_in_common_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -293,8 +295,9 @@ def test_sequences_keep_apart_and_count_together(walk: Path, monkeypatch: pytest
     data = PairDataset("clips", tuple(pairs))
     spots = Observer(BrightSpots(walk / "spots.pt"), {"min_hits": 3}, {})
     methods = {"clips": [FolderResults("mine", str(walk / "both"))]}
-    effort = observe(spots, walk / "run", [data], methods)
+    effort, looked = observe(spots, walk / "run", [data], methods)
     assert (effort.looked, effort.reused) == (3 * 9, 0)
+    assert set(looked) == {("clips", name) for name in ("infrared", "visible", "mine")}
     board = read_people(walk / "run")["clips"]
     scores = board.scores["mine"]
     assert (board.images, board.sequences, scores.images, scores.sequences) == (9, 2, 9, 2)
@@ -302,7 +305,7 @@ def test_sequences_keep_apart_and_count_together(walk: Path, monkeypatch: pytest
     found = [scores.by_sequence[clip]["MOTA"] for clip in ("long", "short")]
     assert found == pytest.approx([1 - 4 / 12, 1 - 4 / 6])
     (walk / "both" / "short-1.png").unlink()
-    effort = observe(spots, walk / "run", [data], methods)
+    effort, _ = observe(spots, walk / "run", [data], methods)
     assert (effort.looked, effort.reused) == (0, 3 * 9 - 1)
     scores = read_people(walk / "run")["clips"].scores["mine"]
     assert (scores.images, scores.sequences, list(scores.lost)) == (8, 1, ["short"])
@@ -503,3 +506,26 @@ def test_llvip_from_pairs_to_table(real_folder: Callable[[str], Path], data_root
     for method, independent in {"infrared": 0.75, "visible": 0.74, "average": 0.91}.items():
         assert float(rows[method]["ap50"]) == pytest.approx(independent, abs=0.08)
         assert rows[method]["ap50_images"] == "9"
+
+
+def test_libraries_keep_quiet_and_out_of_the_home(walk: Path, tmp_path: Path) -> None:
+    """A run in a process of its own, in which nothing has been imported: ultralytics has a word with the terminal."""
+    pytest.importorskip("ultralytics")
+    home = tmp_path / "home"
+    home.mkdir()
+    sources = [
+        "--infrared",
+        str(walk / "infrared"),
+        "--visible",
+        str(walk / "visible"),
+        "--labels",
+        str(walk / "gt.txt"),
+    ]
+    what = ["--method", "average", "--metrics", "en", "--limit", "2", "--detector", "pedestrian.pt", "--jobs", "1"]
+    command = [sys.executable, "-m", "ivif", "benchmark", "run", *sources, *what, "--out", str(tmp_path / "run")]
+    told = {key: value for key, value in os.environ.items() if not key.startswith("YOLO_")}
+    told |= {"HOME": str(home), "XDG_CONFIG_HOME": "", "IVIF_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(command, capture_output=True, text=True, env=told, cwd=Path(__file__).parents[3], check=False)
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*")) == []
+    assert "ultralytics" not in (done.stdout + done.stderr).lower()

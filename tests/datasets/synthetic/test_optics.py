@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ivif.datasets.synthetic import conditions
-from ivif.datasets.synthetic.optics import visible
+from ivif.datasets.synthetic.optics import infrared, visible
 from ivif.datasets.synthetic.optics.air import Air
 from ivif.datasets.synthetic.optics.camera import Camera, Window
+from ivif.datasets.synthetic.optics.camera_settings import CameraSettings
 from ivif.datasets.synthetic.optics.light import Light
 from ivif.datasets.synthetic.optics.misalignment import Misalignment
 from ivif.datasets.synthetic.optics.noise import Noise
@@ -142,3 +143,14 @@ def test_colours_survive_the_mosaic() -> None:
     levels = visible._demosaiced(light, 0.0, np.random.default_rng(0)).astype(float)
     middle = (levels[4:-4, 4:-4] - visible.PEDESTAL) / visible.FULL
     np.testing.assert_allclose(middle, light[4:-4, 4:-4], atol=2e-3)
+
+
+def test_a_span_keeps_what_is_alike_alike() -> None:
+    """Four degrees are spread over all greys without a span, over a tenth of them with one of 40 degrees."""
+    background = infrared.exitance(np.linspace(28, 32, 10_000, dtype=np.float32)[None].repeat(3, 0))
+    settings = CameraSettings(equalisation=0.0)
+    warm = replace(conditions.BY_NAME["muggy"], temperatures={"cloth": 31.0, "skin": 32.0}, span=0.0)
+    wide, narrow = (infrared.Gain(background, replace(warm, span=span), settings) for span in (0.0, 40.0))
+    ends = infrared.exitance(np.array([28.0, 32.0], np.float32))
+    assert np.ptp(wide(ends)) > 0.85
+    assert np.ptp(narrow(ends)) == pytest.approx(0.1, abs=0.01)

@@ -15,6 +15,7 @@ from ivif.datasets.images import luminance
 from ivif.datasets.synthetic import conditions
 from ivif.datasets.synthetic.scene import SyntheticScene
 from ivif.datasets.synthetic.things.people import Person
+from ivif.datasets.synthetic.things.shelter import Shelter
 from ivif.datasets.synthetic.things.vehicles import Vehicle
 
 SMALL = (160, 120)
@@ -239,3 +240,28 @@ def test_glare_hides_what_is_beside_the_headlights() -> None:
     lit, unlit = scene.render().visible, SyntheticScene(3, "glare", (320, 240), dark).render().visible
     around = (slice(None), slice(row - 4, row + 4), slice(column - 4, column + 4))
     assert lit[around].float().mean() > unlit[around].float().mean() + 60
+
+
+def test_glass_hides_those_who_wait_behind_it_from_the_infrared_camera_alone() -> None:
+    scene = SyntheticScene(3, "muggy", SMALL)
+    shelters = [thing for thing in scene.world.things if isinstance(thing, Shelter)]
+    assert shelters
+    places = [(shelter.x, shelter.z) for shelter in shelters]
+    people = scene.world.people
+    waiting = {own.identity for own in people if any(abs(own.x - x) < 1.7 and 0 < own.z - z < 1 for x, z in places)}
+    assert len(waiting) == 4 * len(shelters)
+    others = tuple(person for person in people if person.identity not in waiting)
+    without = SyntheticScene(3, "muggy", SMALL, replace(scene.world, people=others))
+    with_them, alone = scene.frame(), without.frame()
+    boxes, _ = with_them.boxes()
+    own = np.isin(boxes.ids, list(waiting)) & ~boxes.ignore
+    assert own.any() and not np.isin(alone.boxes()[0].ids, list(waiting)).any()
+    silhouettes = np.zeros(with_them.heat.shape, bool)
+    for truth in with_them.truths:
+        if truth.identity in waiting:
+            window = truth.window.clip(scene.camera.window)
+            silhouettes[window.within(scene.camera.window)] |= truth.seen[window.within(truth.window)] > 0.9
+    assert np.abs(with_them.light - alone.light).max(axis=2)[silhouettes].mean() > 0.01, "the eye sees them"
+    # Their feet stand out below the glass.
+    changed = np.abs(with_them.heat - alone.heat)[silhouettes] > 1e-6
+    assert changed.mean() < 0.1

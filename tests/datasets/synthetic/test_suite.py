@@ -22,20 +22,25 @@ from ivif.datasets.synthetic import CHALLENGE, CONDITIONS, SUITES, suite
 from ivif.datasets.synthetic.scene import SyntheticScene
 from ivif.datasets.synthetic.suite import item_files, pair_items
 
+FIRST_TWELVE = (
+    "day", "dusk", "night", "glare", "fog", "smoke", "rain", "crossover", "overexposed", "crowd", "distractors",
+    "misregistered",
+)  # fmt: skip
 
-def test_challenge_v1_is_what_its_name_promises() -> None:
-    assert SUITES["challenge/v1"] is CHALLENGE
-    assert CHALLENGE.conditions == (
-        "day", "dusk", "night", "glare", "fog", "smoke", "rain", "crossover", "overexposed", "crowd", "distractors",
-        "misregistered",
-    )  # fmt: skip
+
+def test_versions_are_what_their_names_promise() -> None:
+    assert SUITES["challenge/v1"].conditions == FIRST_TWELVE
+    assert SUITES["challenge/v2"] is CHALLENGE
+    assert CHALLENGE.conditions == (*FIRST_TWELVE, "noon", "sultry", "muggy", "drizzle", "engines")
     assert set(CHALLENGE.conditions) <= set(CONDITIONS)
+    assert set(suite.CHANGES) == {version.version for version in SUITES.values()}, "each version says what changed"
     items = CHALLENGE.items()
-    assert len(items) == 12 * (8 + 24)
+    assert len(items) == 17 * (8 + 24)
     assert len({item.name for item in items}) == len(items)
     scenes = {(item.condition, item.seed) for item in items}
-    assert len({seed for _, seed in scenes}) == 12 * (8 + 1), "no two scenes share a seed"
+    assert len({seed for _, seed in scenes}) == 17 * (8 + 1), "no two scenes share a seed"
     assert {item.condition for item in items if item.pan} == set(suite.PANNING)
+    assert items[: 12 * (8 + 24)] == SUITES["challenge/v1"].items(), "the first version's scenes are still the same"
 
 
 def test_the_fingerprint_depends_on_the_definition() -> None:
@@ -45,21 +50,21 @@ def test_the_fingerprint_depends_on_the_definition() -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SUITES, "challenge/v1", replace(CHALLENGE, pairs=1, sequence=1, size=(48, 36)))
+    monkeypatch.setitem(SUITES, "challenge/v2", replace(CHALLENGE, pairs=1, sequence=1, size=(48, 36)))
 
 
 @pytest.mark.usefixtures("small")
 def test_load_renders_once_and_hashes_every_picture(tmp_path: Path) -> None:
     data = datasets.load("challenge", root=tmp_path)
-    assert data.name == "challenge/v1"
-    assert len(data) == 24 and {pair.tags[0] for pair in data} == set(CHALLENGE.conditions)
+    assert data.name == "challenge/v2"
+    assert len(data) == 34 and {pair.tags[0] for pair in data} == set(CHALLENGE.conditions)
     (folder,) = tmp_path.iterdir()
     manifest = json.loads((folder / "suite.json").read_text())
     assert manifest["fingerprint"][:16] == folder.name.rpartition("-")[2]
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    assert len(manifest["sha256"]) == 48
-    again = datasets.load("challenge/v1", root=tmp_path)
+    assert len(manifest["sha256"]) == 68
+    again = datasets.load("challenge/v2", root=tmp_path)
     assert [pair.fingerprint() for pair in again] == [pair.fingerprint() for pair in data]
 
 
@@ -72,9 +77,9 @@ def test_some_conditions_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("challenge/v9", {}, "no suite challenge/v9; there is challenge/v1"),
+        ("challenge/v9", {}, "no suite challenge/v9; there is challenge/v1, challenge/v2"),
         ("challenge", {"conditions": ["snow"]}, "no condition snow; it has day, dusk"),
-        ("challenge", {"split": "test"}, "challenge has no option split; it has version, conditions, cache"),
+        ("challenge", {"split": "test"}, "challenge has no option split; it has version, conditions, cache, jobs"),
     ],
 )
 def test_refusals(name: str, options: dict, words: str, tmp_path: Path) -> None:
@@ -83,8 +88,11 @@ def test_refusals(name: str, options: dict, words: str, tmp_path: Path) -> None:
 
 
 def test_the_default_set_is_an_excerpt() -> None:
-    excerpt = suite.pair_items(CHALLENGE.conditions, 24, 0) + suite.sequence_items("night", 12, 0)
+    excerpt = suite.pair_items(suite.EXCERPT, 24, 0)
+    for condition in suite.EXCERPT_SEQUENCES:
+        excerpt += suite.sequence_items(condition, 10, 0)
     assert set(excerpt) <= set(CHALLENGE.items())
+    assert len({item.condition for item in excerpt}) == 12
 
 
 class TestSuite:
@@ -93,13 +101,14 @@ class TestSuite:
     def test_names_tags_and_content(self, tmp_path: Path) -> None:
         suite = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
         assert suite.name == "synthetic"
-        assert [pair.name for pair in suite][:3] == ["day-00", "dusk-00", "night-00"]
-        assert [pair.name for pair in suite][3:] == ["walk-night-000", "walk-night-001"]
-        assert [pair.tags for pair in suite] == [("day",), ("dusk",), ("night",), ("night",), ("night",)]
-        assert [(pair.sequence, pair.frame) for pair in suite][2:4] == [(None, None), ("walk-night", 0)]
+        assert [pair.name for pair in suite][:3] == ["noon-00", "night-00", "muggy-00"]
+        walks = ["walk-noon-000", "walk-noon-001", "walk-night-000", "walk-night-001"]
+        assert [pair.name for pair in suite][3:] == walks
+        assert [pair.tags[0] for pair in suite] == ["noon", "night", "muggy", "noon", "noon", "night", "night"]
+        assert [(pair.sequence, pair.frame) for pair in suite][2:4] == [(None, None), ("walk-noon", 0)]
         infrared, visible = suite[1].read()
         assert infrared.shape == (1, 72, 96) and visible.shape == (3, 72, 96)
-        expected = synthetic.render_pair(pair_items(synthetic.CONDITIONS, 3, 0)[1].seed, "dusk", (96, 72))
+        expected = synthetic.render_pair(pair_items(("night",), 1, 0)[0].seed, "night", (96, 72))
         assert torch.equal(visible, expected.visible)
         np.testing.assert_array_equal(suite[1].boxes.xyxy, expected.boxes.xyxy)  # type: ignore[union-attr]
         np.testing.assert_array_equal(suite[1].boxes.ignore, expected.boxes.ignore)  # type: ignore[union-attr]
@@ -125,10 +134,10 @@ class TestSuite:
         (folder,) = tmp_path.iterdir()
         # What a killed process leaves: a temporary file, and a pair without its labels.
         (folder / "visible" / ".night-00.png.1-0.part").write_bytes(b"half")
-        (folder / "labels" / "dusk-00.txt").unlink()
-        calls.extend([""] * 3)
+        (folder / "labels" / "noon-00.txt").unlink()
+        calls[:] = [""] * 3
         suite = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path)  # type: ignore[arg-type]
-        assert calls[6:] == ["dusk", "night", "night", "night"]
+        assert calls[3:] == ["noon", "muggy", "noon", "noon", "night", "night"]
         whole = synthetic.synthetic_dataset(**self.PARAMETERS, cache=tmp_path / "other")  # type: ignore[arg-type]
         assert [pair.fingerprint() for pair in suite] == [pair.fingerprint() for pair in whole]
         for mine, other in zip(suite, whole, strict=True):

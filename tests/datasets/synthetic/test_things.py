@@ -13,7 +13,7 @@ from ivif.datasets.synthetic.optics.noise import Noise
 from ivif.datasets.synthetic.places.composition import compose
 from ivif.datasets.synthetic.scene import SyntheticScene
 from ivif.datasets.synthetic.things.distractors import Dummy
-from ivif.datasets.synthetic.things.figures import Outfit
+from ivif.datasets.synthetic.things.figures import Clothes, Outfit
 from ivif.datasets.synthetic.things.furniture import Crate
 from ivif.datasets.synthetic.things.people import Person
 from ivif.datasets.synthetic.things.plants import Tree
@@ -135,3 +135,11 @@ def test_things_say_where_nobody_can_stand() -> None:
     van = Vehicle(4.0, 6.0, np.pi / 2, "van", grey)
     np.testing.assert_allclose(van.obstacles(), [(4.0, 4.4, 1.1), (4.0, 6.0, 1.1), (4.0, 7.6, 1.1)], atol=1e-9)
     assert person(1, 0.0, 9.0, 0.0, 1.0).obstacles() == [], "people make way for each other"
+
+
+def test_rain_gear_is_as_cold_as_the_air() -> None:
+    condition = conditions.BY_NAME["drizzle"]
+    air, wet = condition.temperatures["air"], replace(PLAIN, insulation=0.8)
+    assert Clothes(wet, condition).jacket.temperature == pytest.approx(air, abs=1)
+    assert Clothes(replace(PLAIN, insulation=0.1), condition).jacket.temperature > air + 5
+    assert Clothes(wet, conditions.BY_NAME["rain"]).jacket.temperature > air, "in v1 nobody wears any"

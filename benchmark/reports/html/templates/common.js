@@ -3,7 +3,7 @@
 const report = (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const boards = read("boards"), methods = read("methods"), trust = read("trust-data");
-  const listeners = [], pictures = new Map();
+  const listeners = [], pictures = new Map(), due = new Map();
   let current = 0;
 
   const element = (tag, attributes = {}, ...children) => {
@@ -46,6 +46,9 @@ const report = (() => {
     board: () => boards[current],
     index: () => current,
     whenShown: (tell) => listeners.push(tell),
+    // A section of the page, by its id, that is drawn when it comes near.
+    whenNear: (id, draw) => due.set(id, draw),
+    due,
     pictures: (index = current) => {
       if (!pictures.has(index)) pictures.set(index, read(`pictures-${index}`));
       return pictures.get(index);

@@ -1,7 +1,7 @@
 "use strict";
-// What is drawn when: the table at once, pictures and plots when they come near.
+// What is drawn when: the table at once, other sections when they come near, see `report.whenNear`.
 (() => {
-  const due = new Map([["pictures", () => report.beginPictures()], ["plots", () => report.drawPlots()]]);
+  const due = report.due;
   const near = new Set();
   const watch = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => {
     if (near.has(target.id)) return;
@@ -20,6 +20,6 @@
   for (const id of due.keys()) watch.observe(document.getElementById(id));
   if (address.has("pair")) document.getElementById("pictures").scrollIntoView();
   let width = innerWidth;
-  addEventListener("resize", () => { if (Math.abs(innerWidth - width) > 40 && near.has("plots")) { width = innerWidth; report.drawPlots(); } });
+  addEventListener("resize", () => { if (Math.abs(innerWidth - width) > 40 && near.has("plots")) { width = innerWidth; due.get("plots")(); } });
   document.documentElement.dataset.ready = "yes";
 })();

@@ -154,5 +154,5 @@
       chart("Which methods look alike?", "Mean absolute difference of luminance between two methods' pictures.", similarity),
     ].filter(Boolean));
   };
-  report.drawPlots = draw;
+  report.whenNear("plots", draw);
 })();

@@ -61,6 +61,7 @@
     );
   };
 
+  const signed = (value) => (value > 0 ? "+" : "") + number(value);
   const trace = (method, kind, place) => {
     const board = shownBoard();
     const line = [...board.lines, ...board.controls].find((own) => own.method === method);
@@ -73,9 +74,10 @@
       facts([
         ["definition", kind === "metric" ? `${column.key} (${column.name})` : column.label],
         ["over", kind === "metric" ? `${cell.count} of ${board.images} pairs` : `${cell.count} of ${column.total} ${column.counted}`],
-        ["95 %", cell.low == null ? "" : `${number(cell.low)} to ${number(cell.high)} (bootstrap over pairs)`],
+        ["95 %", cell.low == null ? cell.why_not && `no interval: ${cell.why_not}` : `${number(cell.low)} to ${number(cell.high)} (bootstrap over ${kind === "metric" ? "pairs" : column.counted})`],
+        ["beside the best camera", cell.gain == null ? "" : `${signed(cell.gain)}${cell.gain_low == null ? "" : ` (95 % ${signed(cell.gain_low)} to ${signed(cell.gain_high)}, both drawn alike)`}`],
         ["median", cell.median == null ? "" : number(cell.median)],
-        ["beside the best", kind === "metric" ? (cell.alike ? "not told from it, or the best itself" : "significantly worse") : ""],
+        ["beside the best", cell.alike == null || (kind !== "metric" && cell.low == null) ? "" : cell.alike ? "not told from it, or the best itself" : "significantly worse"],
         ["metric's code", run.metrics[column.key]?.sha256?.slice(0, 12)],
         ["weights", report.methods[method]?.origin], ["hash", report.methods[method]?.sha256?.slice(0, 12)],
         ["commit", made?.software?.commit], ["software", made ? Object.entries(made.software.packages).map(([name, version]) => `${name} ${version}`).join(", ") : ""],
