@@ -60,7 +60,7 @@ def _pull(lines: Numbers, stiffness: Numbers, result: Numbers) -> None:
 
 @_compile
 def normal_equations(unknown: Numbers, freedom: Numbers, stiffness: Numbers, result: Numbers) -> None:
-    """``w + freedom D'(stiffness D(freedom w))`` of planes ``[C, H, W]``; D: forward differences, stiffness ``[H, W]``."""
+    """``w + freedom D'(stiffness D(freedom w))`` of ``[C, H, W]``, D: forward differences; stiffness: ``[H, W]``."""
     planes, height, width = unknown.shape
     lines, down, before, across = np.empty((2, width)), np.zeros(width), np.zeros(width), np.zeros(width)
     for plane in range(planes):
