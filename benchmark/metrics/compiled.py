@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+_Numbers = NDArray[np.float64]
 
 _places = 9
 """Pixels of a window of 3x3."""
@@ -81,14 +81,14 @@ def _exponential(value: float) -> float:
 
 
 @_compile
-def _logarithms(values: Numbers, result: Numbers) -> None:
+def _logarithms(values: _Numbers, result: _Numbers) -> None:
     for index in range(len(values)):
         result[index] = _logarithm(values[index])
 
 
 @_compile
 def _add_pairs(
-    first: Numbers, second: Numbers, third: Numbers, fourth: Numbers, taps: Numbers, result: Numbers
+    first: _Numbers, second: _Numbers, third: _Numbers, fourth: _Numbers, taps: _Numbers, result: _Numbers
 ) -> None:
     """Add lines to a line: the first two times one tap, the other two times another."""
     for index in range(len(result)):
@@ -96,7 +96,7 @@ def _add_pairs(
 
 
 @_compile
-def blur(image: Numbers, taps: Numbers, step: int, result: Numbers) -> None:
+def blur(image: _Numbers, taps: _Numbers, step: int, result: _Numbers) -> None:
     """An odd number of symmetric taps along both axes where they lie within the image, at every ``step``-th row."""
     last = len(taps) - 1
     middle = last // 2
@@ -125,16 +125,16 @@ def blur(image: Numbers, taps: Numbers, step: int, result: Numbers) -> None:
 
 
 @_compile
-def follow(
-    blurred: Numbers,
-    mean: Numbers,
-    variance: Numbers,
-    fused_mean: Numbers,
-    fused_variance: Numbers,
+def follow_source(
+    blurred: _Numbers,
+    mean: _Numbers,
+    variance: _Numbers,
+    fused_mean: _Numbers,
+    fused_variance: _Numbers,
     noise: float,
     least: float,
-    gain: Numbers,
-    kept: Numbers,
+    gain: _Numbers,
+    kept: _Numbers,
 ) -> None:
     """Gain and kept information of `fidelity.channel`, from the blurred product of both images."""
     for index in range(len(gain)):
@@ -152,7 +152,7 @@ def follow(
 
 
 @_compile
-def sobel_edges(padded: Numbers, strength: Numbers, slope: Numbers) -> None:
+def sobel_edges(padded: _Numbers, strength: _Numbers, slope: _Numbers) -> None:
     """Strength of Sobel edges, and the tangent of their angle; infinite without horizontal difference."""
     height, width = strength.shape
     for row in range(height):
@@ -168,7 +168,9 @@ def sobel_edges(padded: Numbers, strength: Numbers, slope: Numbers) -> None:
 
 
 @_compile
-def preserve(strength: Numbers, angle: Numbers, fused_strength: Numbers, fused_angle: Numbers, result: Numbers) -> None:
+def preserve(
+    strength: _Numbers, angle: _Numbers, fused_strength: _Numbers, fused_angle: _Numbers, result: _Numbers
+) -> None:
     """`gradient.edge_preservation` of each pixel."""
     for index in range(len(result)):
         smaller = min(strength[index], fused_strength[index])
@@ -180,7 +182,7 @@ def preserve(strength: Numbers, angle: Numbers, fused_strength: Numbers, fused_a
 
 
 @_compile
-def _read_windows(rows: Numbers, shares: Numbers, low: Numbers, high: Numbers, total: Numbers) -> None:
+def _read_windows(rows: _Numbers, shares: _Numbers, low: _Numbers, high: _Numbers, total: _Numbers) -> None:
     """The windows of three rows as distributions, ``[9, N]``, with the extremes of their values."""
     count = len(low)
     low[:] = rows[0, :count]
@@ -206,7 +208,7 @@ def _read_windows(rows: Numbers, shares: Numbers, low: Numbers, high: Numbers, t
 
 @_compile
 def _describe(
-    shares: Numbers, logs: Numbers, entropy: Numbers, mean: Numbers, spread: Numbers, energy: Numbers
+    shares: _Numbers, logs: _Numbers, entropy: _Numbers, mean: _Numbers, spread: _Numbers, energy: _Numbers
 ) -> None:
     """Entropy, mean and deviation of the place, sum of the squared shares less 1/9."""
     entropy[:] = 0
@@ -225,7 +227,7 @@ def _describe(
 
 
 @_compile
-def _correlate(first: Numbers, second: Numbers, energies: Numbers, others: Numbers, result: Numbers) -> None:
+def _correlate(first: _Numbers, second: _Numbers, energies: _Numbers, others: _Numbers, result: _Numbers) -> None:
     result[:] = 0
     for place in range(_places):
         for window in range(len(result)):
@@ -237,13 +239,13 @@ def _correlate(first: Numbers, second: Numbers, energies: Numbers, others: Numbe
 
 @_compile
 def _meet(
-    source: tuple[Numbers, Numbers],
-    fused: tuple[Numbers, Numbers],
-    correlated: Numbers,
-    mass: Numbers,
-    independent: Numbers,
-    logs: Numbers,
-    moment: Numbers,
+    source: tuple[_Numbers, _Numbers],
+    fused: tuple[_Numbers, _Numbers],
+    correlated: _Numbers,
+    mass: _Numbers,
+    independent: _Numbers,
+    logs: _Numbers,
+    moment: _Numbers,
 ) -> None:
     """The pairs of places that meet, ``[N, 17]``: their share under the Fréchet bound and under independence.
 
@@ -294,14 +296,14 @@ def _meet(
 
 
 @_compile
-def _mix(mass: Numbers, independent: Numbers, part: Numbers, mixed: Numbers) -> None:
+def _mix(mass: _Numbers, independent: _Numbers, part: _Numbers, mixed: _Numbers) -> None:
     for window in range(len(part)):
         for met in range(_met):
             mixed[window, met] = part[window] * mass[window, met] + (1 - part[window]) * independent[window, met]
 
 
 @_compile
-def mean_shared_information(images: Numbers) -> float:
+def mean_shared_information(images: _Numbers) -> float:
     """Mean of `features.shared_information` over all windows of ``[K, H, W]`` and the sources; last the fused image.
 
     Row by row. Of the 81 pairs of places of two windows only those that meet where both are laid side by side, divided

@@ -101,7 +101,7 @@ def _compiled_channel(blurred: Tensor, source: Scale, fused: Scale, noise: float
     result = Channel(torch.empty_like(blurred), torch.empty_like(blurred))
     of_source = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
     of_fused = (numbers(statistic) for statistic in fused[1:])
-    compiled.follow(numbers(blurred), *of_source, *of_fused, noise, EPSILON, *(numbers(part) for part in result))
+    compiled.follow_source(numbers(blurred), *of_source, *of_fused, noise, EPSILON, *(numbers(part) for part in result))
     return result
 
 

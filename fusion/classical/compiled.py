@@ -9,13 +9,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+_Numbers = NDArray[np.float64]
 
 _compile = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compile
-def binomial(cells: Numbers, result: Numbers) -> None:
+def binomial(cells: _Numbers, result: _Numbers) -> None:
     """``[1 4 6 4 1] / 16`` along the middle axis of ``[P, N, M]``, zeros outside."""
     planes, count, width = cells.shape
     for plane in range(planes):
@@ -34,7 +34,7 @@ def binomial(cells: Numbers, result: Numbers) -> None:
 
 
 @_compile
-def read_quotient(above: Numbers, below: Numbers, coordinates: Numbers, result: Numbers) -> None:
+def read_quotient(above: _Numbers, below: _Numbers, coordinates: _Numbers, result: _Numbers) -> None:
     """Quotient of two grids, each read between its cells (trilinear), at coordinates ``[3, N]`` inside them."""
     for pixel in range(len(result)):
         x, y, z = coordinates[0, pixel], coordinates[1, pixel], coordinates[2, pixel]
@@ -52,14 +52,14 @@ def read_quotient(above: Numbers, below: Numbers, coordinates: Numbers, result: 
 
 
 @_compile
-def _pull(lines: Numbers, stiffness: Numbers, result: Numbers) -> None:
+def _pull(lines: _Numbers, stiffness: _Numbers, result: _Numbers) -> None:
     """Stiffness times the difference of two lines."""
     for column in range(len(result)):
         result[column] = (lines[1, column] - lines[0, column]) * stiffness[column]
 
 
 @_compile
-def normal_equations(unknown: Numbers, freedom: Numbers, stiffness: Numbers, result: Numbers) -> None:
+def normal_equations(unknown: _Numbers, freedom: _Numbers, stiffness: _Numbers, result: _Numbers) -> None:
     """``w + freedom D'(stiffness D(freedom w))`` of ``[C, H, W]``, D: forward differences; stiffness: ``[H, W]``."""
     planes, height, width = unknown.shape
     lines, down, before, across = np.empty((2, width)), np.zeros(width), np.zeros(width), np.zeros(width)

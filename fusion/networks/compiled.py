@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float32]
+_Numbers = NDArray[np.float32]
 
 _compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
@@ -15,13 +15,13 @@ _TILE = 4
 
 
 @_compile
-def _add(weight: float, values: Numbers, line: Numbers) -> None:
+def _add(weight: float, values: _Numbers, line: _Numbers) -> None:
     for index in range(len(line)):
         line[index] += weight * values[index]
 
 
 @_compile
-def spread_tiles(image: Numbers, top: int, rows: int, matrix: Numbers, result: Numbers) -> None:
+def spread_tiles(image: _Numbers, top: int, rows: int, matrix: _Numbers, result: _Numbers) -> None:
     """Rows of tiles of ``[H, W, C]`` from row `top` on, times the matrix from both sides, ``[n * n, tiles, C]``.
 
     Zeros beyond the image.
@@ -48,7 +48,7 @@ def spread_tiles(image: Numbers, top: int, rows: int, matrix: Numbers, result: N
 
 
 @_compile
-def gather_tiles(products: Numbers, top: int, rows: int, matrix: Numbers, bias: Numbers, result: Numbers) -> None:
+def gather_tiles(products: _Numbers, top: int, rows: int, matrix: _Numbers, bias: _Numbers, result: _Numbers) -> None:
     """Products ``[n * n, tiles, C]`` times the matrix from both sides, plus the bias, to rows of ``[H, W, C]``."""
     height, width, channels = result.shape
     count = matrix.shape[1]
@@ -72,7 +72,7 @@ def gather_tiles(products: Numbers, top: int, rows: int, matrix: Numbers, bias: 
 
 
 @_compile
-def moments(pixels: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(pixels: _Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and biased variance of each channel of ``[N, C]``."""
     count, channels = pixels.shape
     sums, squares, first = np.zeros(channels), np.zeros(channels), pixels[0].astype(np.float64)
@@ -87,7 +87,7 @@ def moments(pixels: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 @_compile
-def scale_and_shift(pixels: Numbers, scale: Numbers, offset: Numbers) -> None:
+def scale_and_shift(pixels: _Numbers, scale: _Numbers, offset: _Numbers) -> None:
     """Overwrite ``[N, C]`` by ``scale x + offset``."""
     for pixel in range(len(pixels)):
         line = pixels[pixel]

@@ -10,6 +10,7 @@ Paper: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-TILE = 4
+_TILE = 4
 """Outputs along a side of a tile."""
 
 _POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
@@ -27,11 +28,14 @@ _FEWEST_CHANNELS, _FEWEST_PRODUCTS, _FEWEST_PIXELS = 32, 12_000, 10_000
 _TILES_AT_ONCE = 128
 """At least as many, if there are, so that the matrix products are worth their start."""
 
-Matrix = NDArray[np.float64]
+_Matrix = NDArray[np.float64]
+
+direct = ContextVar("direct", default=False)
+"""Whether all convolutions are to be direct sums, to compare with."""
 
 
 @lru_cache
-def transforms(taps: int) -> tuple[Matrix, Matrix, Matrix]:
+def transforms(taps: int) -> tuple[_Matrix, _Matrix, _Matrix]:
     """Matrices of inputs ``[n, n]``, of taps ``[n, k]`` and of products ``[4, n]`` for k taps, by Toom and Cook.
 
     With the finite points a: inputs by the coefficients of the polynomials that are 0 at all points but one, taps and
@@ -39,12 +43,12 @@ def transforms(taps: int) -> tuple[Matrix, Matrix, Matrix]:
     """
     points = np.array(_POINTS[taps])
     count = len(points) + 1
-    inputs, kernel, outputs = np.zeros((count, count)), np.zeros((count, taps)), np.zeros((TILE, count))
+    inputs, kernel, outputs = np.zeros((count, count)), np.zeros((count, taps)), np.zeros((_TILE, count))
     for index, point in enumerate(points):
         others = np.delete(points, index)
         inputs[index, :-1] = np.poly(others)[::-1]
         kernel[index] = point ** np.arange(taps) / np.prod(point - others)
-        outputs[:, index] = point ** np.arange(TILE)
+        outputs[:, index] = point ** np.arange(_TILE)
     inputs[-1], kernel[-1, -1], outputs[-1, -1] = np.poly(points)[::-1], 1, 1
     return inputs, kernel, outputs
 
@@ -53,7 +57,8 @@ def pays(maps: Tensor, weight: Tensor) -> bool:
     """Whether a convolution of stride 1, without gradients, is faster this way than directly."""
     out, channels, side, _ = weight.shape
     return (
-        maps.device.type == "cpu"
+        not direct.get()
+        and maps.device.type == "cpu"
         and maps.dtype == weight.dtype == torch.float32
         and side in _POINTS
         and min(out, channels) >= _FEWEST_CHANNELS
@@ -88,12 +93,12 @@ class Winograd:
         batch, height, width, channels = images.shape
         height, width = height - self.taps + 1, width - self.taps + 1
         result = images.new_empty(batch, height, width, len(self.bias))
-        across = -(-width // TILE)
-        rows = min(-(-_TILES_AT_ONCE // across), -(-height // TILE))
+        across = -(-width // _TILE)
+        rows = min(-(-_TILES_AT_ONCE // across), -(-height // _TILE))
         spread = images.new_empty(len(self.weight), rows * across, channels)
         products = images.new_empty(len(self.weight), rows * across, len(self.bias))
         for image, target in zip(images.numpy(), result.numpy(), strict=True):
-            for top in range(0, height, rows * TILE):
+            for top in range(0, height, rows * _TILE):
                 compiled.spread_tiles(image, top, rows, self.inputs, spread.numpy())
                 torch.bmm(spread, self.weight, out=products)
                 compiled.gather_tiles(products.numpy(), top, rows, self.outputs, self.bias, target)
