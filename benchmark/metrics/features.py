@@ -120,7 +120,7 @@ def _mean_over_parts(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     A few rows at a time: the joint distributions of all windows take gigabytes, those of some stay in the cache.
     """
     height, width = fused.shape
-    rows = max(1, 2**17 // width)
+    rows = max(1, (2**11 if fused.device.type == "cpu" else 2**17) // width)
     parts: list[Tensor] = []
     for top in range(0, height - WINDOW_SIDE + 1, rows):
         target, *others = (places(image[top : top + rows + WINDOW_SIDE - 1]) for image in (fused, *sources))

@@ -99,9 +99,10 @@ def _compiled_channel(blurred: Tensor, source: Scale, fused: Scale, noise: float
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
     result = Channel(torch.empty_like(blurred), torch.empty_like(blurred))
-    of_source = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
-    of_fused = (numbers(statistic) for statistic in fused[1:])
-    compiled.follow_source(numbers(blurred), *of_source, *of_fused, noise, EPSILON, *(numbers(part) for part in result))
+    mean, variance = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
+    of_fused = numbers(fused.mean), numbers(fused.variance)
+    gain, kept = numbers(result.gain), numbers(result.kept)
+    compiled.follow_source(numbers(blurred), mean, variance, *of_fused, noise, EPSILON, gain, kept)
     return result
 
 

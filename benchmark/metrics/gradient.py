@@ -62,8 +62,8 @@ def _compiled_preservation(source: Edges, fused: Edges) -> Tensor:
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
     result = torch.empty_like(fused.strength)
-    of_source = (numbers(part.expand_as(result)) for part in source)
-    compiled.preserve(*of_source, *(numbers(part) for part in fused), numbers(result))
+    strength, angle = (numbers(part.expand_as(result)) for part in source)
+    compiled.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), numbers(result))
     return result
 
 

@@ -52,7 +52,9 @@ class Encoder(nn.Module):
         room = None
         if not torch.is_grad_enabled():
             whole = len(sources), 5 * 48, height, width
-            room = empty_maps(whole, sources, is_channels_last(self.conv["conv1_1"].weight))
+            first = self.conv["conv1_1"]
+            assert isinstance(first, nn.Conv2d)
+            room = empty_maps(whole, sources, is_channels_last(first.weight))
         for index, (convolution, norm) in enumerate(zip(self.conv.values(), self.bn.values(), strict=True), 1):
             new = relu_(norm(_convolved(convolution, maps if index > 1 else sources)))
             if room is None:
