@@ -8,9 +8,11 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import get_context
 from statistics import median
 from typing import NamedTuple
@@ -22,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ivif.fusion import FusionMethod, load
 from ivif.fusion.loading import network_class, network_names
 from ivif.fusion.networks.base import NetworkMethod
+from ivif.fusion.networks.winograd import direct
 
 LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""
@@ -38,6 +41,7 @@ class Cost:
         seconds: median time to fuse one pair.
         processor: median of seconds that processors worked for it, all threads together, which other work on the
             machine hardly changes; None on CUDA.
+        peak: 1e9 multiply-accumulates a second that one large convolution reaches there, just before.
         memory: peak memory in MiB: on the CPU of the process above what it held before, on CUDA of the allocator.
     """
 
@@ -46,7 +50,18 @@ class Cost:
     gmac: float | None
     seconds: float
     processor: float | None
+    peak: float
     memory: float
+
+    @property
+    def rate(self) -> float | None:
+        """1e9 multiply-accumulates a second, as its layers are written down: saved ones count too."""
+        return None if self.gmac is None else self.gmac / self.seconds
+
+    @property
+    def share(self) -> float | None:
+        """The rate as a share of the peak."""
+        return None if self.rate is None else self.rate / self.peak
 
 
 def measure_costs(
@@ -85,10 +100,24 @@ def measure_costs(
 def cost_table(costs: Sequence[Cost]) -> str:
     """Costs as a table for a terminal."""
     rows = [
-        [cost.method, cost.parameters or None, cost.gmac, cost.seconds, cost.processor, cost.memory] for cost in costs
+        [
+            *(cost.method, cost.parameters or None, cost.gmac, cost.seconds, cost.processor),
+            *(cost.rate, cost.share, cost.memory),
+        ]
+        for cost in costs
     ]
-    head = ["method", "parameters", "GMAC", "s a pair", "of processors", "peak MiB"]
-    return tabulate(rows, head, floatfmt=("", "", ".2f", ".3f", ".3f", ".0f"), intfmt=",", missingval="-")
+    head = [
+        "method",
+        "parameters",
+        "GMAC",
+        "s a pair",
+        "of processors",
+        "GMAC/s",
+        "of a large convolution's",
+        "peak MiB",
+    ]
+    digits = ("", "", ".2f", ".3f", ".3f", ".1f", ".0%", ".0f")
+    return tabulate(rows, head, floatfmt=digits, intfmt=",", missingval="-")
 
 
 def _make(name: str) -> FusionMethod:
@@ -100,11 +129,12 @@ def _make(name: str) -> FusionMethod:
 def _make_plain(name: str) -> NetworkMethod:
     """A network as written down, on the whole image at once; for a process of its own, whose settings it changes.
 
-    Layers are not folded, the memory layout is the default one, attention is spelt out (soft-max of a product, times
-    values), all windows and rows are handled together, and what is needed again is kept.
+    Layers are not folded, the memory layout is the default one, convolutions are direct sums, attention is spelt out
+    (soft-max of a product, times values), all windows and rows are handled together, and what is needed again is kept.
     """
     for setting in ("flash", "mem_efficient", "cudnn"):
         getattr(torch.backends.cuda, f"enable_{setting}_sdp")(False)
+    direct.set(True)
     return network_class(name).untrained(plain=True)
 
 
@@ -128,15 +158,42 @@ def _measure(
     on_gpu = device.startswith("cuda")
     memory = _peak(device) - (0 if on_gpu else before)
     times = [first] if first.wall > LONGEST_TIMING else []  # what takes that long needs no warming up
-    with FlopCounterMode(display=False) as counter:
+    with _written_down(), FlopCounterMode(display=False) as counter:
         method.fuse(*pair)
+    fastest = _convolution_rate(device)
     while len(times) < repeats and sum(taken.wall for taken in times) < LONGEST_TIMING:
         times.append(_seconds(method, pair, device))
     seconds, processor = (median(values) for values in zip(*times, strict=True))
-    spent = seconds, None if on_gpu else processor, memory
+    spent = seconds, None if on_gpu else processor, fastest, memory
     if not isinstance(method, NetworkMethod):
         return Cost(label, 0, None, *spent)
     return Cost(label, parameter_count(type(method)), counter.get_total_flops() / 2e9, *spent)
+
+
+@contextmanager
+def _written_down() -> Iterator[None]:
+    """Direct convolutions inside, so that what is counted is what the layers say."""
+    before = direct.set(True)
+    try:
+        yield
+    finally:
+        direct.reset(before)
+
+
+def _convolution_rate(device: str) -> float:
+    """1e9 multiply-accumulates a second of a 3x3 convolution of 256 to 256 channels, the best of some."""
+    channels, height, width = 256, 64, 128
+    maps = torch.rand(1, channels, height, width, device=device)
+    layer = torch.nn.Conv2d(channels, channels, 3, padding=1).to(device)
+    fastest = inf
+    with torch.inference_mode():
+        for _ in range(5):
+            start = time.perf_counter()
+            layer(maps)
+            if device.startswith("cuda"):
+                torch.cuda.synchronize()
+            fastest = min(fastest, time.perf_counter() - start)
+    return height * width * layer.weight.numel() / fastest / 1e9
 
 
 class _Seconds(NamedTuple):

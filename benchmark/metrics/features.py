@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, correlate_valid
+from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, compilable, correlate_valid
 from ivif.benchmark.metrics.picture import Picture, term
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -106,7 +106,16 @@ def shared_information(source: Places, fused: Places) -> Tensor:
 
 
 def _mean_shared_information(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
-    """Mean of `shared_information` over all windows of ``[H, W]`` and the sources.
+    """Mean of `shared_information` over all windows of ``[H, W]`` and the sources."""
+    if compilable(*sources, fused):
+        from ivif.benchmark.metrics import compiled  # Numba takes long to import
+
+        return fused.new_tensor(compiled.mean_shared_information(torch.stack([*sources, fused]).numpy()))
+    return _mean_over_parts(sources, fused)
+
+
+def _mean_over_parts(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
+    """The same by operations on many windows.
 
     A few rows at a time: the joint distributions of all windows take gigabytes, those of some stay in the cache.
     """

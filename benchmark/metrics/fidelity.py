@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ivif.benchmark.metrics.filters import blur_valid, gaussian
+from ivif.benchmark.metrics.filters import blur_valid, compilable, gaussian, numbers
 from ivif.benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -36,7 +36,7 @@ def scales(picture: Picture) -> list[Scale]:
     for number, window in enumerate(TAPS):
         taps = gaussian(window, window / 5)
         if number:
-            image = blur_valid(image, taps)[..., ::2, ::2]
+            image = blur_valid(image, taps, step=2)
         mean = blur_valid(image, taps)
         variance = (blur_valid(image * image, taps) - mean * mean).clamp_(min=0)
         result.append(Scale(image, mean, variance))
@@ -81,7 +81,10 @@ class Channel(NamedTuple):
 def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: float = inf) -> Channel:
     """The channel from a source to the fused image; products of grey values do not exceed `ceiling`."""
     product = (source.image * fused.image).clamp_(max=ceiling)
-    covariance = blur_valid(product, gaussian(window, window / 5)) - source.mean * fused.mean
+    blurred = blur_valid(product, gaussian(window, window / 5))
+    if compilable(blurred):
+        return _compiled_channel(blurred, source, fused, noise)
+    covariance = blurred - source.mean * fused.mean
     gain = covariance / (source.variance + EPSILON)
     distortion = fused.variance - gain * covariance
     flat_source, flat_fused, negative = source.variance < EPSILON, fused.variance < EPSILON, gain < 0
@@ -89,6 +92,18 @@ def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: flo
     distortion = torch.where(flat_source | negative, fused.variance, distortion)
     distortion = torch.where(flat_fused, 0.0, distortion).clamp_(min=EPSILON)
     return Channel(gain, torch.log10(1 + gain * gain * _usable(source.variance) / (distortion + noise)))
+
+
+def _compiled_channel(blurred: Tensor, source: Scale, fused: Scale, noise: float) -> Channel:
+    """The same in one pass, given the blurred product; sources may be one for all fused images."""
+    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+
+    result = Channel(torch.empty_like(blurred), torch.empty_like(blurred))
+    mean, variance = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
+    of_fused = numbers(fused.mean), numbers(fused.variance)
+    gain, kept = numbers(result.gain), numbers(result.kept)
+    compiled.follow_source(numbers(blurred), mean, variance, *of_fused, noise, EPSILON, gain, kept)
+    return result
 
 
 @pair_term

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import exp
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -33,9 +36,37 @@ def correlate_valid(image: Tensor, taps: Sequence[float], axis: int) -> Tensor:
     return result
 
 
-def blur_valid(image: Tensor, taps: Sequence[float]) -> Tensor:
-    """The same taps along both axes, without padding."""
-    return correlate_valid(correlate_valid(image, taps, COLUMN_AXIS), taps, ROW_AXIS)
+def compilable(*images: Tensor) -> bool:
+    """Whether `compiled` computes with images: on the processor, in float64, without gradients."""
+    return all(image.device.type == "cpu" and image.dtype == torch.float64 for image in images) and not any(
+        image.requires_grad for image in images
+    )
+
+
+def numbers(image: Tensor) -> NDArray[np.float64]:
+    """All numbers of an image in one line, as `compiled` takes them."""
+    return image.contiguous().numpy().reshape(-1)
+
+
+def blur_valid(image: Tensor, taps: Sequence[float], step: int = 1) -> Tensor:
+    """The same symmetric taps, an odd number, along both axes, without padding.
+
+    Args:
+        image: ``[..., H, W]``.
+        taps: likewise for rows and columns.
+        step: distance of the rows and columns that are kept.
+    """
+    if not compilable(image):
+        return correlate_valid(correlate_valid(image, taps, COLUMN_AXIS), taps, ROW_AXIS)[..., ::step, ::step]
+    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+
+    *batch, height, width = image.shape
+    height, width = height - len(taps) + 1, width - len(taps) + 1
+    result = image.new_empty(*batch, -(-height // step), width)
+    weights = np.array(taps)
+    for one, blurred in zip(image.contiguous().flatten(0, -3), result.flatten(0, -3), strict=True):
+        compiled.blur(one.numpy(), weights, step, blurred.numpy())
+    return result if step == 1 else result[..., ::step].contiguous()
 
 
 def sobel(image: Tensor, padding: str = "constant") -> tuple[Tensor, Tensor]:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import sobel
+from ivif.benchmark.metrics.filters import compilable, numbers, sobel
 from ivif.benchmark.metrics.picture import Picture, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -24,9 +25,22 @@ class Edges(NamedTuple):
 @term
 def edges(picture: Picture) -> Edges:
     """Sobel edges, zeros outside the image; the angle is pi/2 where there is no horizontal difference."""
+    if compilable(picture.values):
+        return _compiled_edges(picture.values)
     across, along = sobel(picture.values)
     angle = torch.where(across == 0, pi / 2, torch.atan(along / across))
     return Edges((across.square() + along.square()).sqrt_(), angle)
+
+
+def _compiled_edges(values: Tensor) -> Edges:
+    """The same in one pass."""
+    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+
+    result = Edges(torch.empty_like(values), torch.empty_like(values))
+    for padded, strength, slope in zip(pad(values, (1, 1, 1, 1))[:, 0], *(part[:, 0] for part in result), strict=True):
+        compiled.sobel_edges(padded.numpy(), strength.numpy(), slope.numpy())
+    result.angle.atan_()
+    return result
 
 
 @term
@@ -37,8 +51,20 @@ def edge_energy(picture: Picture) -> Tensor:
 
 def edge_preservation(source: Edges, fused: Edges) -> Tensor:
     """How well each source edge is kept in strength and orientation, ``[B, 1, H, W]`` in 0..0.9873."""
+    if compilable(*source, *fused):
+        return _compiled_preservation(source, fused)
     alignment = 1 - (source.angle - fused.angle).abs() / (pi / 2)
     return _sigmoid(_strength_ratio(source, fused), 0.9994, -15, 0.5) * _sigmoid(alignment, 0.9879, -22, 0.8)
+
+
+def _compiled_preservation(source: Edges, fused: Edges) -> Tensor:
+    """The same in one pass; sources may be one for all fused images."""
+    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+
+    result = torch.empty_like(fused.strength)
+    strength, angle = (numbers(part.expand_as(result)) for part in source)
+    compiled.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), numbers(result))
+    return result
 
 
 def edge_preservation_wrapsafe(source: Edges, fused: Edges) -> Tensor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d, map_coordinates
+from scipy.ndimage import convolve1d
 
 from ivif.fusion.classical.base import GreyPlane
+from ivif.fusion.classical.compiled import binomial, read_quotient
 
 _PAD = 2
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
@@ -30,7 +31,9 @@ def bilateral_filter(plane: GreyPlane, space_sigma: float, range_sigma: float) -
     cells = np.ravel_multi_index([np.floor(axis + 0.5).astype(np.intp) for axis in coordinates], shape).ravel()
     weight = _blurred_grid(np.bincount(cells, minlength=np.prod(shape)), shape)
     value = _blurred_grid(np.bincount(cells, plane.ravel(), minlength=np.prod(shape)), shape)
-    return map_coordinates(value, coordinates, order=1) / map_coordinates(weight, coordinates, order=1)
+    result = np.empty(plane.shape)
+    read_quotient(value, weight, coordinates.reshape(3, -1), result.reshape(-1))
+    return result
 
 
 def _grid_coordinates(plane: GreyPlane, space_sigma: float, range_sigma: float) -> NDArray[np.float64]:
@@ -40,7 +43,9 @@ def _grid_coordinates(plane: GreyPlane, space_sigma: float, range_sigma: float) 
 
 
 def _blurred_grid(cells: NDArray, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    grid = cells.reshape(shape).astype(np.float64, copy=False)
-    for axis in range(3):
-        grid = convolve1d(grid, _BINOMIAL, axis=axis, mode="constant")
-    return grid
+    grid = cells.astype(np.float64, copy=False).reshape(shape)
+    rows, columns, levels = shape
+    for layout in ((1, rows, columns * levels), (rows, columns, levels)):
+        before, grid = grid.reshape(layout), np.empty(layout)
+        binomial(before, grid)
+    return convolve1d(grid.reshape(shape), _BINOMIAL, mode="constant")

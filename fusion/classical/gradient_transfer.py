@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
+from ivif.fusion.classical.compiled import normal_equations
 from ivif.fusion.registry import register
 
 _ROUNDS, _BINS, _LONGEST = 5, 1000, 500
@@ -91,9 +92,12 @@ def _smallest_that_counts(values: GreyPlane, share: float, skip: bool) -> float:
 def _least_squares(source: GreyPlane, start: GreyPlane, freedom: GreyPlane, stiffness: GreyPlane) -> GreyPlane:
     """Minimiser of ``sum ((y - source) / freedom)^2 + sum stiffness |grad y|^2``, with ``y = freedom w``."""
 
+    planes = (-1, *source.shape[-2:])
+
     def operate(unknown: GreyPlane) -> GreyPlane:
-        down, across = gradient(freedom * unknown)
-        return unknown + freedom * negative_divergence(stiffness * down, stiffness * across)
+        result = np.empty_like(unknown)
+        normal_equations(unknown.reshape(planes), freedom.reshape(planes), stiffness, result.reshape(planes))
+        return result
 
     return freedom * _conjugate_gradients(operate, source / freedom, start / freedom)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.functional import batch_norm, conv2d, gelu, instance_norm, pad
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ivif.fusion.method import FusionError
+from ivif.fusion.networks.winograd import Winograd, pays
 
 
 class BatchStatisticsNorm(nn.Module):
@@ -50,11 +52,31 @@ class BatchStatisticsNorm(nn.Module):
         weight, bias = (self.weight, self.bias) if self.affine_in_eval else (None, None)
         if torch.is_grad_enabled():
             return instance_norm(maps, weight=weight, bias=bias, eps=self.eps)
+        if in_pixels(maps):
+            return _normalised_pixels(maps, weight, bias, self.eps)
         variance, mean = torch.var_mean(maps, (2, 3), correction=0, keepdim=True)
         scale = torch.rsqrt(variance + self.eps)
         scale = scale if weight is None else scale * weight.view(-1, 1, 1)
         maps = maps.sub_(mean).mul_(scale)
         return maps if bias is None else maps.add_(bias.view(-1, 1, 1))
+
+
+def in_pixels(maps: Tensor) -> bool:
+    """Whether maps are whole pixels one after the other, on the processor, in float32."""
+    whole = maps.is_contiguous(memory_format=torch.channels_last) and is_channels_last(maps)
+    return whole and maps.device.type == "cpu" and maps.dtype == torch.float32 and not torch.compiler.is_exporting()
+
+
+def _normalised_pixels(maps: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """The same for maps whose channels come last in memory; overwritten."""
+    from ivif.fusion.networks import compiled  # Numba takes long to import
+
+    for image in maps.permute(0, 2, 3, 1).flatten(1, 2):
+        mean, variance = (torch.from_numpy(moment) for moment in compiled.moments(image.numpy()))
+        scale = torch.rsqrt(variance + eps) if weight is None else torch.rsqrt(variance + eps) * weight
+        offset = -mean * scale if bias is None else bias - mean * scale
+        compiled.scale_and_shift(image.numpy(), scale.float().numpy(), offset.float().numpy())
+    return maps
 
 
 ROWS_AT_ONCE = 64
@@ -77,7 +99,12 @@ def convolve_in_bands(
     """
     reach, height = weight.shape[2] - 1, maps.shape[2]
     rows, columns = (side + 2 * border - reach for side in maps.shape[2:])
-    result = maps if overwrite else maps.new_empty(len(maps), len(weight), rows, columns)
+    if pays(maps, weight):
+        convolve: Callable[[Tensor], Tensor] = Winograd(weight, bias)
+    else:
+        convolve = partial(conv2d, weight=weight, bias=bias)
+    shape = len(maps), len(weight), rows, columns
+    result = maps if overwrite else empty_maps(shape, maps, is_channels_last(weight))
     above = maps[:, :, :0]
     for top in range(0, rows, ROWS_AT_ONCE):
         bottom = min(top + ROWS_AT_ONCE, rows)
@@ -86,8 +113,19 @@ def convolve_in_bands(
         if border:
             band = pad(band, (border, border, 0 if top else border, max(0, last - height)), "reflect")
         above = maps[:, :, bottom - border : last].clone()
-        result[:, :, top:bottom] = conv2d(band, weight, bias)
+        result[:, :, top:bottom] = convolve(band)
     return result
+
+
+def is_channels_last(maps: Tensor) -> bool:
+    """Whether the channels of a pixel lie side by side in memory, and those of different pixels apart."""
+    return maps.shape[1] > 1 and maps.stride(1) == 1
+
+
+def empty_maps(shape: tuple[int, int, int, int], like: Tensor, channels_last: bool) -> Tensor:
+    """Maps yet to be written, of the type and device of others."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
 
 
 class Perceptron(nn.Module):

@@ -10,7 +10,9 @@ from ivif.fusion.networks.base import NetworkMethod
 from ivif.fusion.networks.blocks import (
     BatchStatisticsNorm,
     convolve_in_bands,
+    empty_maps,
     init_truncated_normal,
+    is_channels_last,
     require_sides,
     stretch_to_unit,
 )
@@ -47,7 +49,12 @@ class Encoder(nn.Module):
     def forward(self, sources: Tensor) -> Tensor:
         """``[B, 2, H, W]`` to ``[B, 240, H, W]``."""
         maps, height, width = sources[:, :0], *sources.shape[2:]
-        room = None if torch.is_grad_enabled() else sources.new_empty(len(sources), 5 * 48, height, width)
+        room = None
+        if not torch.is_grad_enabled():
+            whole = len(sources), 5 * 48, height, width
+            first = self.conv["conv1_1"]
+            assert isinstance(first, nn.Conv2d)
+            room = empty_maps(whole, sources, is_channels_last(first.weight))
         for index, (convolution, norm) in enumerate(zip(self.conv.values(), self.bn.values(), strict=True), 1):
             new = relu_(norm(_convolved(convolution, maps if index > 1 else sources)))
             if room is None:
@@ -150,6 +157,7 @@ class DDcGANMethod(NetworkMethod):
         *_layers("Generator/encoder", "Generator/encoder", "encoder."),
         *_layers("Generator_1/decoder", "Generator/decoder", "decoder."),
     )
+    channels_last = True
     published = github(
         "hanna-xu/DDcGAN",
         {"models/model/model.ckpt.index": None, "models/model/model.ckpt.data-00000-of-00001": None},

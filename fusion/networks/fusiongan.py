@@ -170,6 +170,7 @@ class FusionGANMethod(NetworkMethod):
     )
     module = FusionGANGenerator
     renaming = hand_made_layers("fusion_model", r"\w+", "conv")
+    channels_last = True
     published = github(
         "jiayi-ma/FusionGAN",
         {

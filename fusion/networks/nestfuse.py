@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, pad
 
+from ivif.fusion.networks.blocks import convolve_in_bands
+from ivif.fusion.networks.winograd import pays
+
 LEVEL_CHANNELS = (64, 112, 160, 208)
 """Channels of the encoder's maps, each half the height and width of the one before."""
 
@@ -22,7 +25,11 @@ class ReflectConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, before, H, W]`` to ``[B, after, H, W]``."""
-        return self.conv2d(x).relu_()
+        convolution = self.conv2d
+        if torch.is_grad_enabled() or not pays(x, convolution.weight):
+            return convolution(x).relu_()
+        border = convolution.kernel_size[0] // 2
+        return convolve_in_bands(x, convolution.weight, convolution.bias, border).relu_()
 
 
 class NestBlock(nn.Module):

@@ -45,7 +45,7 @@ class PMGI(nn.Module):
         init_truncated_normal(self, 1e-3)
 
     def _layer(self, name: str, *maps: Tensor) -> Tensor:
-        return leaky_relu(self.bn[name](self.conv[name](torch.cat(maps, 1))), 0.2)
+        return leaky_relu(self.bn[name](self.conv[name](torch.cat(maps, 1))), 0.2, inplace=True)
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Fused image ``[B, 1, H, W]`` in -1..1 of two such."""
@@ -71,6 +71,7 @@ class PMGIMethod(NetworkMethod):
     )
     module = PMGI
     renaming = hand_made_layers("fusion_model", r"\w+", "conv")
+    channels_last = True
     published = github(
         "HaoZhang1018/PMGI_AAAI2020",
         {

@@ -73,6 +73,7 @@ class RFNNestMethod(NetworkMethod):
     title = "RFN-Nest"
     paper = "Li, Wu, Kittler, RFN-Nest: An end-to-end residual fusion network ..., Information Fusion 2021"
     module = RFNNest
+    channels_last = True
     published = PublishedWeights(
         "https://github.com/hli1221/imagefusion-rfn-nest",
         manual=f"Unpack the archives of its folder models/, then: {as_typed('fusion weights convert rfn_nest')} "

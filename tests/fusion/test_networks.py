@@ -356,7 +356,11 @@ def test_what_makes_networks_fast_leaves_their_results_alone(name):
     fast.network.load_state_dict(plain.network.state_dict())
     fast._settle()
     sources = images(64, 48)
-    torch.testing.assert_close(fast.fuse(*sources), plain.fuse(*sources), rtol=0, atol=1e-4)
+    apart = (fast.fuse(*sources) - plain.fuse(*sources)).abs()
+    if name == "rfn_nest":  # cuts results to whole levels: beside a step the last digit decides
+        assert apart.max() < 1.001 / 255 and (apart > 0).float().mean() < 1e-3
+    else:
+        assert apart.max() < 1e-4
 
 
 @pytest.mark.parametrize(("border", "overwrite"), [(0, False), (1, False), (1, True)])
