@@ -3,7 +3,7 @@
 Outputs are made in tiles of 4x4. A tile and the pixels around it, n x n of them, are multiplied by a matrix from both
 sides, and so are the taps; the products of both, summed over the channels, by a third matrix give the outputs. The sums
 over channels are then n^2 matrix products, which takes n^2 multiplications a tile for 16 k^2: 36 for 144 with 3x3 taps,
-64 for 400 with 5x5. In float32 results are two to four times as far from exact ones as those of the direct sum.
+64 for 400 with 5x5. In float32 results are up to seven times as far from exact ones as those of the direct sum.
 
 Paper: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
