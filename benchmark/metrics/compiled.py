@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ivif.compiling import compiled
+
 _Numbers = NDArray[np.float64]
 
 _places = 9
@@ -34,7 +36,7 @@ _inverse_of_ln10 = 0.4342944819032518
 _half_root_of_2 = 0x3FE6A09E667F3BCD
 """The bits of the square root of 1/2."""
 
-_compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+_compile = compiled(fastmath={"contract", "nsz"})
 
 
 @njit(inline="always")

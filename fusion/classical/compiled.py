@@ -6,12 +6,13 @@ Compiled by Numba when first used and kept in its cache on disk.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ivif.compiling import compiled
 
 _Numbers = NDArray[np.float64]
 
-_compile = njit(cache=True, nogil=True, error_model="numpy")
+_compile = compiled()
 
 
 @_compile

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ivif.compiling import compiled
 
 _Numbers = NDArray[np.float32]
 
-_compile = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+_compile = compiled(fastmath={"contract", "nsz"})
 
 _TILE = 4
 """As in `winograd`."""
