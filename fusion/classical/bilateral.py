@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from ivif.fusion.classical.base import GreyPlane
-from ivif.fusion.classical.compiled import binomial, read_quotient
 
 _PAD = 2
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
@@ -26,6 +25,8 @@ def bilateral_filter(plane: GreyPlane, space_sigma: float, range_sigma: float) -
 
     Paper: Paris, Durand, "A fast approximation of the bilateral filter using a signal processing approach", IJCV 2009.
     """
+    from ivif.fusion.classical.compiled import read_quotient  # Numba takes long to import
+
     coordinates = _grid_coordinates(plane, space_sigma, range_sigma)
     shape = tuple(int(axis.max()) + 1 + _PAD for axis in coordinates)
     cells = np.ravel_multi_index([np.floor(axis + 0.5).astype(np.intp) for axis in coordinates], shape).ravel()
@@ -43,6 +44,8 @@ def _grid_coordinates(plane: GreyPlane, space_sigma: float, range_sigma: float) 
 
 
 def _blurred_grid(cells: NDArray, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    from ivif.fusion.classical.compiled import binomial  # Numba takes long to import
+
     grid = cells.astype(np.float64, copy=False).reshape(shape)
     rows, columns, levels = shape
     for layout in ((1, rows, columns * levels), (rows, columns, levels)):

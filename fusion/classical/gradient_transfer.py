@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
-from ivif.fusion.classical.compiled import normal_equations
 from ivif.fusion.registry import register
 
 _ROUNDS, _BINS, _LONGEST = 5, 1000, 500
@@ -91,6 +90,7 @@ def _smallest_that_counts(values: GreyPlane, share: float, skip: bool) -> float:
 
 def _least_squares(source: GreyPlane, start: GreyPlane, freedom: GreyPlane, stiffness: GreyPlane) -> GreyPlane:
     """Minimiser of ``sum ((y - source) / freedom)^2 + sum stiffness |grad y|^2``, with ``y = freedom w``."""
+    from ivif.fusion.classical.compiled import normal_equations  # Numba takes long to import
 
     planes = (-1, *source.shape[-2:])
 
