@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ivif.datasets.cluster import Cluster
 from ivif.datasets.errors import WorkersError
+
+# loky replaces processes whose memory has grown, without harm, and warns each time
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
 
 Backend = Literal["local", "dask"]
 """``local``: processes of this machine; ``dask``: the workers of a Dask cluster."""

@@ -135,6 +135,6 @@ def corrupted(pair: Pair, level: CorruptionLevel, data: str, seed: int = 0) -> P
 def _crossover(pair: Pair, share: float, data: str, seed: int) -> Source:
     if not is_rendered(data):
         raise PairError(f"{data}: crossover takes rendered scenes, in which it is known what lies behind people")
-    from ivif.datasets.synthetic.crossover import crossover_source
+    from ivif.datasets.synthetic import crossover_source
 
     return crossover_source(data, pair.name, share, seed)

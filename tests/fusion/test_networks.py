@@ -217,7 +217,10 @@ def test_weights_from_a_file(random_weights):
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("sdnet", "no original weights of sdnet .*: python -m fusion train sdnet makes some, and sdnet=FILE"),
+        (
+            "sdnet",
+            "no original weights of sdnet .*fetch sdnet brings .*; python -m fusion train sdnet makes some",
+        ),
         ("sdnet+rts", r"no rts weights of sdnet .*: python -m fusion train sdnet --supervision rts"),
         ("pmgi+published", "no published weights of pmgi .*: python -m fusion weights fetch pmgi"),
         ("seafusion", "no original weights of seafusion .*weights fetch seafusion brings its authors', and seafusion"),

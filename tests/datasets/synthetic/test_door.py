@@ -12,7 +12,19 @@ from ivif.datasets import synthetic
 
 ROOT = Path(__file__).parents[3]
 INSIDE = (ROOT / "datasets" / "synthetic", Path(__file__).parent)
-ORDER = ("climate", "conditions", "optics", "things", "places", "truth", "scene", "suite", "preview", "export")
+ORDER = (
+    "climate",
+    "conditions",
+    "optics",
+    "things",
+    "places",
+    "truth",
+    "scene",
+    "suite",
+    "crossover",
+    "preview",
+    "export",
+)
 
 
 def imported(path: Path) -> Iterator[str]:
