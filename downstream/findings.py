@@ -98,7 +98,8 @@ def find_in_images(
     """
     marks = {image.name: mark for image in images if (mark := _mark(image))}
     numbers = _numbers(images)
-    stored = _read(path, detector.fingerprint()) if path is not None and path.is_file() else []
+    head = f"# detector {detector.fingerprint()} {detector.name}\n"
+    stored = list(_looked(path)) if path is not None and path.is_file() and _head(path) == head else []
     known = {looked.mark: looked for looked in stored}
     found = Findings()
     for name, mark in marks.items():
@@ -118,9 +119,7 @@ def find_in_images(
                 for name in found.sizes
                 if name in marks
             )
-            write_atomic(
-                path, _text(f"# detector {detector.fingerprint()} {detector.name}\n", [*looked, *others]).encode()
-            )
+            write_atomic(path, _text(head, [*looked, *others]).encode())
 
     try:
         for turn, start in enumerate(range(0, len(waiting), batch), start=1):
@@ -205,11 +204,6 @@ def _text(first: str, images: Iterable[_Looked]) -> str:
     for number, mark, (width, height), name, _ in images:
         head.append(f"# picture {number + 1} {mark} {width}x{height} {name}\n")
     return "".join(head) + write_detections({looked.number: looked.boxes for looked in images})
-
-
-def _read(path: Path, detector: str) -> list[_Looked]:
-    """The images of a file; none if it is another detector's."""
-    return list(_looked(path)) if _head(path).split()[:3] == ["#", "detector", detector] else []
 
 
 def _head(path: Path) -> str:

@@ -88,6 +88,12 @@ def test_nothing_is_looked_at_twice(walk, spots):
         np.testing.assert_array_equal(again.boxes[name].scores, boxes.scores)
 
 
+def test_a_fingerprint_may_have_several_words(walk, spots):
+    for words, reused in (("spots 1 2", 0), ("spots 1 2", 6), ("spots 1", 0)):
+        spots.fingerprint = lambda words=words: words
+        assert find_in_images(spots, frames_of(walk), walk / "det.txt").reused == reused
+
+
 def test_a_changed_picture_and_an_added_one_are_looked_at(walk, spots, draw):
     find_in_images(spots, frames_of(walk), walk / "det.txt")
     write_png(walk / "images" / "000002.png", draw((40, 20)))
