@@ -103,6 +103,7 @@ def ivif(beside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     """``ivif("benchmark list metrics")`` in that folder; what it prints, or says of its error."""
     monkeypatch.chdir(beside)
     monkeypatch.syspath_prepend(str(beside))
+    sys.modules.pop("theirs", None)  # that of another test
     offered.cache_clear()
 
     def run(words: str, code: int = 0) -> str:
