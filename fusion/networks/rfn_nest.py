@@ -86,8 +86,8 @@ class RFNNestMethod(NetworkMethod):
         """Fuse planes in 0..1: scale to 0..255, run the network, stretch and truncate."""
         infrared, visible = infrared * 255, visible * 255
         if max(infrared.shape[-2:]) > self.undivided:
-            return _stretch(self._fuse_quarters(infrared, visible))
-        return _stretch(self._run(infrared, visible))
+            return _whole_levels(_stretch(self._fuse_quarters(infrared, visible)))
+        return _whole_levels(_stretch(self._run(infrared, visible)))
 
     def _fuse_quarters(self, infrared: Tensor, visible: Tensor) -> Tensor:
         height, width = infrared.shape[-2:]
@@ -108,4 +108,8 @@ class RFNNestMethod(NetworkMethod):
 
 def _stretch(fused: Tensor) -> Tensor:
     low, high = fused.amin((1, 2, 3), keepdim=True), fused.amax((1, 2, 3), keepdim=True)
-    return ((fused - low) / (high - low + 1e-5) * 255).floor() / 255
+    return (fused - low) / (high - low + 1e-5)
+
+
+def _whole_levels(fused: Tensor) -> Tensor:
+    return (fused * 255).floor() / 255
