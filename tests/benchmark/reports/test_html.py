@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,18 +165,6 @@ def test_conditions_have_boards_of_their_own(finished: Run) -> None:
     assert part.tags() == {"day": tuple(PAIRS[::2]), "night": tuple(PAIRS[1::2])}
     night = part.standing("night")
     assert night.board.images == 3 and night.test is None and "3 pairs" in night.why_not
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

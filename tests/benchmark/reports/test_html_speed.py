@@ -5,8 +5,6 @@ Times are those of the page's own thread while it worked, so that other work on 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +63,8 @@ class Clock:
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium.new_page(viewport={"width": 1600, "height": 900})
-        chromium.close()
+def page(browser: Any) -> Any:
+    return browser.new_page(viewport={"width": 1600, "height": 900})
 
 
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))"
