@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ivif.benchmark.metrics.filters import blur_valid, compilable, gaussian, numbers
+from ivif.benchmark.metrics.filters import blur_valid, compilable, gaussian, numbers, room
 from ivif.benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -98,10 +98,10 @@ def _compiled_channel(blurred: Tensor, source: Scale, fused: Scale, noise: float
     """The same in one pass, given the blurred product; sources may be one for all fused images."""
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
-    result = Channel(torch.empty_like(blurred), torch.empty_like(blurred))
+    result = Channel(blurred.new_empty(blurred.shape), blurred.new_empty(blurred.shape))
     mean, variance = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
     of_fused = numbers(fused.mean), numbers(fused.variance)
-    gain, kept = numbers(result.gain), numbers(result.kept)
+    gain, kept = room(result.gain), room(result.kept)
     compiled.follow_source(numbers(blurred), mean, variance, *of_fused, noise, EPSILON, gain, kept)
     return result
 

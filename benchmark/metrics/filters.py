@@ -44,8 +44,13 @@ def compilable(*images: Tensor) -> bool:
 
 
 def numbers(image: Tensor) -> NDArray[np.float64]:
-    """All numbers of an image in one line, as `compiled` takes them."""
+    """All numbers of an image in one line, as `compiled` takes them; to be read, as it may be a copy."""
     return image.contiguous().numpy().reshape(-1)
+
+
+def room(result: Tensor) -> NDArray[np.float64]:
+    """All numbers of an image in one line, to be written by `compiled`; of what ``new_empty`` makes, never a copy."""
+    return result.view(-1).numpy()
 
 
 def blur_valid(image: Tensor, taps: Sequence[float], step: int = 1) -> Tensor:

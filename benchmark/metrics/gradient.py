@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import compilable, numbers, sobel
+from ivif.benchmark.metrics.filters import compilable, numbers, room, sobel
 from ivif.benchmark.metrics.picture import Picture, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -36,7 +36,7 @@ def _compiled_edges(values: Tensor) -> Edges:
     """The same in one pass."""
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
-    result = Edges(torch.empty_like(values), torch.empty_like(values))
+    result = Edges(values.new_empty(values.shape), values.new_empty(values.shape))
     for padded, strength, slope in zip(pad(values, (1, 1, 1, 1))[:, 0], *(part[:, 0] for part in result), strict=True):
         compiled.sobel_edges(padded.numpy(), strength.numpy(), slope.numpy())
     result.angle.atan_()
@@ -61,9 +61,9 @@ def _compiled_preservation(source: Edges, fused: Edges) -> Tensor:
     """The same in one pass; sources may be one for all fused images."""
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
-    result = torch.empty_like(fused.strength)
+    result = fused.strength.new_empty(fused.strength.shape)
     strength, angle = (numbers(part.expand_as(result)) for part in source)
-    compiled.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), numbers(result))
+    compiled.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), room(result))
     return result
 
 

@@ -30,6 +30,13 @@ def test_values_are_those_of_operations(key: str, kind: str, monkeypatch: pytest
     assert torch.allclose(found, get(key)(*images).values, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_the_order_of_numbers_in_memory_decides_nothing(key: str) -> None:
+    images = image(1, "noise"), image(2, "noise"), image(3, "noise")
+    turned = (one.mT.contiguous().mT for one in images)
+    assert torch.allclose(get(key)(*turned).values, get(key)(*images).values, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("taps", [filters.gaussian(17, 3.4), filters.gaussian(11, 1.5), filters.gaussian(3, 0.6)])
 @pytest.mark.parametrize("step", [1, 2])
 def test_blur_is_the_sum_over_the_window(taps: tuple[float, ...], step: int) -> None:
