@@ -60,6 +60,10 @@ _COLUMNS = [field.name for field in fields(Row)]
 _SCHEMA = pa.schema([(name, pa.float64() if name in ("value", "seconds") else pa.string()) for name in _COLUMNS])
 
 
+WITHDRAWN = "out of date, and not measured again yet"
+"""The reason of a value that new work has begun to replace."""
+
+
 class Store:
     """The scores below a run directory."""
 

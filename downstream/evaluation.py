@@ -18,12 +18,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tqdm import tqdm
-
 from ivif.datasets.boxes import Boxes, write_mot
 from ivif.datasets.files import file_name, write_atomic
 from ivif.datasets.labels import LabelError, check_labels
 from ivif.datasets.pairs import VideoFrame
+from ivif.datasets.progress import progress
 from ivif.datasets.workers import in_workers
 from ivif.downstream.detection import WORKING_SCORE, DetectionScores, detection_scores
 from ivif.downstream.detector import Detector, DetectorSettings
@@ -58,10 +57,14 @@ class Evaluation:
     left_out: list[str] = field(default_factory=list)
     following_seconds: float = 0.0
     scoring_seconds: float = 0.0
+    _detection: dict[tuple[str, float], DetectionScores] = field(default_factory=dict, repr=False, compare=False)
 
     def detection(self, label: str = "person", working_score: float = WORKING_SCORE) -> DetectionScores | None:
-        """Scores of what was found, see `detection_scores`; None where no image has labels."""
-        return detection_scores(self.found.boxes, self.truths, label, working_score) if self.truths else None
+        """Scores of what was found, see `detection_scores`, compared once; None where no image has labels."""
+        asked = label, working_score
+        if self.truths and asked not in self._detection:
+            self._detection[asked] = detection_scores(self.found.boxes, self.truths, label, working_score)
+        return self._detection.get(asked)
 
 
 def evaluate(
@@ -131,9 +134,12 @@ def look_ahead(every: Iterable[tuple[Watcher, Series]], out: Path, batch: int = 
         for watcher, series in every
         for name, images in series.parts()
     ]
-    work = in_workers(_look_at, calls, processes=1, ordered=False)
-    done = list(tqdm(work, total=len(calls), unit="part", desc="detecting in workers"))
-    return sum(count for count, _ in done), sum(seconds for _, seconds in done)
+    work, looked, seconds = in_workers(_look_at, calls, processes=1, ordered=False), 0, 0.0
+    with progress(len(calls), "detecting", "parts") as bar:
+        for count, spent in work:
+            looked, seconds = looked + count, seconds + spent
+            bar.update()
+    return looked, seconds
 
 
 def _look_at(watcher: Watcher, images: Sequence[LabelledImage], path: Path, batch: int) -> tuple[int, float]:

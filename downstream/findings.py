@@ -223,10 +223,12 @@ def join_findings(path: Path, target: Path) -> None:
     head = _head(path)
     known = list(_looked(target)) if target.is_file() and _head(target) == head else []
     there, taken = {(looked.mark, looked.name) for looked in known}, {looked.number for looked in known}
+    free = max(taken, default=-1) + 1
     for looked in _looked(path):
         if (looked.mark, looked.name) not in there:
-            number = looked.number if looked.number not in taken else max(taken) + 1
+            number = looked.number if looked.number not in taken else free
             taken.add(number)
+            free = max(free, number + 1)
             known.append(looked._replace(number=number))
     write_atomic(target, _text(head, known).encode())
 

@@ -46,16 +46,22 @@ def _tell(config: CheckedConfig, summary: Summary) -> int:
     done = Run(config.out)
     judgements = judgements_of(join([done], summary.looked))
     boards = [own.standing.board for own in judgements]
-    for form in ("md", "tex", "csv"):
-        write_atomic(config.out / f"leaderboard.{form}", render(boards, form, judgements).encode())
+    tables = {config.out / f"leaderboard.{form}": render(boards, form, judgements) for form in ("md", "tex", "csv")}
     report = config.out / REPORT_FILE
-    if summary.changed or not report.is_file():
+    # Before the tables, so that a report that an interruption kept from being written is missed the next time.
+    if summary.changed or not report.is_file() or any(map(_differs, *zip(*tables.items(), strict=True))):
         from ivif.benchmark.reports.html.page import write_report  # its templates and plots take long to import
 
         write_report([done], report, judgements=judgements)
+    for path, text in tables.items():
+        write_atomic(path, text.encode())
     print(render(boards, "terminal", judgements))
     print(f"report, to open in a browser: {report}")
     return _ended(config, summary)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_bytes() != text.encode()
 
 
 def _ended(config: CheckedConfig, summary: Summary) -> int:

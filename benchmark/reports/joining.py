@@ -80,7 +80,9 @@ class Joined:
 
     def look(self, method: str) -> Looks | None:
         """Where it is known what was found in the images of a method or camera."""
-        return self.looks.get(self.runs.get(method, self.members[0]).folder)
+        looked = (run for run in self.members if "downstream" in run.description)
+        run = self.runs.get(method) or next(looked, self.members[0])
+        return self.looks.get(run.folder)
 
     @cached_property
     def parts(self) -> tuple[dict[str, Parts], str]:

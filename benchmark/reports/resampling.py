@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.people import (
     PEOPLE_SCORES,
+    PeopleBoard,
     PeopleEntry,
     PeopleScore,
     identified_sequences,
@@ -145,6 +147,10 @@ class Looks:
             self._parts[place] = self._checked(dataset, method)
         return self._parts[place]
 
+    @cached_property
+    def _people(self) -> dict[str, PeopleBoard]:
+        return self.run.people()
+
     def _data(self, dataset: str) -> PairDataset:
         if self._sets is None:
             try:
@@ -157,6 +163,8 @@ class Looks:
         return data
 
     def _made_again(self, dataset: str, method: str) -> Evaluation:
+        if "downstream" not in self.run.description:
+            raise ResamplingError(f"{self.run.folder}: nobody was looked for there")
         data, facts = self._data(dataset), self.run.description["downstream"]
         label = facts["detector"]["label"]
         try:
@@ -166,7 +174,7 @@ class Looks:
             raise ResamplingError(f"{method} on {dataset} in {self.run.folder}: {error}") from error
 
     def _checked(self, dataset: str, method: str) -> Parts:
-        done, entry = self.evaluation(dataset, method), self.run.people()[dataset].scores[method]
+        done, entry = self.evaluation(dataset, method), self._people[dataset].scores[method]
         try:
             detection = done.detection(self.run.description["downstream"]["detector"]["label"])
         except DownstreamError as error:

@@ -17,10 +17,11 @@ from typing import Any
 
 from ivif.benchmark.config import ConfigError, RunConfig
 from ivif.benchmark.run_directory import Run
-from ivif.benchmark.store import Store
+from ivif.benchmark.store import WITHDRAWN, Store
 from ivif.datasets.files import make_folder
 from ivif.datasets.shards import FOLDER, Shard
 from ivif.downstream.findings import join_findings
+from ivif.downstream.labelled_images import CONTROLS
 
 _OWN = ("out", "shard", "jobs")
 """Settings in which shards of one run differ, or may."""
@@ -59,11 +60,13 @@ def _check(first: Run, run: Run, shard: Shard) -> None:
         )
     expected = sum(map(len, run.pairs.values())) * len(run.methods) * len(run.config.metrics)
     keys = set(run.config.metrics)
-    if (found := sum(row.metric in keys for row in run.rows())) < expected:
+    again = f"give its command again: {run.description.get('command', '')}"
+    if (found := sum(row.metric in keys and row.reason != WITHDRAWN for row in run.rows())) < expected:
         raise ConfigError(
-            f"shard {shard} is not finished: {expected - found} of {expected} values are missing; give its command "
-            f"again: {run.description.get('command', '')}"
+            f"shard {shard} is not finished: {expected - found} of {expected} values are missing; {again}"
         )
+    if any({*run.methods, *CONTROLS} - board.scores.keys() for board in run.people().values()):
+        raise ConfigError(f"shard {shard} is not finished: people were not looked for in all of its images; {again}")
 
 
 def _common(config: RunConfig) -> dict[str, Any]:
@@ -84,13 +87,13 @@ def take_over(shard: Run, out: Path) -> None:
     found = shard.folder / DETECTIONS
     for path in sorted(found.rglob("*.txt")):
         join_findings(path, out / DETECTIONS / path.relative_to(found))
-    store = Store(out)
-    store.append(shard.rows())
-    store.compact()
+    Store(out).append(shard.rows())
 
 
 def _link(source: Path, target: Path) -> None:
     """Give a file a second place, without a copy where the disk can do that: files are replaced, never changed."""
+    if target.is_file() and target.samefile(source):
+        return
     make_folder(target.parent)
     temporary = target.with_name(f".{target.name[:50]}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from ivif.benchmark.running.people import Effort, Observer, blank_boards, observ
 from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
 from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
-from ivif.benchmark.store import Row, Store
+from ivif.benchmark.store import WITHDRAWN, Row, Store
 from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
 from ivif.datasets.errors import WorkersError
@@ -35,6 +35,7 @@ from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.locking import BusyError, alone_in
 from ivif.datasets.pairs import Pair, PairDataset
 from ivif.datasets.progress import progress
+from ivif.datasets.shards import Shard
 from ivif.datasets.workers import in_workers, on_cluster
 from ivif.downstream import DownstreamError
 from ivif.downstream.evaluation import Evaluation
@@ -113,7 +114,7 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
     whole = load_datasets(checked.but(shard=None), tell=True)
     entrants = _entrants(checked, device, whole)
     checked, why_not = resolve_detection(checked, whole)
-    sets = load_datasets(checked) if checked.shard else whole
+    sets = [Shard.parse(checked.shard).of(data) for data in whole] if checked.shard else whole
     check_succession(before, checked, sets, existing)
     observer = _observer(checked, sets, device)
     try:
@@ -122,6 +123,7 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
             Store(checked.out).compact()
             for part in parts:
                 take_over(part, checked.out)
+            Store(checked.out).compact()
             maker = made_by(device)
             now = Run.begin(checked.out, _description(checked, sets, entrants, maker, observer, parts))
             if observer:
@@ -244,7 +246,7 @@ def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
     }
     for row in rows:
         if row.value is not None and (row.dataset, row.method, row.pair, row.metric) in due:
-            yield replace(row, value=None, status="failed", reason="out of date, and not measured again yet")
+            yield replace(row, value=None, status="failed", reason=WITHDRAWN)
 
 
 def _plan(

@@ -139,6 +139,23 @@ def test_the_report_is_written_again_where_something_changed(folders: Path, run:
     assert report.read_text() != "as it was"
 
 
+def test_a_report_that_was_not_written_is_written_the_next_time(
+    folders: Path, run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    report, words = folders.parent / "run" / "report.html", ("--metrics", "en")
+    assert run("--method", "average", *words) == 0
+    before = report.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr("ivif.benchmark.reports.html.page.write_report", stopped)
+        assert run("--add", "--method", "maximum", *words) != 0
+    assert report.read_text() == before
+    assert run("--add", "--method", "maximum", *words) == 0
+    assert "maximum" in report.read_text()
+
+
 @pytest.mark.parametrize(
     ("typed", "given"),
     [
