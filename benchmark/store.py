@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,18 @@ _SCHEMA = pa.schema([(name, pa.float64() if name in ("value", "seconds") else pa
 
 WITHDRAWN = "out of date, and not measured again yet"
 """The reason of a value that new work has begun to replace."""
+
+
+def withdrawn(rows: Iterable[Row], due: Collection[tuple[str, str, str, str]]) -> Iterator[Row]:
+    """Values that will be measured anew, as missing until they have been, lest a table mix old numbers with new.
+
+    Args:
+        rows: what is stored.
+        due: (data set, method, pair, metric) of what is to be measured.
+    """
+    for row in rows:
+        if row.value is not None and (row.dataset, row.method, row.pair, row.metric) in due:
+            yield replace(row, value=None, status="failed", reason=WITHDRAWN)
 
 
 class Store:

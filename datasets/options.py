@@ -109,8 +109,8 @@ def frame_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def chosen_pairs(options: argparse.Namespace) -> PairDataset:
-    """The pairs that the options of `add_pair_options` name.
+def chosen_pairs(options: argparse.Namespace, **settings: Any) -> PairDataset:
+    """The pairs that the options of `add_pair_options` name; a data set takes further settings, see `load`.
 
     Raises:
         PairError: unknown data set, nothing found, or options that do not go together.
@@ -123,7 +123,7 @@ def chosen_pairs(options: argparse.Namespace) -> PairDataset:
             raise PairError("either --infrared and --visible or --dataset: a command takes one kind")
         data = pair_folders(*own)
     else:
-        data = load(options.dataset or options.default_dataset, root=options.root)
+        data = load(options.dataset or options.default_dataset, root=options.root, **settings)
     tell_unmatched(data)
     return data.with_range(options.value_range)
 

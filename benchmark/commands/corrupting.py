@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ivif.benchmark.config import DEFAULT_DATASET
 from ivif.benchmark.experiments.robustness.calibration import (
     calibrate,
     severities_text,
@@ -18,6 +19,7 @@ from ivif.datasets.corruptions.severities import SEVERITIES_FILE, amounts
 from ivif.datasets.files import write_atomic
 from ivif.datasets.images import write_png
 from ivif.datasets.options import Several, add_pair_options, chosen_pairs
+from ivif.datasets.pairs import PairError
 from ivif.fusion.training.patches import training_split
 
 
@@ -26,6 +28,13 @@ def add_corruption_options(parser: argparse.ArgumentParser, default: str) -> Non
     add = parser.add_argument
     add("--corruption", dest="corruptions", action=Several, metavar="NAME", help="default: all")
     add("--severity", dest="severities", action=Several, metavar="1..5", help=f"default: {default}")
+
+
+def chosen_severities(options: argparse.Namespace) -> tuple[int, ...]:
+    """What ``--severity`` names; raises `PairError` for what is no number."""
+    if wrong := [text for text in options.severities if not text.isdecimal()]:
+        raise PairError(f"severity {wrong[0]}: expected one of {', '.join(map(str, SEVERITIES))}")
+    return tuple(map(int, options.severities))
 
 
 def fill_corruptions(parser: argparse.ArgumentParser) -> None:
@@ -48,14 +57,15 @@ def fill_corruptions(parser: argparse.ArgumentParser) -> None:
 
 
 def _corruptions(options: argparse.Namespace) -> int:
-    data = chosen_pairs(options)
+    rendered = {"seed": options.seed} if options.dataset == DEFAULT_DATASET else {}
+    data = chosen_pairs(options, **rendered)
     data = (training_split(data)[1] if options.held_out else data)[: options.limit]
     if options.calibrate:
         found = calibrate(data, options.seed, options.jobs)
         write_atomic(SEVERITIES_FILE, severities_text(found, command_given("benchmark")).encode())
         amounts.cache_clear()
         print(SEVERITIES_FILE)
-    severities = tuple(map(int, options.severities)) or SEVERITIES
+    severities = chosen_severities(options) or SEVERITIES
     levels = levels_of(data.name, tuple(options.corruptions), severities)
     if options.sheet:
         pair = data.select([options.pair])[0] if options.pair else data[0]

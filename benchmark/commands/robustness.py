@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ivif.benchmark.commands.corrupting import add_corruption_options
+from ivif.benchmark.commands.corrupting import add_corruption_options, chosen_severities
 from ivif.benchmark.config import RunConfig
 from ivif.benchmark.experiments.robustness.plan import (
     BASELINE,
@@ -56,7 +56,7 @@ def _robustness(options: argparse.Namespace) -> int:
     given = {key: value for key, value in vars(options).items() if key in RunConfig.model_fields}
     settings: dict[str, Any] = {key: value for key, value in given.items() if value not in (None, [])}
     device = resolve_device(options.device)
-    severities = tuple(map(int, options.severities)) or DEFAULT_SEVERITIES
+    severities = chosen_severities(options) or DEFAULT_SEVERITIES
     plan = plan_robustness(RunConfig.from_dict(settings), options.corruptions, severities, options.baseline, device)
     for name in plan.folders:
         print(f"left out: {name} was fused elsewhere, and can't be asked what it makes of other sources")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from ivif.benchmark.running.people import Effort, Observer, blank_boards, observ
 from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
 from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
-from ivif.benchmark.store import WITHDRAWN, Row, Store
+from ivif.benchmark.store import Row, Store, withdrawn
 from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
 from ivif.datasets.errors import WorkersError
@@ -195,7 +195,7 @@ def _work_on(
     rows = run.store.rows()
     plan = _plan(run, config.metrics, sets, entrants, rows)
     tasks = [PairTask(data, pair, methods, device, threads, maker) for data, pair, methods in plan]
-    run.store.append(_withdrawn(tasks, rows))
+    run.store.append(withdrawn(rows, _due(tasks)))
     count = sum(len(task.methods) for task in tasks)
     rates = _work(tasks, jobs, count, run.store)
     run.store.compact()
@@ -236,17 +236,14 @@ def _work(tasks: Sequence[PairTask], jobs: int, count: int, store: Store) -> dic
     return {method: len(own) / sum(own.values()) for method, own in seconds.items()}
 
 
-def _withdrawn(tasks: Sequence[PairTask], rows: Sequence[Row]) -> Iterator[Row]:
-    """What the tasks will measure anew counts as missing until they have, lest a table mix old numbers with new."""
-    due = {
+def _due(tasks: Sequence[PairTask]) -> set[tuple[str, str, str, str]]:
+    """What the tasks will measure, see `withdrawn`."""
+    return {
         (task.dataset, method.results.name, task.pair.name, key)
         for task in tasks
         for method in task.methods
         for key, _ in method.metrics
     }
-    for row in rows:
-        if row.value is not None and (row.dataset, row.method, row.pair, row.metric) in due:
-            yield replace(row, value=None, status="failed", reason=WITHDRAWN)
 
 
 def _plan(

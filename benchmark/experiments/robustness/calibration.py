@@ -18,7 +18,6 @@ from joblib import cpu_count
 from skimage.metrics import structural_similarity
 from tabulate import tabulate
 from torch import Tensor
-from tqdm import tqdm
 
 from ivif.datasets.corruptions import (
     PIXELS,
@@ -35,6 +34,7 @@ from ivif.datasets.corruptions.corrupted import clean_image
 from ivif.datasets.corruptions.infrared import CROSSOVER
 from ivif.datasets.images import luminance
 from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.workers import in_workers
 
 TOLERANCE = 0.005
@@ -73,7 +73,12 @@ def calibrate(data: PairDataset, seed: int = 0, jobs: int = 0) -> list[Calibrate
     """
     names = [name for name in corruption_names() if name != CROSSOVER.name]
     found = in_workers(_calibrate, ((tuple(data), name, seed) for name in names), jobs or cpu_count())
-    return list(tqdm(found, total=len(names), unit="corruption", desc="calibrating"))
+    done: list[Calibrated] = []
+    with progress(len(names), "calibrating", "corruptions") as bar:
+        for one in found:
+            done.append(one)
+            bar.update()
+    return done
 
 
 def _calibrate(pairs: Sequence[Pair], name: str, seed: int) -> Calibrated:

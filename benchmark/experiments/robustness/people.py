@@ -6,11 +6,10 @@ them and the detector looks. What it found is kept as in a run, so that nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 from torch import Tensor
@@ -192,10 +191,10 @@ def complete_boards(plan: RobustnessPlan, boards: dict[str, PeopleBoard]) -> dic
     return boards
 
 
-def detectors_of(tasks: Sequence[SightTask], facts: Callable[[str, Detector], dict[str, Any]]) -> dict[str, str]:
+def detectors_of(tasks: Sequence[SightTask]) -> dict[str, Detector]:
     """What looks at which data set."""
     return {
-        task.data.name: facts(task.detector, _loaded_detector(task.detector, task.settings, task.device))["name"]
+        task.data.name: _loaded_detector(task.detector, task.settings, task.device)
         for task in tasks
         if task.level == CLEAN
     }

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 from joblib import cpu_count
-from tqdm import tqdm
 
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.experiments.robustness.people import SightTask, complete_boards, detectors_of, look, sight_tasks
 from ivif.benchmark.experiments.robustness.plan import RobustnessPlan, tasks_left
 from ivif.benchmark.experiments.robustness.work import do_level
 from ivif.benchmark.people import write_people
-from ivif.benchmark.reports.robustness.directory import ROBUSTNESS, MeasuredData, RobustnessFacts, RobustnessFolder
+from ivif.benchmark.reports.robustness.directory import (
+    ROBUSTNESS,
+    MeasuredData,
+    RobustnessFacts,
+    RobustnessFolder,
+    at_level,
+)
 from ivif.benchmark.running.people import Effort
 from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.runner import RunError, maker_key, remove_unfinished
-from ivif.benchmark.store import Store
+from ivif.benchmark.store import Row, Store, withdrawn
 from ivif.command_line import command_given
 from ivif.datasets.boxes import BoxesError
 from ivif.datasets.corruptions import CorruptionLevel, amounts
 from ivif.datasets.locking import alone_in
 from ivif.datasets.pairs import PairDataset
+from ivif.datasets.progress import progress
 from ivif.datasets.workers import in_workers
 from ivif.downstream.errors import DownstreamError
-from ivif.downstream.loading import detector_facts
+from ivif.downstream.labelled_images import CONTROLS
 
 
 @dataclass(frozen=True)
@@ -77,23 +83,42 @@ def measure_robustness(plan: RobustnessPlan, device: str) -> RobustnessSummary:
         raise RunError(f"{error}; mend that and give the same command again: what is finished is kept") from error
     except OSError as error:
         raise RunError(f"{error.filename or folder}: {error.strerror}; what is finished is kept") from error
-    reasons: dict[str, int] = {}
-    for row in now.rows():
-        if row.status == "failed":
-            reasons[row.reason] = reasons.get(row.reason, 0) + 1
-    return RobustnessSummary(done, kept, sum(reasons.values()), perf_counter() - start, effort, why_not, reasons)
+    reasons = Counter(row.reason for row in _asked_for(plan, now.rows()) if row.status == "failed")
+    return RobustnessSummary(done, kept, reasons.total(), perf_counter() - start, effort, why_not, reasons)
+
+
+def _asked_for(plan: RobustnessPlan, rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows of what a plan measures, without those of earlier ones."""
+    methods, metrics = {results.name for results in plan.entrants}, set(plan.config.metrics)
+    pairs = {
+        (data.name, at_level(pair.name, level))
+        for data in plan.sets
+        for level in plan.levels[data.name]
+        for pair in data
+    }
+    for row in rows:
+        if row.method in methods and row.metric in metrics and (row.dataset, row.pair) in pairs:
+            yield row
 
 
 def _measure(plan: RobustnessPlan, store: Store, device: str, maker: str) -> tuple[int, int]:
     """Fused images measured now, and those that were before."""
     store.compact()
-    tasks = list(tasks_left(plan, store.rows(), device, maker))
+    rows = store.rows()
+    tasks = list(tasks_left(plan, rows, device, maker))
+    due = {
+        (task.dataset, method.results.name, task.name, key)
+        for task in tasks
+        for method in task.methods
+        for key, _ in method.metrics
+    }
+    store.append(withdrawn(rows, due))
     count = sum(len(task.methods) for task in tasks)
     jobs = _jobs(plan, device, len(tasks))
-    with _bar(count, "image") as bar:
-        for rows in in_workers(do_level, ((task,) for task in tasks), jobs, ordered=False):
-            store.append(rows)
-            bar.update(len({row.method for row in rows}))
+    with progress(count, "fusing", "images") as bar:
+        for measured in in_workers(do_level, ((task,) for task in tasks), jobs, ordered=False):
+            store.append(measured)
+            bar.update(len({row.method for row in measured}))
     store.compact()
     every = sum(len(data) * len(plan.levels[data.name]) for data in plan.sets) * len(plan.entrants)
     return count, every - count
@@ -102,12 +127,13 @@ def _measure(plan: RobustnessPlan, store: Store, device: str, maker: str) -> tup
 def _look(plan: RobustnessPlan, now: RobustnessFolder, tasks: Sequence[SightTask]) -> Effort:
     boards, effort = now.people(), Effort()
     jobs = _jobs(plan, tasks[0].device, len(tasks))
-    with _bar(len(tasks), "corruption") as bar:
+    with progress(len(tasks), "detecting", "corruptions") as bar:
         for sight in in_workers(look, ((task,) for task in tasks), jobs, ordered=False):
             known = boards.get(sight.name)
             boards[sight.name] = sight.board
             if known and known.images == sight.board.images:  # methods that an earlier call looked at
-                sight.board.scores = known.scores | sight.board.scores
+                methods = {name: own for name, own in known.scores.items() if name not in CONTROLS}
+                sight.board.scores = methods | sight.board.scores
             for name in ("looked", "reused", "seconds"):
                 setattr(effort, name, getattr(effort, name) + getattr(sight.effort, name))
             bar.update()
@@ -120,20 +146,17 @@ def _jobs(plan: RobustnessPlan, device: str, tasks: int) -> int:
     return max(1, min(jobs, tasks))
 
 
-def _bar(total: int, unit: str) -> Any:
-    quiet = 0.1 if sys.stderr.isatty() else 30
-    return tqdm(total=total, unit=unit, smoothing=0, mininterval=quiet, disable=not total)
-
-
 def _description(plan: RobustnessPlan, maker: dict[str, Any], looks: Sequence[SightTask]) -> dict[str, Any]:
     """What is measured now and what was before; raises `ConfigError` where they don't go together."""
+    detectors = detectors_of(looks)
     facts = RobustnessFacts(
         methods=[results.name for results in plan.entrants],
         metrics=list(plan.config.metrics),
         baseline=plan.baseline,
         seed=plan.config.seed,
         datasets={data.name: _measured_data(plan, data) for data in plan.sets},
-        detectors=detectors_of(looks, detector_facts),
+        detectors={name: detector.name for name, detector in detectors.items()},
+        detector_keys={name: detector.fingerprint() for name, detector in detectors.items()},
         versions={results.name: results.version for results in plan.entrants},
         made_by={maker_key(maker): maker},
     )
@@ -154,6 +177,12 @@ def _united(before: RobustnessFacts, now: RobustnessFacts, plan: RobustnessPlan)
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
             raise ConfigError(f"{plan.out / ROBUSTNESS} was measured with {name} {old}, not {new}: another --out")
+    for name, key in now.detector_keys.items():
+        if before.detector_keys.get(name, key) != key:
+            raise ConfigError(
+                f"people of {name} in {plan.out / ROBUSTNESS} were found by another detector, or asked otherwise: "
+                "another --out"
+            )
     data = dict(before.datasets)
     for name, own in now.datasets.items():
         old = data.get(name, own)
@@ -165,6 +194,7 @@ def _united(before: RobustnessFacts, now: RobustnessFacts, plan: RobustnessPlan)
         seed=now.seed,
         datasets=data,
         detectors=before.detectors | now.detectors,
+        detector_keys=before.detector_keys | now.detector_keys,
         versions=before.versions | now.versions,
         made_by=before.made_by | now.made_by,
     )

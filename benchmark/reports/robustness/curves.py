@@ -52,7 +52,8 @@ class Curves:
 
     def places(self, corruption: str) -> list[int]:
         """Where a corruption's levels are among all, by severity."""
-        return [place for place, level in enumerate(self.levels) if level.corruption == corruption and level.severity]
+        places = [place for place, level in enumerate(self.levels) if level.corruption == corruption and level.severity]
+        return sorted(places, key=lambda place: self.levels[place].severity)
 
     def severities(self, corruption: str) -> list[int]:
         """Those of a corruption that were measured."""

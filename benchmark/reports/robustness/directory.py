@@ -50,6 +50,7 @@ class RobustnessFacts(BaseModel):
         seed: of random patterns.
         datasets: what was measured of each.
         detectors: names by data set, where people were looked for.
+        detector_keys: fingerprints of these, with how they are asked.
         versions: fingerprints of the methods.
         made_by: software and machines, by the keys that rows have.
     """
@@ -62,6 +63,7 @@ class RobustnessFacts(BaseModel):
     seed: int
     datasets: dict[str, MeasuredData]
     detectors: dict[str, str] = {}
+    detector_keys: dict[str, str] = {}
     versions: dict[str, str] = {}
     made_by: dict[str, Any] = {}
 

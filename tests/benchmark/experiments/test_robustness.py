@@ -14,6 +14,7 @@ from ivif.benchmark.experiments.robustness import running
 from ivif.benchmark.experiments.robustness.plan import default_methods, plan_robustness
 from ivif.benchmark.reports.robustness.curves import read_curves
 from ivif.benchmark.reports.robustness.directory import RobustnessFolder
+from ivif.benchmark.reports.robustness.measures import robustness_lines
 from ivif.benchmark.running.runner import run
 from ivif.benchmark.store import Row, Store
 from ivif.datasets.corruptions import corruption_names
@@ -136,6 +137,26 @@ def test_given_again_nothing_is_done_and_more_is_added(
     measure("--severity", "1", "--method", "theirs:Mine")
     (curves,) = read_curves(RobustnessFolder(folders / "run"))
     assert "mine" in curves.methods and not curves.lacking
+
+
+def test_severities_are_in_order_whichever_was_measured_first(measure: Call, folders: Path) -> None:
+    for severity in ("3", "1"):
+        assert measure("--severity", severity) == 0
+    (curves,) = read_curves(RobustnessFolder(folders / "run"))
+    assert curves.severities("fog") == [1, 3]
+    once = folders / "once"
+    assert measure("--severity", "1,3", "--out", str(once)) == 0
+    (together,) = read_curves(RobustnessFolder(once))
+    for name in ("fog", "shift"):
+        assert (curves.values[:, curves.places(name)] == together.values[:, together.places(name)]).all()
+    both = (robustness_lines(curves), robustness_lines(together))
+    first, second = ([(own.method, own.mce, own.lost, own.area, own.worst) for own in lines] for lines in both)
+    assert first == second
+
+
+def test_what_is_no_severity_is_told(measure: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert measure("--severity", "high") == 2
+    assert "severity high: expected one of 1, 2, 3, 4, 5" in capsys.readouterr().err
 
 
 def test_an_interrupted_measurement_goes_on_where_it_was(

@@ -29,14 +29,14 @@
   const curves = (part, metric, chosen) => {
     const points = part.lines.flatMap(({ method }) => part.corruptions.flatMap((corruption) => [
       { method, corruption, severity: 0, kept: 1 },
-      ...part.severities.map((severity, place) => ({ method, corruption, severity, kept: 1 - part.by_severity[metric][method][corruption][place] })),
+      ...part.severities[corruption].map((severity, place) => ({ method, corruption, severity, kept: 1 - part.by_severity[metric][method][corruption][place] })),
     ]));
     const columns = 6, place = (name) => part.corruptions.indexOf(name);
     const facet = (point) => place(point.corruption) % columns, row = (point) => Math.floor(place(point.corruption) / columns);
     const kept = points.map((point) => point.kept);
     return Plot.plot({
       style, width: 1000, height: 60 + 150 * Math.ceil(part.corruptions.length / columns), marginLeft: 44,
-      fx: { axis: null }, fy: { axis: null }, x: { label: "severity", ticks: [0, ...part.severities], tickFormat: "d" },
+      fx: { axis: null }, fy: { axis: null }, x: { label: "severity", ticks: [0, ...part.all_severities], tickFormat: "d" },
       y: { label: "kept", grid: true, tickFormat: percent, domain: [Math.min(0.4, d3.quantile(kept.sort(d3.ascending), 0.02)), Math.max(1.1, d3.quantile(kept, 0.99))], clamp: true },
       marks: [
         Plot.line(points, { x: "severity", y: "kept", z: "method", fx: facet, fy: row, stroke: "var(--line)", strokeWidth: 1 }),
