@@ -8,9 +8,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from multiprocessing import get_context
@@ -24,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ivif.fusion import FusionMethod, load
 from ivif.fusion.loading import network_class, network_names
 from ivif.fusion.networks.base import NetworkMethod
-from ivif.fusion.networks.winograd import direct
+from ivif.fusion.networks.winograd import direct, direct_sums
 
 LONGEST_TIMING = 10.0
 """Seconds of timed fusions after which a slow method is not timed again."""
@@ -158,7 +157,7 @@ def _measure(
     on_gpu = device.startswith("cuda")
     memory = _peak(device) - (0 if on_gpu else before)
     times = [first] if first.wall > LONGEST_TIMING else []  # what takes that long needs no warming up
-    with _written_down(), FlopCounterMode(display=False) as counter:
+    with direct_sums(), FlopCounterMode(display=False) as counter:
         method.fuse(*pair)
     fastest = _convolution_rate(device)
     while len(times) < repeats and sum(taken.wall for taken in times) < LONGEST_TIMING:
@@ -168,16 +167,6 @@ def _measure(
     if not isinstance(method, NetworkMethod):
         return Cost(label, 0, None, *spent)
     return Cost(label, parameter_count(type(method)), counter.get_total_flops() / 2e9, *spent)
-
-
-@contextmanager
-def _written_down() -> Iterator[None]:
-    """Direct convolutions inside, so that what is counted is what the layers say."""
-    before = direct.set(True)
-    try:
-        yield
-    finally:
-        direct.reset(before)
 
 
 def _convolution_rate(device: str) -> float:

@@ -65,16 +65,6 @@ def gradient(plane: GreyPlane) -> tuple[GreyPlane, GreyPlane]:
     return down, across
 
 
-def negative_divergence(down: GreyPlane, across: GreyPlane) -> GreyPlane:
-    """The adjoint of `gradient`."""
-    result = np.zeros_like(down)
-    result[..., :-1, :] -= down[..., :-1, :]
-    result[..., 1:, :] += down[..., :-1, :]
-    result[..., :-1] -= across[..., :-1]
-    result[..., 1:] += across[..., :-1]
-    return result
-
-
 def _smallest_that_counts(values: GreyPlane, share: float, skip: bool) -> float:
     """The grey value below which about `share` of all lie, from a histogram; the next one if `skip`, or if it is 0."""
     low, high = values.min(), values.max()

@@ -10,6 +10,8 @@ Paper: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
@@ -31,7 +33,17 @@ _TILES_AT_ONCE = 128
 _Matrix = NDArray[np.float64]
 
 direct = ContextVar("direct", default=False)
-"""Whether all convolutions are to be direct sums, to compare with."""
+"""Whether all convolutions are to be direct sums, see `direct_sums`."""
+
+
+@contextmanager
+def direct_sums() -> Iterator[None]:
+    """All convolutions inside are direct sums: to compare with, or to count what the layers say."""
+    before = direct.set(True)
+    try:
+        yield
+    finally:
+        direct.reset(before)
 
 
 @lru_cache

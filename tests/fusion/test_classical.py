@@ -16,9 +16,10 @@ from ivif.fusion.classical import latent_low_rank
 from ivif.fusion.classical.base import ClassicalMethod
 from ivif.fusion.classical.bilateral import bilateral_filter
 from ivif.fusion.classical.bright_features import background, bernstein_basis, blocks_of_equal_grey
+from ivif.fusion.classical.compiled import normal_equations
 from ivif.fusion.classical.diffusion import anisotropic_diffusion, fourth_order_diffusion, principal_share
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
-from ivif.fusion.classical.gradient_transfer import gradient, negative_divergence, smoothest_difference
+from ivif.fusion.classical.gradient_transfer import gradient, smoothest_difference
 from ivif.fusion.classical.hybrid_guided import decompose, saliency
 from ivif.fusion.classical.latent_low_rank import (
     PROJECTION,
@@ -359,13 +360,15 @@ def test_msvd_averages_the_means_and_keeps_the_larger_details():
     np.testing.assert_allclose(fusion.load("msvd").combine(infrared, visible), expected, atol=1e-8)
 
 
-def test_gradient_and_divergence_are_adjoint():
+def test_normal_equations_have_the_gradients_adjoint():
+    """``<v, A w> = <v, w> + <grad(freedom v), stiffness grad(freedom w)>`` for any v and w."""
     random = np.random.default_rng(0)
-    plane, down, across = random.normal(size=(3, 7, 9))
-    down[-1], across[:, -1] = 0, 0  # which no gradient reaches
-    left, right = gradient(plane)
-    expected = (left * down).sum() + (right * across).sum()
-    assert (plane * negative_divergence(down, across)).sum() == pytest.approx(expected)
+    unknown, other, freedom = random.normal(size=(3, 2, 7, 9))
+    stiffness, result = random.uniform(size=(7, 9)), np.empty((2, 7, 9))
+    normal_equations(unknown, freedom, stiffness, result)
+    slopes, others = gradient(freedom * unknown), gradient(freedom * other)
+    expected = (other * unknown).sum() + sum((stiffness * a * b).sum() for a, b in zip(slopes, others, strict=True))
+    assert (other * result).sum() == pytest.approx(expected)
 
 
 def test_total_variation_is_minimised():

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import conv2d, instance_norm
 
 from ivif.fusion.networks.blocks import BatchStatisticsNorm, convolve_in_bands
-from ivif.fusion.networks.winograd import Winograd, direct, pays
+from ivif.fusion.networks.winograd import Winograd, direct_sums, pays
 
 
 def maps(channels: int, height: int, width: int, batch: int = 1) -> torch.Tensor:
@@ -41,9 +41,8 @@ def test_it_is_taken_only_where_it_pays() -> None:
     image = maps(128, 100, 120)
     assert pays(image, large) and not pays(image, small) and not pays(image[..., :50], large)
     assert not pays(image.double(), large.double()) and not pays(image, taps(128, 128, 1))
-    token = direct.set(True)
-    assert not pays(image, large)
-    direct.reset(token)
+    with direct_sums():
+        assert not pays(image, large)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
