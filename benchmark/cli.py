@@ -18,6 +18,7 @@ GROUP = Group(
                 "run --infrared DIR --visible DIR --fused MyNet=DIR",
                 "run --dataset vifb --root VIFB --method laplacian,adf --fused 'GFF=VIFB/{pair}_GFF.jpg'",
             ),
+            "ivif.benchmark.running.unchanged:repeated",
         ),
         "merge": Command(
             "join the shards of a run, made by `run --shard`, to what one run would be",

@@ -183,13 +183,13 @@ def _locate(name: str) -> tuple[str, int, int] | None:
         status = os.stat(file)  # noqa: PTH116 - asked again for each hash, and a path takes thrice the time
     except (ImportError, ValueError, OSError):
         return None
-    own = file.endswith((".py", os.sep)) and (root == PROJECT or not _is_installed(root, file))
+    own = file.endswith((".py", os.sep)) and (root == PROJECT or not is_installed(root, file))
     if not own:
         return None
     return (file, id(loaded.__spec__), 0) if loaded else (file, status.st_mtime_ns, status.st_size)
 
 
-def _is_installed(root: str, file: str) -> bool:
+def is_installed(root: str, file: str) -> bool:
     """Whether a file of the package `root` came with Python or an installer, wherever this put it (``--target``)."""
     if any(part in file for part in _INSTALLED):
         return True

@@ -135,5 +135,10 @@ def tell_unmatched(data: PairDataset) -> None:
 
 def tell_notes(notes: Iterable[Unmatched]) -> None:
     """Say what is not used, or not as it is."""
-    for item in notes:
-        print(f"{'note' if isinstance(item, Note) else 'left out'}: {item.path}: {item.reason}", file=sys.stderr)
+    for line in told(notes):
+        print(line, file=sys.stderr)
+
+
+def told(notes: Iterable[Unmatched]) -> list[str]:
+    """What `tell_notes` says, a line each."""
+    return [f"{'note' if isinstance(item, Note) else 'left out'}: {item.path}: {item.reason}" for item in notes]

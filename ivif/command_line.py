@@ -43,11 +43,21 @@ class Command:
         fill: ``package.module:function``; the function gets the command's parser, adds its options, and sets the
             default ``command`` to what runs it.
         examples: commands as they are typed, without what calls the group.
+        shortcut: ``package.module:function``, small to import; the function gets the words after the command's name
+            before `fill` is imported, and returns an exit code if it has done what they ask for, else None.
     """
 
     about: str
     fill: str
     examples: Sequence[str] = ()
+    shortcut: str = ""
+
+    def answered(self, words: Sequence[str]) -> int | None:
+        """What `shortcut` returns. Nothing is to be saved by it once `fill` has been imported."""
+        if not self.shortcut or self.fill.partition(":")[0] in sys.modules:
+            return None
+        code: int | None = _imported(self.shortcut)(words)
+        return code
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,13 @@ class Group:
         return code
 
 
+def _imported(text: str) -> Callable[..., Any]:
+    """What ``package.module:function`` means."""
+    module, _, function = text.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """Examples keep their lines."""
 
@@ -119,17 +136,20 @@ class _CommandParser(argparse.ArgumentParser):
         self.register("type", Path, _user_path)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """See `argparse.ArgumentParser.parse_known_args`."""
+        """See `argparse.ArgumentParser.parse_known_args`; the words themselves become ``words``."""
+        if (code := self._command.answered(args)) is not None:
+            return argparse.Namespace(command=lambda options: code), []
         self.fill()
-        return super().parse_known_args(args, namespace)
+        found, rest = super().parse_known_args(args, namespace)
+        found.words = tuple(args)
+        return found, rest
 
     def fill(self) -> None:
         """Add the command's options, once."""
         if self._filled:
             return
         self._filled = True
-        module, _, function = self._command.fill.partition(":")
-        getattr(import_module(module), function)(self)
+        _imported(self._command.fill)(self)
         group = self.prog.rpartition(" ")[0]
         self.epilog = "\n".join(["examples:", *(f"  {group} {line}" for line in self._command.examples), "", SEVERAL])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from ivif.benchmark.run_directory import REPORT_FILE, Run
 from ivif.benchmark.running.merging import finished_shards
 from ivif.benchmark.running.people import Effort
 from ivif.benchmark.running.runner import Summary, run
+from ivif.benchmark.running.unchanged import Watch
 from ivif.command_line import EXIT_FAILURES
 from ivif.datasets.files import write_atomic
-from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers
+from ivif.datasets.options import Several, add_backend, add_value_range, chosen_workers, told
 from ivif.downstream.detector import DEFAULT_DETECTOR, SHIPPED_DETECTOR
 from ivif.fusion.loading import light_names
 from ivif.fusion.loading import names as method_names
@@ -30,19 +32,28 @@ def _run(options: argparse.Namespace) -> int:
     wish = RunConfig.from_dict(settings)
     config = wish.checked()
     left_out = [name for name in method_names() if name not in config.methods]
+    first = ""
     if left_out and options.existing != "add" and list(config.methods) == light_names():
-        print(f"left out, as they take long on a CPU: {', '.join(left_out)}; --method {ALL} brings them in")
+        first = f"left out, as they take long on a CPU: {', '.join(left_out)}; --method {ALL} brings them in\n"
+    print(first, end="")
+    watch = Watch(options.words, config)
     with chosen_workers(options, config.out):
         summary = run(wish, options.existing)
     if config.shard:
         whole = config.out.parents[1]
         print(f"shard {config.shard} in {config.out}; once all are done: {as_typed(f'benchmark merge {whole}')}")
-        return _ended(config, summary)
-    return _tell(config, summary)
+        print(_ended(config, summary))
+        return _code(summary)
+    table = _tables(config, summary)
+    print(table)
+    print(_ended(config, summary))
+    if not summary.failed:
+        watch.keep(f"{first}{table}\n{_ended(config, summary.again())}", "\n".join(told(summary.unmatched)))
+    return _code(summary)
 
 
-def _tell(config: CheckedConfig, summary: Summary) -> int:
-    """Write and print the tables and the report of a run that is done; the exit code."""
+def _tables(config: CheckedConfig, summary: Summary) -> str:
+    """Write the tables and the report of a run that is done; what a terminal shows of them."""
     done = Run(config.out)
     judgements = judgements_of(join([done], summary.looked))
     boards = [own.standing.board for own in judgements]
@@ -55,25 +66,29 @@ def _tell(config: CheckedConfig, summary: Summary) -> int:
         write_report([done], report, judgements=judgements)
     for path, text in tables.items():
         write_atomic(path, text.encode())
-    print(render(boards, "terminal", judgements))
-    print(f"report, to open in a browser: {report}")
-    return _ended(config, summary)
+    return f"{render(boards, 'terminal', judgements)}\nreport, to open in a browser: {report}"
 
 
 def _differs(path: Path, text: str) -> bool:
     return not path.is_file() or path.read_bytes() != text.encode()
 
 
-def _ended(config: CheckedConfig, summary: Summary) -> int:
-    """Say what was done and what failed; the exit code."""
+def _ended(config: CheckedConfig, summary: Summary) -> str:
+    """What was done and what failed."""
+    lines = []
     if summary.rates:
-        print("fused, pairs a second:", ", ".join(f"{name} {rate:.3g}" for name, rate in summary.rates.items()))
-    print(f"{summary.done} fused images done now, {summary.kept} still valid from before; results in {config.out}")
+        rates = ", ".join(f"{name} {rate:.3g}" for name, rate in summary.rates.items())
+        lines.append(f"fused, pairs a second: {rates}")
+    valid = f"{summary.kept} still valid from before"
+    lines.append(f"{summary.done} fused images done now, {valid}; results in {config.out}")
     if summary.effort:
-        print(_effort(summary.effort, summary.seconds))
+        lines.append(_effort(summary.effort, summary.seconds))
     if summary.why_not:
-        print(f"nobody was looked for: {summary.why_not}")
-    _print_failures(summary)
+        lines.append(f"nobody was looked for: {summary.why_not}")
+    return "\n".join([*lines, *_failures(summary)])
+
+
+def _code(summary: Summary) -> int:
     return EXIT_FAILURES if summary.failed else 0
 
 
@@ -87,23 +102,28 @@ def fill_merge(parser: argparse.ArgumentParser) -> None:
 def _merge(options: argparse.Namespace) -> int:
     shards = finished_shards(options.run)
     config = shards[0].config.but(out=options.run, shard=None, device=options.device or shards[0].config.device)
-    return _tell(config.checked(), run(config, parts=shards))
+    summary = run(config, parts=shards)
+    print(_tables(config.checked(), summary))
+    print(_ended(config.checked(), summary))
+    return _code(summary)
 
 
 def _effort(effort: Effort, total: float) -> str:
-    looked = f"{effort.looked} pictures looked at now, {effort.reused} still valid from before"
-    rate = f", {effort.looked / effort.seconds:.1f} pictures a second" if effort.looked and effort.seconds else ""
-    return f"detector: {looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s{rate}"
+    looked = f"detector: {effort.looked} pictures looked at now, {effort.reused} still valid from before"
+    if not effort.looked:
+        return looked
+    rate = f", {effort.looked / effort.seconds:.1f} pictures a second" if effort.seconds else ""
+    return f"{looked}; {effort.seconds:.1f} s, {effort.seconds / total:.0%} of the run's {total:.1f} s{rate}"
 
 
-def _print_failures(summary: Summary) -> None:
+def _failures(summary: Summary) -> Iterator[str]:
     if not summary.failed:
         return
-    print(f"{summary.failed} values are missing:")
+    yield f"{summary.failed} values are missing:"
     for reason, count, example in summary.reasons[:10]:
-        print(f"  {count} x {reason}  [{example}]")
+        yield f"  {count} x {reason}  [{example}]"
     if len(summary.reasons) > 10:
-        print(f"  and {len(summary.reasons) - 10} more reasons, in scores/")
+        yield f"  and {len(summary.reasons) - 10} more reasons, in scores/"
 
 
 def fill_run(parser: argparse.ArgumentParser) -> None:

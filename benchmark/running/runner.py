@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ from ivif.datasets.files import is_disk_error, sha256_bytes, sha256_file
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import ImageError, luminance, read_image
 from ivif.datasets.locking import BusyError, alone_in
-from ivif.datasets.pairs import Pair, PairDataset
+from ivif.datasets.pairs import Pair, PairDataset, Unmatched
 from ivif.datasets.progress import progress
 from ivif.datasets.shards import Shard
 from ivif.datasets.workers import in_workers, on_cluster
@@ -73,6 +73,7 @@ class Summary:
         why_not: why nobody was looked for where people would have been; "" if that is as it should be.
         changed: whether tables may differ from those before.
         looked: what was found in the images, by data set and method or camera.
+        unmatched: files of the data that are in no pair, or not as they are.
     """
 
     done: int
@@ -85,6 +86,12 @@ class Summary:
     rates: dict[str, float] = field(default_factory=dict)
     changed: bool = True
     looked: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
+    unmatched: Sequence[Unmatched] = ()
+
+    def again(self) -> Summary:
+        """What the same run does if nothing changes: nothing."""
+        effort = self.effort and Effort(reused=self.effort.looked + self.effort.reused)
+        return replace(self, done=0, kept=self.done + self.kept, effort=effort, rates={}, changed=False)
 
 
 Entrants = Sequence[MethodResults | FolderResults]
@@ -135,8 +142,20 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
                 failures += more
             changed = done > 0 or bool(effort and effort.looked) or before is None or _told(before) != _told(now)
             seconds = perf_counter() - start
-            told = _reasons(failures)
-            return Summary(done, kept, len(failures), told, seconds, effort, why_not, rates, changed, looked)
+            unmatched = [item for data in whole for item in data.unmatched]
+            return Summary(
+                done,
+                kept,
+                len(failures),
+                _reasons(failures),
+                seconds,
+                effort=effort,
+                why_not=why_not,
+                rates=rates,
+                changed=changed,
+                looked=looked,
+                unmatched=unmatched,
+            )
     except BusyError as error:
         raise ConfigError(str(error)) from error
     except WorkersError as error:
