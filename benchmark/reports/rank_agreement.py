@@ -55,6 +55,25 @@ def rank_agreement(first: NDArray[np.float64], second: NDArray[np.float64], seed
     return RankAgreement(tau, *middle(taus), count)
 
 
+def order_stability(samples: NDArray[np.float64]) -> float:
+    """How far an order of methods would agree with that on other pictures of the same kind, as many as there are.
+
+    Args:
+        samples: a score of each method over pictures drawn anew, ``float64 [R, N]``, see `statistics.drawn`.
+
+    Returns:
+        Mean tau-b of couples of samples; NaN where no couple has two different scores in both.
+    """
+    left, right = samples[0::2][: len(samples) // 2], samples[1::2]
+    orders = [np.sign(side[:, :, None] - side[:, None, :]) for side in (left, right)]
+    common, *apart = (
+        couples.sum(axis=(1, 2)) for couples in (orders[0] * orders[1], *(np.square(order) for order in orders))
+    )
+    total = np.sqrt(apart[0] * apart[1])
+    known = total > 0
+    return float(np.mean(common[known] / total[known])) if known.any() else math.nan
+
+
 def interval_text(agreement: RankAgreement) -> str:
     """Its interval as tables show it; a dash where there is none."""
     return "-" if math.isnan(agreement.low) else f"{agreement.low:.2f} .. {agreement.high:.2f}"

@@ -3,13 +3,14 @@
 from math import isnan
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from ivif.benchmark.cli import main
 from ivif.benchmark.config import ConfigError
 from ivif.benchmark.people import PeopleBoard, PeopleEntry, write_people
-from ivif.benchmark.reports.transfer import transfer
+from ivif.benchmark.reports.transfer import transfer, transfer_table
 from ivif.benchmark.run_directory import Run
 from ivif.benchmark.store import Row, Store
 
@@ -89,6 +90,38 @@ def test_cameras_have_a_place_in_the_order_by_scores_of_people(tmp_path: Path) -
     (found,) = (own for own in agreements if own.metric.key == "ap50")
     assert sorted(methods) == ["a", "b", "c"] and found.methods == 5
     assert found.tau == pytest.approx(0.6) and found.best == ("infrared", "c")
+
+
+def pairs_of_run(folder: Path, values: dict[str, list[float]]) -> Path:
+    """A run of one metric; each method's value on every pair."""
+    folder.mkdir()
+    pairs = [str(number) for number in range(len(next(iter(values.values()))))]
+    description = {
+        "config": {"out": str(folder), "methods": ["average"], "metrics": ["sd"]},
+        "methods": {name: {} for name in values},
+        "datasets": {"toy": {"pairs": pairs}},
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(description))
+    Store(folder).append(
+        Row("toy", name, pair, "sd", value, "ok")
+        for name, own in values.items()
+        for pair, value in zip(pairs, own, strict=True)
+    )
+    return folder
+
+
+def test_an_order_agrees_with_itself_as_far_as_the_pairs_tell(tmp_path: Path) -> None:
+    """Three methods apart on every pair; three that are noise, of whose order pairs drawn anew tell next to nothing."""
+    chance = np.random.default_rng(0)
+    clear = {name: [value + 0.1 * chance.random() for _ in range(40)] for value, name in enumerate("abc")}
+    noise = {name: list(chance.random(40)) for name in "abc"}
+    noise = {name: [value - np.mean(own) for value in own] for name, own in noise.items()}
+    runs = Run(pairs_of_run(tmp_path / "x", clear)), Run(pairs_of_run(tmp_path / "y", noise))
+    _, (found,) = transfer(*runs)
+    assert found.stability[0] == 1 and abs(found.stability[1]) < 0.15
+    assert "itself there" in transfer_table(*transfer(*runs))
+    _, (few,) = transfer(Run(a_run(tmp_path / "z", {name: {"sd": FIRST[name]["sd"]} for name in "abc"})), runs[0])
+    assert isnan(few.stability[0]) and few.stability[1] == 1
 
 
 def test_too_little_in_common_is_refused(tmp_path: Path) -> None:
