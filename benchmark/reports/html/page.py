@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.html.content import board_content, methods_content, trust_content
@@ -17,10 +13,10 @@ from ivif.benchmark.reports.html.pictures import PictureMode, pictures_content
 from ivif.benchmark.reports.joining import join
 from ivif.benchmark.reports.opening import BoardJudgement, judgements_of
 from ivif.benchmark.reports.robustness.page import robustness_script, robustness_section
+from ivif.benchmark.reports.templates import REPORT_PACKAGE, environment_of, library, packaged
 from ivif.benchmark.run_directory import Run
 from ivif.datasets.files import write_atomic
 
-PACKAGE = "ivif.benchmark.reports.html"
 VENDORED = ("d3.min.js", "plot.umd.min.js", "dataTables.min.js", "img-comparison-slider.js")
 SCRIPTS = ("common.js", "table.js", "pictures.js", "plots.js", "page.js")
 
@@ -61,9 +57,7 @@ def page(
     parts = [own.part for own in judgements]
     boards = [board_content(own) for own in judgements]
     pictures = [pictures_content(part, images, folder, references) for part in parts]
-    environment = Environment(
-        loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = environment_of(REPORT_PACKAGE)
     environment.globals.update(family_runs=family_runs, short_count=short_count, table_columns=table_columns)
     return environment.get_template("report.html").render(
         title=", ".join(board["dataset"] for board in boards),
@@ -73,25 +67,10 @@ def page(
         trust=trust_content(parts),
         robustness=robustness_section(list(dict.fromkeys(run.folder for part in parts for run in part.members))),
         robustness_script=robustness_script(),
-        libraries=[_library(name) for name in VENDORED],
-        scripts=[_script(name) for name in SCRIPTS],
-        style=Markup(_text("templates", "report.css")),  # a file of this package  # nosec B704
+        libraries=[library(name) for name in VENDORED],
+        scripts=[packaged(REPORT_PACKAGE, f"templates/{name}") for name in SCRIPTS],
+        style=packaged(REPORT_PACKAGE, "templates/report.css"),
     )
-
-
-def _text(folder: str, name: str) -> str:
-    return (files(PACKAGE) / folder / name).read_text(encoding="utf-8")
-
-
-def _library(name: str) -> Markup:
-    """A library's file without the address of its source map, which a browser would ask for."""
-    lines = _text("vendor", name).splitlines()
-    kept = "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL"))
-    return Markup(kept)  # a file of this package  # nosec B704
-
-
-def _script(name: str) -> Markup:
-    return Markup(_text("templates", name))  # a file of this package  # nosec B704
 
 
 def family_runs(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

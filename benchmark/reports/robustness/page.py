@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ivif.benchmark.reports.robustness.curves import Curves, ValueArray, read_curves
@@ -21,10 +19,8 @@ from ivif.benchmark.reports.robustness.measures import (
     people_values,
     robustness_lines,
 )
+from ivif.benchmark.reports.templates import REPORT_PACKAGE, environment_of, library, packaged
 from ivif.datasets.files import write_atomic
-
-REPORT_PACKAGE = "ivif.benchmark.reports.html"
-"""Where the report's style and libraries are."""
 
 ROBUSTNESS_PACKAGE = "ivif.benchmark.reports.robustness"
 ROBUSTNESS_PAGE = "robustness.html"
@@ -39,13 +35,16 @@ _PLACES = 4
 
 def write_robustness_page(every: Sequence[Curves], out: Path, detectors: dict[str, str] | None = None) -> Path:
     """Write the page; returns its path."""
-    environment = _environment()
-    text = environment.get_template("page.html").render(
-        title=", ".join(curves.dataset for curves in every),
-        style=Markup(_text(REPORT_PACKAGE, "templates/report.css")),
-        section=_section(every, detectors or {}),
-        libraries=[Markup(_text(REPORT_PACKAGE, f"vendor/{name}")) for name in ("d3.min.js", "plot.umd.min.js")],
-        script=robustness_script(),
+    text = (
+        environment_of(ROBUSTNESS_PACKAGE)
+        .get_template("page.html")
+        .render(
+            title=", ".join(curves.dataset for curves in every),
+            style=packaged(REPORT_PACKAGE, "templates/report.css"),
+            section=_section(every, detectors or {}),
+            libraries=[library(name) for name in ("d3.min.js", "plot.umd.min.js")],
+            script=robustness_script(),
+        )
     )
     write_atomic(out, text.encode())
     return out
@@ -64,21 +63,12 @@ def robustness_section(runs: Sequence[Path]) -> Markup | None:
 
 def robustness_script() -> Markup:
     """What draws the section's plots, by D3 and Observable Plot."""
-    return Markup(_text(ROBUSTNESS_PACKAGE, "templates/robustness.js"))
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def _environment() -> Environment:
-    loader = PackageLoader(ROBUSTNESS_PACKAGE)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return packaged(ROBUSTNESS_PACKAGE, "templates/robustness.js")
 
 
 def _section(every: Sequence[Curves], detectors: dict[str, str]) -> Markup:
     parts = [_part(curves, detectors.get(curves.dataset, "")) for curves in every]
-    return Markup(_environment().get_template("robustness.html").render(parts=parts))
+    return Markup(environment_of(ROBUSTNESS_PACKAGE).get_template("robustness.html").render(parts=parts))
 
 
 def _part(curves: Curves, detector: str) -> dict[str, Any]:
