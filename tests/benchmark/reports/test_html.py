@@ -42,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
         write_png(folder / "evil" / f"{name}.png", smooth(random, 1))
         magenta = torch.stack((grey[0] + 120, grey[1], grey[2] + 120))
         write_png(folder / "odd" / f"{name}.png", magenta if number < 2 else grey)
-    fused = (f"{EVIL}={folder / 'evil'}", f"odd_1&|={folder / 'odd'}")
+    fused = (f"{EVIL}={folder / 'evil'}", f"@odd_1&|={folder / 'odd'}")
     config = RunConfig(
         out=folder / "run", infrared=folder / "infrared", visible=folder / "visible",
         methods=("average", "laplacian"), fused=fused, jobs=1,
@@ -66,7 +66,7 @@ def test_a_method_called_like_a_tag_is_a_row(report: Path) -> None:
     page = report.read_text()
     assert EVIL not in page and "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     (board,) = data(page, "boards")
-    assert {line["method"] for line in board["lines"]} == {"average", "laplacian", EVIL, "odd_1&|"}
+    assert {line["method"] for line in board["lines"]} == {"average", "laplacian", EVIL, "@odd_1&|"}
     assert len(data(page, "pictures-0")["pairs"]) == 7
 
 
@@ -100,9 +100,9 @@ def test_how_much_methods_differ_is_the_mean_difference_of_luminance(report: Pat
 
 def test_foreign_colours_are_told(finished: Run, report: Path) -> None:
     (found,) = colours_of(finished, finished.datasets()).values()
-    assert sorted(found["odd_1&|"].strange) == PAIRS[:2] and not found["average"].strange
+    assert sorted(found["@odd_1&|"].strange) == PAIRS[:2] and not found["average"].strange
     (board,) = data(report.read_text(), "boards")
-    assert any("odd_1&| in 2 of 7 pairs" in sentence for sentence in board["opening"])
+    assert any("@odd_1&| in 2 of 7 pairs" in sentence for sentence in board["opening"])
 
 
 def test_foreign_chroma_by_hand() -> None:
@@ -206,7 +206,7 @@ def test_filters_and_columns(page: Any) -> None:
     assert column(page, 1) == ["laplacian"]
     page.fill("#find", "")
     page.select_option("#filter-family", "folder")
-    assert sorted(column(page, 1)) == sorted([EVIL, "odd_1&|"])
+    assert sorted(column(page, 1)) == sorted([EVIL, "@odd_1&|"])
     page.locator(".chip", has_text="contrast").click()
     assert page.locator("th[data-key=sd]").count() == 0 or not page.locator("th[data-key=sd]").first.is_visible()
     assert "sd" not in page.evaluate("report.tableText('csv')").splitlines()[0].split(",")
@@ -215,8 +215,8 @@ def test_filters_and_columns(page: Any) -> None:
 def test_copied_text_has_names_right(page: Any) -> None:
     latex, markdown, csv = (page.evaluate(f"report.tableText('{form}')") for form in ("tex", "md", "csv"))
     assert r"\textless{}script\textgreater{}alert(1)\textless{}/script\textgreater{}" in latex
-    assert r"odd\_1\&\textbar{}" in latex and r"odd\_1&\|" in markdown and r"\<script\>" in markdown
-    assert f"\n{EVIL}," in csv
+    assert r"@odd\_1\&\textbar{}" in latex and r"@odd\_1&\|" in markdown and r"\<script\>" in markdown
+    assert f"\n{EVIL}," in csv and "\n'@odd_1&|," in csv
 
 
 def test_a_click_explains(page: Any) -> None:

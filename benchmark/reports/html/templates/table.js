@@ -148,8 +148,11 @@
   const latexNames = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "↑": "$\\uparrow$", "↓": "$\\downarrow$", "†": "$^\\dagger$", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "[": "{[}", "]": "{]}" };
   const latex = (text) => text.replace(/[\\~^↑↓†<>|[\]]|[_&%$#{}]/g, (letter) => latexNames[letter] ?? `\\${letter}`);
   const markdown = (text) => text.replace(/[\\`*_[\]<>|#]/g, "\\$&");
+  // A name that a spreadsheet would take for a formula is kept as text, as in the CSV files of a run.
+  const plainCell = (text) => (/^[=+\-@\t\r]./.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+  const csvCell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const formats = {
-    csv: ({ keys, rows }) => [keys, ...rows.map((row) => row.map((cell) => cell.text))].map((row) => row.map((text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)).join(",")).join("\n"),
+    csv: ({ keys, rows }) => [keys, ...rows.map((row) => row.map((cell) => cell.text))].map((row) => row.map(plainCell).map(csvCell).join(",")).join("\n"),
     md: ({ head, rows }) => [head.map(markdown), head.map((_, place) => (place ? "--:" : ":--")), ...rows.map((row) => row.map(({ text, mark }) => (mark === "best" ? `**${markdown(text)}**` : mark === "second" ? `_${markdown(text)}_` : markdown(text))))].map((row) => `| ${row.join(" | ")} |`).join("\n"),
     tex: ({ head, rows }) => [`\\begin{tabular}{l${"r".repeat(head.length - 1)}}`, "\\toprule", `${head.map(latex).join(" & ")} \\\\`, "\\midrule", ...rows.map((row) => `${row.map(({ text, mark }) => (mark === "best" ? `\\textbf{${latex(text)}}` : mark === "second" ? `\\underline{${latex(text)}}` : latex(text))).join(" & ")} \\\\`), "\\bottomrule", "\\end{tabular}"].join("\n"),
   };
