@@ -28,7 +28,7 @@ from ivif.benchmark.reports.statistics import drawn, sample_means
 from ivif.benchmark.run_directory import Run
 from ivif.downstream.labelled_images import CONTROLS
 
-SAMPLES = 400
+STABILITY_SAMPLES = 400
 """Bootstrap samples that tell how far an order agrees with itself, in couples."""
 
 ITSELF = (
@@ -113,7 +113,7 @@ class _Side:
             if len(pairs) < FEWEST:
                 return None
             values = np.array([[known.get((pair, name), math.nan) for name in names] for pair in pairs])
-            return sample_means(values, drawn(len(pairs), seed, SAMPLES))
+            return sample_means(values, drawn(len(pairs), seed, STABILITY_SAMPLES))
         if column not in RESAMPLED or not names:
             return None
         parts = [self._looks.parts(dataset, name) for name in names]
@@ -121,7 +121,7 @@ class _Side:
         shared = [name for name in seen[0] if all(name in own for own in seen)]
         if len(shared) < FEWEST:
             return None
-        counts = drawn(len(shared), seed, SAMPLES)
+        counts = drawn(len(shared), seed, STABILITY_SAMPLES)
         return np.stack([part.samples(column, shared, counts) for part in parts], axis=1)
 
 
