@@ -303,10 +303,12 @@ def film_pairs(clip: str, infrared: Path, visible: Path) -> tuple[list[Pair], li
         return [], [Unmatched(infrared, str(error))]
     if infrared.samefile(visible):
         return [], [Unmatched(infrared, "infrared and visible are the same film")]
-    rest = []
+    rest: list[Unmatched] = []
+    if _are_equal(infrared, visible):
+        rest.append(Note(infrared, "infrared and visible are copies of one film"))
     if lengths[0] != lengths[1]:
         longer = infrared if lengths[0] > lengths[1] else visible
-        rest = [Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out")]
+        rest.append(Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out"))
     if None not in rates and abs(rates[0] / rates[1] - 1) > 0.01:  # type: ignore[operator]
         text = f"{rates[0]:g} frames a second, its partner {rates[1]:g}: frames are paired by number, not by time"
         rest.append(Unmatched(infrared, text))

@@ -256,6 +256,10 @@ def test_a_film_is_not_paired_with_itself(tmp_path):
     path = film(tmp_path / "a.mp4", 2)
     with pytest.raises(PairError, match="same film"):
         pair_folders(path, path)
+    copy = tmp_path / "b.mp4"
+    copy.write_bytes(path.read_bytes())
+    told = [item.reason for item in pair_folders(path, copy).unmatched]
+    assert told == ["infrared and visible are copies of one film"]
 
 
 def test_missing_folder_and_file_instead_of_folder(folders):
