@@ -79,6 +79,7 @@ def decode(data: bytes, name: str, part: Selection = WHOLE) -> Levels:
             return _tiff(data, name, part)
         if depth := _pnm_depth(data):
             return _pnm(data, name, part, depth)
+        _check_single_pnm(data, name)
         if _is_deep_colour_png(data):
             return _deep_png(data, name, part)
         return Levels(_by_pillow(data, name, part))
@@ -112,6 +113,8 @@ def plain(picture: Image.Image, name: str, bands: Sequence[int] = ()) -> NDArray
         picture = picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
     elif picture.mode == "P":
         picture = picture.convert("RGB")
+    elif picture.mode.startswith("I") and (np.asarray(picture) == picture.info.get("transparency")).any():
+        raise _transparent(name, 1)
     if picture.mode in ("LA", "RGBA", "PA"):
         if picture.getchannel("A").getextrema() != (255, 255):
             raise _transparent(name, len(picture.getbands()))
@@ -279,11 +282,31 @@ def _pnm_depth(data: bytes) -> int:
     return highest if 255 < highest < 65536 else 0
 
 
+def _check_single_pnm(data: bytes, name: str) -> None:
+    """Refuse binary PGMs and PPMs of 8 bits that hold several pictures: Pillow reads the first one."""
+    head = _PNM_HEADER.match(data[:4096])
+    if head is not None and head[1] in b"56":
+        width, height = _pnm_size(head)
+        end = head.end() + width * height * (3 if head[1] == b"6" else 1)
+        if _PNM_HEADER.match(data[end : end + 4096].lstrip()):
+            raise _several_pnms(name)
+
+
+def _several_pnms(name: str) -> ImageError:
+    return ImageError(f"{name}: holds several pictures; write each to a file of its own")
+
+
+def _pnm_size(head: re.Match[bytes]) -> tuple[int, int]:
+    """Width and height."""
+    width, height = (int(text) for text in re.sub(rb"#[^\n]*\n", b" ", head[0]).split()[1:3])
+    return width, height
+
+
 def _pnm(data: bytes, name: str, part: Selection, highest: int) -> Levels:
     """A PGM or PPM in its own counts, which Pillow stretches to 0..65535 or cuts to 8 bits."""
     head = _PNM_HEADER.match(data)
     assert head is not None
-    width, height = (int(text) for text in re.sub(rb"#[^\n]*\n", b" ", head[0]).split()[1:3])
+    width, height = _pnm_size(head)
     channels = 3 if head[1] in b"36" else 1
     count = width * height * channels
     if not 0 < count <= MAX_PIXELS:
@@ -291,7 +314,7 @@ def _pnm(data: bytes, name: str, part: Selection, highest: int) -> Levels:
     if head[1] in b"56":
         rest = data[head.end() + 2 * count :]
         if rest.lstrip()[:1] == b"P":
-            raise ImageError(f"{name}: holds several pictures; write each to a file of its own")
+            raise _several_pnms(name)
         values = np.frombuffer(data, ">u2", count, head.end()).astype(np.uint16)
     else:
         words = re.sub(rb"#[^\n]*", b"", data[head.end() - 1 :]).split()[:count]

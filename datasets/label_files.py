@@ -23,7 +23,11 @@ PERSONS = ("person",)
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-_LAST_CLASS = 100_000
+LAST_CLASS = 100_000
+"""The highest number of a class in YOLO's text."""
+
+_OVER_THE_BORDER = 1.5
+"""How far corners of YOLO's polygons may reach, in shares of the picture; visibilities of key points are up to 2."""
 
 
 class Labels(NamedTuple):
@@ -64,11 +68,11 @@ def read_voc_sized(path: Path) -> Labels:
         root = _voc_root(path)
         if root.tag != "annotation":
             raise BoxesError(f"expected <annotation>, found <{root.tag}>")
-        objects = list(root.iter("object"))
+        objects = [item for item in root.iter("object") if not _is_set(item, "deleted")]
         boxes = Boxes(
             np.array([_corners(item) for item in objects]),
-            tuple(class_name(item.findtext("name", "person")) for item in objects),
-            ignore=np.array([item.findtext("difficult", "0").strip() == "1" for item in objects], dtype=np.bool_),
+            tuple(map(_voc_class, objects)),
+            ignore=np.array([_is_set(item, "difficult") for item in objects], dtype=np.bool_),
         )
         sides = [int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height")]
         return Labels(boxes, (sides[0], sides[1]) if min(sides) > 0 else None)
@@ -82,6 +86,18 @@ def _voc_root(path: Path) -> ElementTree.Element:
     if b"<!ENTITY" in data.replace(b"\0", b""):  # in UTF-16 too
         raise BoxesError("it declares entities, which no annotation needs")
     return ElementTree.fromstring(data)  # without entities  # nosec B314
+
+
+def _is_set(item: ElementTree.Element, flag: str) -> bool:
+    return item.findtext(flag, "").strip().lower() in ("1", "true", "yes")
+
+
+def _voc_class(item: ElementTree.Element) -> str:
+    """The name of an object's class; files that name none are of persons."""
+    name = class_name(item.findtext("name", "person"))
+    if not name:
+        raise BoxesError("an object whose <name> is empty")
+    return name
 
 
 def _corners(item: ElementTree.Element) -> list[float]:
@@ -124,7 +140,7 @@ def _is_float(word: str) -> bool:
 def read_kaist(path: Path) -> Boxes:
     """KAIST's annotation text (bbGt version 3): class, left, top, width, height, occlusion, visible box, ignore, angle.
 
-    As in its own evaluation, ``people`` (a group) and ``person?`` (unsure) are ignore regions.
+    As in its own evaluation, ``people`` (a group), ``person?`` (unsure) and ``cyclist`` are ignore regions.
     """
     rows, labels, ignore = [], [], []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
@@ -138,7 +154,7 @@ def read_kaist(path: Path) -> Boxes:
             raise BoxesError(f"{path}, line {number}: expected KAIST's class and numbers, found {line!r}") from None
         if min(width, height) < 0:
             raise BoxesError(f"{path}, line {number}: negative width or height")
-        unsure = words[0].lower() in ("people", "person?", "person?a")
+        unsure = words[0].lower() in ("people", "person?", "person?a", "cyclist")
         rows.append([left, top, left + width, top + height])
         labels.append("person" if unsure else class_name(words[0]))
         ignore.append(ignored or unsure)
@@ -146,18 +162,34 @@ def read_kaist(path: Path) -> Boxes:
 
 
 def read_yolo(path: Path, size: Size, names: Sequence[str] = PERSONS) -> Boxes:
+    """What `read_yolo_told` gives, without what there is to tell."""
+    return read_yolo_told(path, size, names)[0]
+
+
+def read_yolo_told(path: Path, size: Size, names: Sequence[str] = PERSONS) -> tuple[Boxes, list[str]]:
     """YOLO text: a line a box, ``class centre-x centre-y width height`` as shares of `size` = (width, height).
 
     Lines of a class and at least three points, ``class x1 y1 x2 y2 x3 y3 ...``, are polygons (segments, turned boxes):
     the boxes around them count.
+
+    Returns:
+        the boxes, and what was not used, or could mean another thing: a sixth number, polygons.
     """
-    boxes, classes = [], []
+    boxes, classes, told = [], [], []
     for number, row in number_rows(read_text(path), path, separator=None):
-        check_row(path, number, row, columns=5, first="class", lowest=0, highest=_LAST_CLASS)
+        check_row(path, number, row, columns=5, first="class", lowest=0, highest=LAST_CLASS)
         where = f"{path}, line {number}"
         if len(row) > 6 and len(row) % 2 == 0:
             raise BoxesError(f"{where}: {len(row)} numbers a row are neither a box (5) nor a polygon (7, 9, 11 ...)")
+        if len(row) == 6:
+            told.append("a sixth number in the rows (a score, an identity) is not used")
         if len(row) > 6:
+            if max(row[1:]) > _OVER_THE_BORDER:
+                raise BoxesError(
+                    f"{where}: {len(row)} numbers, of which one is {max(row[1:]):g}, are no polygon in shares of the "
+                    "picture; of labels of poses, leave class and box, 5 numbers a row; of pixels, make shares"
+                )
+            told.append("rows of more than 6 numbers are taken for polygons, the boxes around them count")
             left, top, right, bottom = _around(row[1::2], row[2::2])
         else:
             x, y, width, height = row[1:5]
@@ -167,7 +199,8 @@ def read_yolo(path: Path, size: Size, names: Sequence[str] = PERSONS) -> Boxes:
         boxes.append([left, top, right, bottom])
         classes.append(int(row[0]))
     labels = tuple(class_name(names[index]) if index < len(names) else str(index) for index in classes)
-    return named_boxes(path, lambda: Boxes(np.array(boxes).reshape(-1, 4) * [*size, *size], labels))
+    found = named_boxes(path, lambda: Boxes(np.array(boxes).reshape(-1, 4) * [*size, *size], labels))
+    return found, [*dict.fromkeys(told)]
 
 
 def read_coco(path: Path) -> dict[str, Boxes]:
@@ -179,7 +212,12 @@ def read_coco_sized(path: Path) -> tuple[dict[str, Labels], int]:
     """What `read_coco` gives with the sizes of the images, and how many annotations are of images it doesn't name."""
     try:
         content = json.loads(read_text(path))
-        classes = {_identity(item["id"]): class_name(item["name"]) for item in content.get("categories") or []}
+        if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
+            raise BoxesError('expected an object with "images" and "annotations"; lists of detections are no labels')
+        categories = content.get("categories") or []
+        classes = {_identity(item["id"]): class_name(item["name"]) for item in categories}
+        if len(classes) != len(categories):
+            raise BoxesError("two categories share an id")
         images = {_identity(item["id"]): item for item in content["images"]}
         stems = {key: Path(str(item["file_name"]).replace("\\", "/")).stem for key, item in images.items()}
         if len(set(stems.values())) != len(content["images"]):
@@ -232,7 +270,10 @@ def _coco_box(item: Mapping[str, Any]) -> Sequence[float]:
         across, down = ([value for line in outlines for value in line[start::2]] for start in (0, 1))
         left, top, right, bottom = _around(across, down)
         return left, top, right - left, bottom - top
-    return item["bbox"]
+    box = item.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        raise BoxesError(f"annotation {item.get('id')!r}: expected a bbox of four numbers, found {str(box)[:40]}")
+    return box
 
 
 def _coco_class(number: str, classes: Mapping[str, str]) -> str:

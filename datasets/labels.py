@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import yaml
 
 from ivif.datasets.boxes import Boxes, BoxesError, class_name
 from ivif.datasets.frames import frame_numbers
 from ivif.datasets.images import ImageError, Range
 from ivif.datasets.label_files import (
+    LAST_CLASS,
     PERSONS,
     Labels,
     Size,
@@ -29,7 +31,7 @@ from ivif.datasets.label_files import (
     read_kaist,
     read_text,
     read_voc_sized,
-    read_yolo,
+    read_yolo_told,
     scaled_boxes,
     unique_boxes,
 )
@@ -185,7 +187,9 @@ class _Reader:
         """
         boxes, twice = unique_boxes(labels.boxes)
         if twice:
-            self._tell(f"{twice} rows of {what} stand there twice and count once" if twice > 1 else _TWICE, path)
+            self.tell(f"{twice} rows of {what} stand there twice and count once" if twice > 1 else _TWICE, path)
+        if not (boxes.width * boxes.height).all():
+            self.tell("a box without width or height, which nothing can meet", path)
         if labels.size is None:
             return boxes
         try:
@@ -199,10 +203,11 @@ class _Reader:
         inside = not len(boxes) or bool((boxes.xyxy.max(axis=0)[2:] <= np.array(labels.size) * 1.05).all())
         if abs(factor[0] / factor[1] - 1) > 0.02 or not inside:
             raise LabelError(f"{path}: labels of a picture of {sizes}; give labels of this very picture")
-        self._tell("{}x{} pixels in the labels, {}x{} in the picture: scaled".format(*labels.size, *actual), path)
+        self.tell("{}x{} pixels in the labels, {}x{} in the picture: scaled".format(*labels.size, *actual), path)
         return scaled_boxes(boxes, factor)
 
-    def _tell(self, text: str, path: Path) -> None:
+    def tell(self, text: str, path: Path) -> None:
+        """Remember what there is to tell of a file."""
         self.counts[text] += 1
         self.examples.setdefault(text, path)
 
@@ -223,8 +228,10 @@ def _from_folder(pictures: Sequence[Unlabelled], folder: Path, classes: Sequence
     except OSError as error:
         raise LabelError(f"{folder}: cannot be listed ({error.strerror or error})") from error
     by_case = [{name.casefold(): path for name, path in files.items()} for files in listed]
-    classes = classes if tuple(classes) != PERSONS else _named_classes(folder) or classes
     reader, used = _Reader(), set[Path]()
+    if tuple(classes) == PERSONS and (named := _named_classes(folder)):
+        classes, source = named
+        reader.tell(f"names YOLO's classes: {', '.join(classes[:5])}{', ...' * (len(classes) > 5)}", source)
     boxes: list[Boxes | None] = []
     for picture in pictures:
         name = composed(picture.name)
@@ -243,12 +250,37 @@ _NO_LABELS = ("classes", "labels", "readme", "README", "notes", "predefined_clas
 """Stems of files that stand beside labels and are none."""
 
 
-def _named_classes(folder: Path) -> tuple[str, ...]:
-    """Names of classes that annotation tools leave beside YOLO's labels; none where there is no such file."""
-    for path in (folder / "classes.txt", folder.parent / "classes.txt"):
-        if path.is_file():
-            return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
-    return ()
+def _named_classes(folder: Path) -> tuple[tuple[str, ...], Path] | None:
+    """Names of classes that tools leave beside YOLO's labels, or above them, and where; None where there are none.
+
+    Raises:
+        BoxesError: a file that cannot be read.
+    """
+    above = folder.resolve().parents[:2]
+    for place in (folder, *above[:1]):
+        for name in ("classes.txt", "obj.names"):
+            if (path := place / name).is_file():
+                return tuple(line.strip() for line in read_text(path).splitlines() if line.strip()), path
+    for place in (folder, *above):
+        for name in ("data.yaml", "dataset.yaml"):
+            if (path := place / name).is_file() and (names := _names_of_yaml(path)):
+                return names, path
+    return None
+
+
+def _names_of_yaml(path: Path) -> tuple[str, ...]:
+    """``names`` of a data set's description as ultralytics has it: a list, or names by number; none if it has none."""
+    try:
+        content = yaml.safe_load(read_text(path))
+        names = content.get("names") or [] if isinstance(content, dict) else []
+        by_number = names if isinstance(names, dict) else dict(enumerate(names))
+        if not all(isinstance(key, int) and 0 <= key <= LAST_CLASS for key in by_number):
+            raise ValueError(f"expected whole numbers from 0 to {LAST_CLASS:,} and a name for each")
+        if not all(isinstance(name, str | int | float) for name in by_number.values()):
+            raise ValueError("a name is no text")
+        return tuple(str(by_number.get(number, number)) for number in range(max(by_number, default=-1) + 1))
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise BoxesError(f"{path}: names of classes cannot be read ({str(error).splitlines()[0]})") from error
 
 
 def _of_picture(picture: Unlabelled, path: Path, classes: Sequence[str], reader: _Reader) -> Boxes:
@@ -261,12 +293,14 @@ def _of_picture(picture: Unlabelled, path: Path, classes: Sequence[str], reader:
     except (ImageError, PairError):
         # It has labels, but no size to make pixels of them. Who looks at the picture finds out why.
         return Boxes(np.empty((0, 4)))
-    boxes = read_yolo(path, size, classes)
+    boxes, told = read_yolo_told(path, size, classes)
     if unknown := sorted(set(boxes.labels) - set(map(class_name, classes))):
         raise BoxesError(
             f"{path}: class {unknown[0]}, but names are known of {len(classes)} only ({', '.join(classes)}); "
             "name all, as in --names person car"
         )
+    for text in told:
+        reader.tell(text, path)
     return reader.fitted(Labels(boxes), picture.size, path, picture.name)
 
 

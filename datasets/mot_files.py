@@ -46,6 +46,8 @@ def read_mot(path: Path) -> dict[int, Boxes]:
             raise BoxesError(f"{path}, line {number}: negative width or height")
         if not row[1].is_integer() or abs(row[1]) > 2**53:
             raise BoxesError(f"{path}, line {number}: expected an identity, a whole number, found {row[1]:g}")
+        if row[1] < 0 and len(row) > 6 and 0 < row[6] < 1:
+            raise BoxesError(f"{path}, line {number}: no identity, and a score of {row[6]:g}: detections, no labels")
         is_plain = len(row) >= 10 or len(row) < 8 or row[7] == -1
         if not is_plain and row[7] not in _MOT_CLASSES:
             raise BoxesError(

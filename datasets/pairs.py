@@ -6,6 +6,7 @@ with the reasons for every file that found no partner.
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,7 +22,7 @@ from ivif.datasets.errors import PairError
 from ivif.datasets.files import sha256_bytes
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import SUFFIXES, ImageError, Range, luminance, read_levels
-from ivif.datasets.locations import Listing, Location, Unmatched
+from ivif.datasets.locations import Listing, Location, Note, Unmatched
 from ivif.datasets.sources import VIDEOS, ImageFile, Source, VideoFrame, frames_per_second, video_length
 from ivif.datasets.suggestions import camera_patterns
 from ivif.datasets.value_range import with_range
@@ -181,13 +182,17 @@ def pair_folders(infrared: Path | str, visible: Path | str, name: str = "folders
     one = places[0].part == places[1].part and _is_one(places[0].path, places[1].path)
     matched = [] if one else list(_matched(left.files, right.files))
     pairs, rest, joined = [], [*left.rest, *right.rest], set()
+    copies: list[Path] = []
     for own, other in matched:
         files = left.files[own], right.files[other]
         if places[0].part == places[1].part and files[0].samefile(files[1]):
             rest.append(Unmatched(files[0], "infrared and visible are the same file"))
         else:
+            copies += [files[0]] if places[0].part == places[1].part and _are_equal(*files) else []
             pairs.append(Pair(other, places[0].source(files[0]), places[1].source(files[1])))
         joined |= {files[0], files[1]}
+    if copies:
+        rest.append(Note(copies[0], f"infrared and visible are copies of one file ({len(copies)} such pairs)"))
     for mine, place in ((left, places[1]), (right, places[0])):
         rest += [
             Unmatched(path, f"no image called {own!r} in {place}")
@@ -195,7 +200,7 @@ def pair_folders(infrared: Path | str, visible: Path | str, name: str = "folders
             if path not in joined and not one
         ]
     if not pairs:
-        raise PairError(_why_none(places, left.files, right.files, one))
+        raise PairError(_why_none(places, left, right, one))
     return PairDataset(name, tuple(sorted(pairs, key=lambda pair: pair.name)), tuple(rest))
 
 
@@ -206,6 +211,14 @@ def _is_film(path: Path) -> bool:
 def _is_one(first: Path, second: Path) -> bool:
     """Whether two paths are the same place: then every picture would be paired with itself."""
     return first.resolve() == second.resolve()
+
+
+def _are_equal(first: Path, second: Path) -> bool:
+    """Whether two files hold the same bytes."""
+    try:
+        return filecmp.cmp(first, second, shallow=False)
+    except OSError:
+        return False  # who reads them finds out why
 
 
 def _listed(place: Location, suffixes: Sequence[str]) -> Listing:
@@ -229,9 +242,12 @@ def _matched(left: dict[str, Path], right: dict[str, Path]) -> Iterator[tuple[st
             yield folded[0][key][0], folded[1][key][0]
 
 
-def _why_none(places: tuple[Location, Location], left: dict[str, Path], right: dict[str, Path], one: bool) -> str:
+def _why_none(places: tuple[Location, Location], own: Listing, other: Listing, one: bool) -> str:
+    left, right = own.files, other.files
     found = f"{len(left)} images in {places[0]}, {len(right)} in {places[1]}"
     what = "infrared and visible are the same place" if one else "none with the same file stem"
+    if not (left and right) and (rest := [*own.rest, *other.rest]):
+        return f"no pairs: {found}; {rest[0].path}: {rest[0].reason}"
     if one and _has_thermal_band(left):
         bands = RGBT.replace("PATH", str(places[0]))
         way = f"its files have four channels: if the last is thermal, as in MFNet, {bands}"
@@ -287,10 +303,12 @@ def film_pairs(clip: str, infrared: Path, visible: Path) -> tuple[list[Pair], li
         return [], [Unmatched(infrared, str(error))]
     if infrared.samefile(visible):
         return [], [Unmatched(infrared, "infrared and visible are the same film")]
-    rest = []
+    rest: list[Unmatched] = []
+    if _are_equal(infrared, visible):
+        rest.append(Note(infrared, "infrared and visible are copies of one film"))
     if lengths[0] != lengths[1]:
         longer = infrared if lengths[0] > lengths[1] else visible
-        rest = [Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out")]
+        rest.append(Unmatched(longer, f"{max(lengths)} frames, its partner has {min(lengths)}: the last are left out"))
     if None not in rates and abs(rates[0] / rates[1] - 1) > 0.01:  # type: ignore[operator]
         text = f"{rates[0]:g} frames a second, its partner {rates[1]:g}: frames are paired by number, not by time"
         rest.append(Unmatched(infrared, text))

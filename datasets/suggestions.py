@@ -37,12 +37,18 @@ def camera_patterns(infrared: Sequence[Path], visible: Sequence[Path]) -> tuple[
     counts: Counter[tuple[_Rule, _Rule]] = Counter()
     for name in left.keys() & right.keys():
         counts.update(couple for couple in product(left[name], right[name]) if _differ_by_words(*couple))
+    one = set(infrared) == set(visible)
+    if one:  # nothing but a word that names a camera tells which two files of a folder belong together
+        counts = Counter({couple: count for couple, count in counts.items() if _names_cameras(*couple)})
     if not counts:
         return None
-    (first, second), count = max(counts.items(), key=lambda item: (item[1], -len("".join((*item[0][0], *item[0][1])))))
-    if count < 0.5 * min(len(infrared), len(visible)) / (2 if set(infrared) == set(visible) else 1):
+    (first, second), count = max(
+        counts.items(),
+        key=lambda item: (item[1], _names_cameras(*item[0]), -len("".join((*item[0][0], *item[0][1])))),
+    )
+    if count < 0.5 * min(len(infrared), len(visible)) / (2 if one else 1):
         return None
-    if set(infrared) == set(visible) and not _looks_infrared(first) and _looks_infrared(second):
+    if one and not _looks_infrared(first) and _looks_infrared(second):
         first, second = second, first
     return _pattern(first, infrared), _pattern(second, visible), count
 
@@ -50,6 +56,10 @@ def camera_patterns(infrared: Sequence[Path], visible: Sequence[Path]) -> tuple[
 def _differ_by_words(first: _Rule, second: _Rule) -> bool:
     """Whether two rules differ, and not by numbers alone, which count the pairs."""
     return first != second and any(letter.isalpha() for rule in (first, second) for text in rule for letter in text)
+
+
+def _names_cameras(first: _Rule, second: _Rule) -> bool:
+    return _looks_infrared(first) != _looks_infrared(second)
 
 
 def _looks_infrared(rule: _Rule) -> bool:

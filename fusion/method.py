@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from math import lcm
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -20,6 +21,7 @@ from ivif.datasets.files import sha256_bytes
 from ivif.datasets.identity import code_fingerprint
 from ivif.datasets.images import rgb_to_ycbcr, to_float, to_uint8, ycbcr_to_rgb
 from ivif.errors import IvifError
+from ivif.fusion.tiles import tiles
 
 RANGE_SLACK = 1e-4
 """How far results may leave 0..1: what rounding may do, and far less than a grey level."""
@@ -43,6 +45,7 @@ class FusionMethod(ABC):
         multiple: height and width are padded (reflected) to a multiple of this.
         tile: largest side fused in one piece, None if the method needs the whole image (global statistics).
         margin: context in pixels each tile gets on every side; at least the receptive field's radius.
+        grid: tiles start at its multiples, where the method goes by steps and pads by itself.
         clips: whether values outside 0..1 are cut off, as the overshoot of filters may be; a user's own class that does
             not say so gets an error instead: they may mean another scale.
         slow: takes many seconds a pair on a CPU; runs that name no methods leave it out.
@@ -58,6 +61,7 @@ class FusionMethod(ABC):
     multiple: ClassVar[int] = 1
     tile: ClassVar[int | None] = None
     margin: ClassVar[int] = 0
+    grid: ClassVar[int] = 1
     clips: ClassVar[bool] = True
     slow: ClassVar[bool] = False
 
@@ -114,8 +118,10 @@ class FusionMethod(ABC):
             fused = self._fuse_any_size(infrared, visible.expand(-1, 3, -1, -1))
             fused = fused if visible.shape[1] == 3 else rgb_to_ycbcr(fused)[:, :1]
         elif visible.shape[1] == 3:
-            luma, chroma = rgb_to_ycbcr(visible).split((1, 2), dim=1)
-            fused = ycbcr_to_rgb(torch.cat((self._fuse_any_size(infrared, luma), chroma), dim=1))
+            fused = self._fuse_any_size(infrared, rgb_to_ycbcr(visible)[:, :1].clone())
+            channels = rgb_to_ycbcr(visible)  # once more, as large images take much memory while they are fused
+            channels[:, :1] = fused
+            fused = ycbcr_to_rgb(channels)
         else:
             fused = self._fuse_any_size(infrared, visible)
         if not torch.isfinite(fused).all():
@@ -127,7 +133,7 @@ class FusionMethod(ABC):
         if self.tile is None or max(height, width) <= self.tile:
             return self._fuse_padded(infrared, visible)
         fused = torch.empty_like(visible)
-        for inner, outer, offset in _tiles(height, width, self.tile, self.margin, self.multiple):
+        for inner, outer, offset in tiles(height, width, self.tile, self.margin, lcm(self.multiple, self.grid)):
             part = self._fuse_padded(infrared[..., *outer], visible[..., *outer])
             fused[..., *inner] = part[..., *offset]
         return fused
@@ -196,19 +202,3 @@ def _check_sources(infrared: Tensor, visible: Tensor) -> None:
     for role, image in (("infrared", infrared), ("visible", visible)):
         if image.dtype != torch.float32 or not bool(((image >= 0) & (image <= 1)).all()):
             raise FusionError(f"{role} must be float32 in 0..1 (datasets.images.to_float makes it so)")
-
-
-def _tiles(height: int, width: int, tile: int, margin: int, multiple: int) -> Iterator[tuple]:
-    """(where the result goes, what the method sees, where the result lies in what it returns) for each tile.
-
-    Tiles start on the method's multiple, so that strided layers see the same grid as in the whole image.
-    """
-    context = -(-margin // multiple) * multiple
-    step = max(multiple, (tile - 2 * context) // multiple * multiple)
-    for top in range(0, height, step):
-        for left in range(0, width, step):
-            bottom, right = min(top + step, height), min(left + step, width)
-            above, before = max(0, top - context), max(0, left - context)
-            outer = slice(above, min(bottom + context, height)), slice(before, min(right + context, width))
-            offset = slice(top - above, bottom - above), slice(left - before, right - before)
-            yield (slice(top, bottom), slice(left, right)), outer, offset

@@ -92,11 +92,16 @@ def pair_term(function: Callable[[One, Other], Result]) -> Callable[[One, Other]
     return kept
 
 
+def shares_terms(image: Tensor) -> bool:
+    """Whether a picture of this size, ``[..., H, W]``, keeps all that is computed from it."""
+    return image.shape[-2] * image.shape[-1] <= SMALL_PICTURE_PIXELS
+
+
 def _kept(picture: Plane, key: Any, compute: Callable[[], Result]) -> Result:
     """What is kept under a key, computed if nothing is; large pictures forget what was not asked for longest."""
     terms = picture.terms
     terms[key] = terms.pop(key) if key in terms else compute()
-    large = picture.pixels > SMALL_PICTURE_PIXELS
+    large = not shares_terms(picture.values)
     while large and len(terms) > KEPT_TERMS:
         del terms[next(iter(terms))]
     return terms[key]

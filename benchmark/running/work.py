@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ivif.benchmark.metrics import Picture, get
+from ivif.benchmark.metrics.picture import shares_terms
 from ivif.benchmark.store import Row, finite_or_none
 from ivif.datasets.files import is_disk_error, reason, sha256_file
 from ivif.datasets.images import luminance
@@ -74,17 +75,23 @@ def do_pair(task: PairTask) -> list[Row]:
     cv2.setNumThreads(task.threads)
     try:
         images = task.pair.read()
-        sources = [Picture(luminance(image)[None].to(task.device)) for image in images]
+        sources = [_picture(image, task) for image in images] if shares_terms(images.infrared) else None
     except Exception as error:
         return [row for method in task.methods for row in _failed(task, method, error)]
     return [row for method in task.methods for row in _do_method(task, method, images, sources)]
 
 
-def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: Sequence[Picture]) -> list[Row]:
+def _picture(image: Tensor, task: PairTask) -> Picture:
+    return Picture(luminance(image)[None].to(task.device))
+
+
+def _do_method(task: PairTask, method: MethodTask, images: PairImages, sources: Sequence[Picture] | None) -> list[Row]:
+    """Fuse and measure; `sources` are None where they are too large to be kept while a method fuses."""
     try:
         with torch_threads(task.threads):
             fused = _fused_image(task, method, images)
-        picture = Picture(luminance(fused.image)[None].to(task.device))
+        sources = sources or [_picture(image, task) for image in images]
+        picture = _picture(fused.image, task)
     except Exception as error:
         if is_disk_error(error):
             raise

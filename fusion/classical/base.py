@@ -25,5 +25,8 @@ class ClassicalMethod(FusionMethod):
     def fuse_planes(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """`combine` for every pair of the batch and every visible channel."""
         left, right = (image.double().mul(255).cpu().numpy() for image in (infrared, visible))
-        fused = [[self.combine(left[index, 0], plane) for plane in right[index]] for index in range(len(right))]
-        return torch.from_numpy(np.array(fused) / 255).to(visible)
+        fused = torch.empty_like(visible)
+        for index in range(len(right)):
+            for channel, plane in enumerate(right[index]):
+                fused[index, channel] = torch.from_numpy(self.combine(left[index, 0], plane) / 255)
+        return fused

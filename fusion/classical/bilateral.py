@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
 from ivif.fusion.classical.base import GreyPlane
+from ivif.fusion.tiles import in_tiles
 
 _PAD = 2
+_REACH = 4
+"""Cells: a pixel goes to the nearest, the binomial kernel looks two further, and reading one."""
+
+_SIDE = 1024
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
@@ -25,9 +33,16 @@ def bilateral_filter(plane: GreyPlane, space_sigma: float, range_sigma: float) -
 
     Paper: Paris, Durand, "A fast approximation of the bilateral filter using a signal processing approach", IJCV 2009.
     """
+    cell = ceil(space_sigma)
+    side = _SIDE if cell == space_sigma else max(plane.shape)  # tiles start where a cell does
+    filtered = partial(_filtered, least=plane.min(), space_sigma=space_sigma, range_sigma=range_sigma)
+    return in_tiles(filtered, plane, margin=_REACH * cell, grid=cell, side=side)
+
+
+def _filtered(plane: GreyPlane, least: float, space_sigma: float, range_sigma: float) -> GreyPlane:
     from ivif.fusion.classical.compiled import read_quotient  # Numba takes long to import
 
-    coordinates = _grid_coordinates(plane, space_sigma, range_sigma)
+    coordinates = _grid_coordinates(plane, least, space_sigma, range_sigma)
     shape = tuple(int(axis.max()) + 1 + _PAD for axis in coordinates)
     cells = np.ravel_multi_index([np.floor(axis + 0.5).astype(np.intp) for axis in coordinates], shape).ravel()
     weight = _blurred_grid(np.bincount(cells, minlength=np.prod(shape)), shape)
@@ -37,10 +52,10 @@ def bilateral_filter(plane: GreyPlane, space_sigma: float, range_sigma: float) -
     return result
 
 
-def _grid_coordinates(plane: GreyPlane, space_sigma: float, range_sigma: float) -> NDArray[np.float64]:
+def _grid_coordinates(plane: GreyPlane, least: float, space_sigma: float, range_sigma: float) -> NDArray[np.float64]:
     """Row, column and grey value of every pixel in grid cells, ``[3, H, W]``, with an empty frame of `_PAD` cells."""
     row, column = np.indices(plane.shape) / space_sigma
-    return np.stack((row, column, (plane - plane.min()) / range_sigma)) + _PAD
+    return np.stack((row, column, (plane - least) / range_sigma)) + _PAD
 
 
 def _blurred_grid(cells: NDArray, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import in_tiles
 
 
 class _DiffusionFusion(ClassicalMethod):
@@ -17,13 +19,15 @@ class _DiffusionFusion(ClassicalMethod):
     """
 
     family = "diffusion"
+    reach: ClassVar[int]
+    """How far around a pixel its base layer looks."""
 
     @abstractmethod
     def smooth(self, source: GreyPlane) -> GreyPlane:
         """The base layer of a source."""
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
-        visible_base, infrared_base = self.smooth(visible), self.smooth(infrared)
+        visible_base, infrared_base = (in_tiles(self.smooth, plane, margin=self.reach) for plane in (visible, infrared))
         visible_detail, infrared_detail = visible - visible_base, infrared - infrared_base
         share = principal_share(visible_detail, infrared_detail)
         return (visible_base + infrared_base) / 2 + share * visible_detail + (1 - share) * infrared_detail
@@ -42,6 +46,7 @@ class AnisotropicDiffusionFusion(_DiffusionFusion):
         "Bavirisetti, Dhuli, Fusion of infrared and visible sensor images based on anisotropic diffusion and "
         "Karhunen-Loeve transform, IEEE Sensors Journal 2016"
     )
+    reach = 10
 
     def smooth(self, source: GreyPlane) -> GreyPlane:
         return anisotropic_diffusion(source, steps=10, time_step=0.15, contrast=30.0)
@@ -60,6 +65,7 @@ class FourthOrderDiffusionFusion(_DiffusionFusion):
         "Bavirisetti, Xiao, Liu, Multi-sensor image fusion based on fourth order partial differential equations, "
         "FUSION 2017"
     )
+    reach = 4 * 15
 
     def smooth(self, source: GreyPlane) -> GreyPlane:
         return fourth_order_diffusion(source, steps=15, time_step=0.9, contrast=4.0)

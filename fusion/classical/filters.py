@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 
 from ivif.fusion.classical.base import GreyPlane
+from ivif.fusion.tiles import in_tiles
 
 Border = Literal["replicate", "symmetric"]
 _BORDERS = {"replicate": cv2.BORDER_REPLICATE, "symmetric": cv2.BORDER_REFLECT}
@@ -38,6 +40,10 @@ def guided_filter(guide: GreyPlane, plane: GreyPlane, radius: int, epsilon: floa
 
     Paper: He, Sun, Tang, "Guided image filtering", IEEE TPAMI 2013.
     """
+    return in_tiles(partial(_guided, radius=radius, epsilon=epsilon), guide, plane, margin=2 * radius)
+
+
+def _guided(guide: GreyPlane, plane: GreyPlane, radius: int, epsilon: float) -> GreyPlane:
     inside = _window_sum(np.ones_like(guide), radius)
 
     def mean(values: GreyPlane) -> GreyPlane:

@@ -43,19 +43,31 @@ def smoothest_difference(source: GreyPlane, weight: float) -> GreyPlane:
     """
     result = source
     for number in range(_ROUNDS):
-        down, across = gradient(result)
-        squared = (down**2 + across**2).reshape(-1, *source.shape[-2:]).sum(0)
-        if not squared.any():
+        stiffness = _stiffness(result)
+        if stiffness is None:
             break  # nothing left to smooth
-        stiffness = 2 / np.sqrt(np.maximum(squared, _smallest_that_counts(squared, 0.01, skip=False)))
-        distance = np.abs(result - source)
-        if number:
-            floor = _smallest_that_counts(distance, 0.05, skip=True)
-            freedom = np.sqrt(np.maximum(distance, floor) / 2)
-        else:
-            freedom = np.full_like(source, 2 * 0.1**0.5)
-        result = _least_squares(source, result, freedom, weight * stiffness)
+        stiffness *= weight
+        freedom = _freedom(result, source) if number else np.full_like(source, 2 * 0.1**0.5)
+        result = _least_squares(source, result, freedom, stiffness)
     return result
+
+
+def _stiffness(plane: GreyPlane) -> GreyPlane | None:
+    """What a squared gradient counts, so that it weighs as its root, ``[H, W]``; None where all are 0."""
+    down, across = gradient(plane)
+    down **= 2
+    across **= 2
+    down += across
+    squared = down.reshape(-1, *plane.shape[-2:]).sum(0)
+    if not squared.any():
+        return None
+    return 2 / np.sqrt(np.maximum(squared, _smallest_that_counts(squared, 0.01, skip=False)))
+
+
+def _freedom(plane: GreyPlane, source: GreyPlane) -> GreyPlane:
+    """The root of what a squared distance counts less, so that it weighs as its root."""
+    distance = np.abs(plane - source)
+    return np.sqrt(np.maximum(distance, _smallest_that_counts(distance, 0.05, skip=True)) / 2)
 
 
 def gradient(plane: GreyPlane) -> tuple[GreyPlane, GreyPlane]:
@@ -71,7 +83,10 @@ def _smallest_that_counts(values: GreyPlane, share: float, skip: bool) -> float:
     if low == high:
         return float(high) or 1.0
     centres = np.linspace(low, high, _BINS)
-    nearest = np.rint((values - low) / (high - low) * (_BINS - 1)).astype(np.intp)
+    nearest = values - low
+    nearest /= high - low
+    nearest *= _BINS - 1
+    nearest = np.rint(nearest, out=nearest).astype(np.intp)
     index = int(np.argmax(np.bincount(nearest.ravel(), minlength=_BINS).cumsum() > share * values.size))
     if skip or centres[index] == 0:
         index = min(index + 1, _BINS - 1)
@@ -93,17 +108,20 @@ def _least_squares(source: GreyPlane, start: GreyPlane, freedom: GreyPlane, stif
 
 
 def _conjugate_gradients(operate: Callable[[GreyPlane], GreyPlane], wanted: GreyPlane, start: GreyPlane) -> GreyPlane:
-    """Until a fifth of the residual at the start is left."""
-    unknown = start
-    residual = wanted - operate(unknown)
-    direction, square = residual, float((residual**2).sum())
+    """Until a fifth of the residual at the start is left; both planes are overwritten."""
+    unknown, residual = start, wanted
+    residual -= operate(unknown)
+    direction, square = residual.copy(), float((residual**2).sum())
     enough = square / 25
     for _ in range(_LONGEST):
         if square <= enough:
             break
         image = operate(direction)
         step = square / float((direction * image).sum())
-        unknown, residual = unknown + step * direction, residual - step * image
+        unknown += step * direction
+        image *= step
+        residual -= image
         before, square = square, float((residual**2).sum())
-        direction = residual + square / before * direction
+        direction *= square / before
+        direction += residual
     return unknown

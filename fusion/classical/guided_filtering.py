@@ -8,6 +8,7 @@ import numpy as np
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import SIDE
 
 
 @register
@@ -27,6 +28,8 @@ class GuidedFilteringFusion(ClassicalMethod):
     title = "GFF"
     family = "guided filter"
     paper = "Li, Kang, Hu, Image fusion with guided filtering, IEEE TIP 2013"
+    tile = SIDE
+    margin = 112
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         sources = visible / 255, infrared / 255
@@ -80,6 +83,8 @@ class MultiScaleGuidedFiltering(ClassicalMethod):
         "Circuits, Systems, and Signal Processing 2019"
     )
     venue = "Circuits, Systems, and Signal Processing"
+    tile = SIDE
+    margin = 80
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         left, right = visible, infrared

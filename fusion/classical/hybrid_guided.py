@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter
-from ivif.fusion.classical.hybrid_multiscale import Layers, infrared_weight, mix
+from ivif.fusion.classical.hybrid_multiscale import Filters, Level, fuse_levels, mix
+from ivif.fusion.classical.multiscale import stronger
 from ivif.fusion.registry import register
 
 _RADII = (2, 4, 8, 16)
@@ -42,27 +45,27 @@ class HybridGuidedFilterFusion(ClassicalMethod):
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         steepness = _steepness(saliency(infrared), saliency(visible))
-        left, right = decompose(visible / 255), decompose(infrared / 255)
-        fused = _mixed_by_magnitude(left.textures[0], right.textures[0], blurred=False)
-        fused += _mixed_by_magnitude(left.edges[0], right.edges[0], blurred=True)
-        for level in range(1, len(_RADII)):
-            weight = infrared_weight(left.edges[level], right.edges[level], steepness)
-            smooth = gaussian_filter(weight, 1.0)
-            fused += mix(smooth, right.edges[level], left.edges[level])
-            fused += mix(smooth, right.textures[level], left.textures[level])
-        return _GAIN * (fused + mix(gaussian_filter(weight, 64.0), right.base, left.base))
+        return _GAIN * fuse_levels(Level.zero(visible / 255), Level.zero(infrared / 255), FILTERS, _finest, steepness)
 
 
-def decompose(source: GreyPlane) -> Layers:
-    """Four levels of texture and edges of a plane in 0..1, and what is left."""
-    textures, edges = [], []
-    coarse = kept = source
-    for radius, epsilon in zip(_RADII, _EPSILONS, strict=True):
-        kept = guided_filter(kept, kept, radius, epsilon**2)
-        textures.append(coarse - kept)
-        coarse = guided_filter(coarse, coarse, radius, _COARSE)
-        edges.append(kept - coarse)
-    return Layers(textures, edges, coarse)
+def _self_guided(plane: GreyPlane, radius: int, epsilon: float) -> GreyPlane:
+    return guided_filter(plane, plane, radius, epsilon)
+
+
+FILTERS: list[Filters] = [
+    (
+        partial(_self_guided, radius=radius, epsilon=epsilon**2),
+        partial(_self_guided, radius=radius, epsilon=_COARSE),
+    )
+    for radius, epsilon in zip(_RADII, _EPSILONS, strict=True)
+]
+"""Of each level."""
+
+
+def _finest(visible: Level, infrared: Level) -> GreyPlane:
+    """Texture of larger magnitude; edges likewise, with a choice that is blurred."""
+    wins = (np.abs(visible.edges) < np.abs(infrared.edges)).astype(np.float64)
+    return stronger(visible.texture, infrared.texture) + mix(gaussian_filter(wins, 1.0), infrared.edges, visible.edges)
 
 
 def saliency(plane: GreyPlane) -> float:
@@ -92,8 +95,3 @@ def _steepness(infrared: float, visible: float) -> float:
     if relative < 0.8:
         return 100.0
     return 2000.0 if relative > 1.6 else 2500 * relative - 1900
-
-
-def _mixed_by_magnitude(visible: GreyPlane, infrared: GreyPlane, blurred: bool) -> GreyPlane:
-    wins = (np.abs(visible) < np.abs(infrared)).astype(np.float64)
-    return mix(gaussian_filter(wins, 1.0) if blurred else wins, infrared, visible)

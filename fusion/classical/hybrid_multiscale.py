@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,20 +11,53 @@ import numpy as np
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.bilateral import bilateral_filter
 from ivif.fusion.classical.filters import gaussian_filter
+from ivif.fusion.classical.multiscale import stronger
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import in_tiles
 
 _LEVELS = 4
 _SPACE_SIGMA = 2.0
 _RANGE_SIGMA = 0.05 * 255
 _LAMBDA = 30.0
+_COARSEST_SIGMA = 64.0
 
 
-class Layers(NamedTuple):
-    """A source taken apart, finest level first; ``sum(textures) + sum(edges) + base`` is the source."""
+Filters = tuple[Callable[[GreyPlane], GreyPlane], Callable[[GreyPlane], GreyPlane]]
+"""What keeps edges, and what smooths everything."""
 
-    textures: list[GreyPlane]
-    edges: list[GreyPlane]
-    base: GreyPlane
+
+class Level(NamedTuple):
+    """A source at one level: texture and edges are what the level takes off it.
+
+    Attributes:
+        before: smoothed by the levels above.
+        kept: smoothed by this one too, but for its edges.
+        rest: smoothed by this one too.
+    """
+
+    before: GreyPlane
+    kept: GreyPlane
+    rest: GreyPlane
+
+    @classmethod
+    def zero(cls, source: GreyPlane) -> Level:
+        """Before anything is taken off."""
+        return cls(source, source, source)
+
+    @property
+    def texture(self) -> GreyPlane:
+        """``before - kept``."""
+        return self.before - self.kept
+
+    @property
+    def edges(self) -> GreyPlane:
+        """``kept - rest``."""
+        return self.kept - self.rest
+
+    def coarser(self, filters: Filters) -> Level:
+        """The next level."""
+        keep, smooth = filters
+        return Level(self.rest, keep(self.kept), smooth(self.rest))
 
 
 @register
@@ -48,41 +83,77 @@ class HybridMultiScaleDecomposition(ClassicalMethod):
     )
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
-        left, right = _decompose(visible), _decompose(infrared)
-        fused = _larger(left.textures[0], right.textures[0]) + _larger(left.edges[0], right.edges[0])
-        for level in range(1, _LEVELS):
-            weight = infrared_weight(left.edges[level], right.edges[level], _LAMBDA)
-            smooth = gaussian_filter(weight, 1.0)
-            fused += mix(smooth, right.edges[level], left.edges[level])
-            fused += mix(smooth, right.textures[level], left.textures[level])
-        coarse = gaussian_filter(weight, _SPACE_SIGMA * 2 ** (_LEVELS + 1))
-        return fused + mix(coarse, right.base, left.base)
+        sources = Level.zero(visible), Level.zero(infrared)
+        return fuse_levels(*sources, [_filters(level) for level in range(_LEVELS)], _larger, _LAMBDA)
 
 
-def _decompose(source: GreyPlane) -> Layers:
-    textures, edges = [], []
-    gaussian, bilateral = source, source
-    for level in range(_LEVELS):
-        space_sigma, range_sigma = _SPACE_SIGMA * 2**level, _RANGE_SIGMA / 2**level
-        bilateral = bilateral_filter(bilateral, space_sigma, range_sigma)
-        textures.append(gaussian - bilateral)
-        gaussian = gaussian_filter(gaussian, space_sigma)
-        edges.append(bilateral - gaussian)
-    return Layers(textures, edges, gaussian)
+def _filters(level: int) -> Filters:
+    space_sigma, range_sigma = _SPACE_SIGMA * 2**level, _RANGE_SIGMA / 2**level
+    keep = partial(bilateral_filter, space_sigma=space_sigma, range_sigma=range_sigma)
+    return keep, partial(gaussian_filter, sigma=space_sigma)
 
 
-def infrared_weight(visible_edges: GreyPlane, infrared_edges: GreyPlane, steepness: float) -> GreyPlane:
+def _larger(visible: Level, infrared: Level) -> GreyPlane:
+    """Texture and edges of larger magnitude."""
+    return stronger(visible.texture, infrared.texture) + stronger(visible.edges, infrared.edges)
+
+
+def fuse_levels(
+    visible: Level,
+    infrared: Level,
+    filters: Sequence[Filters],
+    finest: Callable[[Level, Level], GreyPlane],
+    steepness: float,
+) -> GreyPlane:
+    """Fuse level by level, as all levels of a large image would take much memory at once.
+
+    Args:
+        visible, infrared: the sources before the first level.
+        filters: for each level, finest first.
+        finest: makes one plane of the first level of both; looks no further than 3 pixels.
+        steepness: of the infrared weight.
+    """
+
+    def fused_finest(*planes: GreyPlane) -> GreyPlane:
+        return finest(Level(*planes[:3]), Level(*planes[3:]))
+
+    for number, pair in enumerate(filters):
+        visible = visible.coarser(pair)
+        infrared = infrared.coarser(pair)
+        if number == 0:
+            fused = in_tiles(fused_finest, *visible, *infrared, margin=3)
+        else:
+            weight = infrared_weight(visible, infrared, steepness)
+            fused = in_tiles(_with_level, fused, weight, *visible, *infrared, margin=3)
+    return fused + mix(gaussian_filter(weight, _COARSEST_SIGMA), infrared.rest, visible.rest)
+
+
+def _with_level(fused: GreyPlane, weight: GreyPlane, *planes: GreyPlane) -> GreyPlane:
+    """Add the edges and texture of a level, mixed by the smoothed weight of the infrared."""
+    left, right = Level(*planes[:3]), Level(*planes[3:])
+    smooth = gaussian_filter(weight, 1.0)
+    return fused + mix(smooth, right.edges, left.edges) + mix(smooth, right.texture, left.texture)
+
+
+def infrared_weight(visible: Level, infrared: Level, steepness: float) -> GreyPlane:
     """``C`` in 0..1: 0 where visible edges are at least as strong, rising steeply where infrared edges stand out."""
-    excess = np.maximum(np.abs(infrared_edges) - np.abs(visible_edges), 0)
-    largest = excess.max()
-    return np.arctan(steepness * excess / largest) / np.arctan(steepness) if largest > 0 else excess
+    weight = in_tiles(_excess, *visible[1:], *infrared[1:], margin=0)
+    largest = weight.max()
+    if largest > 0:
+        weight *= steepness
+        weight /= largest
+        np.arctan(weight, out=weight)
+        weight /= np.arctan(steepness)
+    return weight
+
+
+def _excess(visible: GreyPlane, visible_rest: GreyPlane, infrared: GreyPlane, infrared_rest: GreyPlane) -> GreyPlane:
+    """How much stronger infrared edges are, at least 0."""
+    return np.maximum(np.abs(infrared - infrared_rest) - np.abs(visible - visible_rest), 0)
 
 
 def mix(weight: GreyPlane, first: GreyPlane, second: GreyPlane) -> GreyPlane:
     """``weight first + (1 - weight) second``."""
-    return weight * first + (1 - weight) * second
-
-
-def _larger(visible: GreyPlane, infrared: GreyPlane) -> GreyPlane:
-    """At each pixel the value of larger magnitude, the visible one if they are equal."""
-    return np.where(np.abs(visible) < np.abs(infrared), infrared, visible)
+    result = weight * first
+    result += (1 - weight) * second
+    return result

@@ -13,6 +13,7 @@ from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.singular_values import Matrix
 from ivif.fusion.method import FusionError
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import SIDE
 
 PROJECTION = Path(__file__).with_suffix(".npy")
 """What `learn_projection` made of the first 40 of RoadScene's training pairs, ``float32 [64, 64]``."""
@@ -46,6 +47,8 @@ class LatentLowRankFusion(ClassicalMethod):
         "Li, Wu, Kittler, MDLatLRR: A novel decomposition method for infrared and visible image fusion, IEEE TIP 2020"
     )
     slow = True
+    tile = SIDE
+    margin = 32
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         height, width = visible.shape
@@ -72,7 +75,7 @@ def project(projection: Matrix, first: GreyPlane, second: GreyPlane) -> tuple[tu
         for image, patches in zip((*details, mixed), (*found, share * found[0] + (1 - share) * found[1]), strict=True):
             _lay(image[top:bottom], patches)
     lying = np.zeros_like(first)
-    _lay(lying, np.ones((rows, first.shape[1] - _SIDE + 1, _SIDE**2)))
+    _lay(lying, np.broadcast_to(1.0, (rows, first.shape[1] - _SIDE + 1, _SIDE**2)))
     return (details[0] / lying, details[1] / lying), mixed / lying
 
 

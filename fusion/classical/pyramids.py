@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
-from ivif.fusion.classical.multiscale import depth, stronger
+from ivif.fusion.classical.multiscale import LEVELS, depth, stronger
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import SIDE
 
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 """Burt and Adelson's generating kernel with a = 3/8, the binomial one."""
@@ -71,8 +72,15 @@ def from_ratio(pyramid: list[GreyPlane]) -> GreyPlane:
     return image
 
 
+class _Pyramid(ClassicalMethod):
+    family = "pyramid"
+    tile = SIDE
+    margin = 128
+    grid = 2**LEVELS
+
+
 @register
-class Laplacian(ClassicalMethod):
+class Laplacian(_Pyramid):
     """Laplacian pyramid: ``F_i = A_i if |A_i| >= |B_i| else B_i`` in every detail plane, mean of both bases.
 
     Burt (1984) chooses the larger absolute value pixel by pixel; Burt and Kolczynski (1993) generalise it to windows
@@ -81,7 +89,6 @@ class Laplacian(ClassicalMethod):
 
     name = "laplacian"
     title = "LP"
-    family = "pyramid"
     paper = "Burt, Kolczynski, Enhanced image capture through fusion, ICCV 1993; pyramid: Burt, Adelson, IEEE TCOM 1983"
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
@@ -92,7 +99,7 @@ class Laplacian(ClassicalMethod):
 
 
 @register
-class RatioOfLowPass(ClassicalMethod):
+class RatioOfLowPass(_Pyramid):
     """Ratio-of-low-pass pyramid: at each level the ratio of larger contrast, ``|R_i - 1|``, survives.
 
     Luminance relative to its surroundings is what the eye calls contrast, hence ratios instead of differences.
@@ -104,7 +111,6 @@ class RatioOfLowPass(ClassicalMethod):
 
     name = "rolp"
     title = "RP"
-    family = "pyramid"
     paper = "Toet, Image fusion by a ratio of low-pass pyramid, Pattern Recognition Letters, 1989"
     offset = 1.0
 

@@ -11,6 +11,7 @@ from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.dual_tree import DualTree, analyse, synthesise
 from ivif.fusion.classical.multiscale import LEVELS, depth, stronger
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import SIDE
 
 
 @register
@@ -33,6 +34,9 @@ class DiscreteWavelet(ClassicalMethod):
         "Li, Manjunath, Mitra, Multisensor image fusion using the wavelet transform, "
         "Graphical Models and Image Processing, 1995"
     )
+    tile = SIDE
+    margin = 192
+    grid = 2**LEVELS
     wavelet = "db2"
     window = 3
 
@@ -69,6 +73,9 @@ class DualTreeComplexWavelet(ClassicalMethod):
         "Lewis, O'Callaghan, Nikolov, Bull, Canagarajah, Pixel- and region-based image fusion with complex wavelets, "
         "Information Fusion, 2007"
     )
+    tile = SIDE
+    margin = 224
+    grid = 2**LEVELS
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
         levels = depth(infrared.shape)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ivif.fusion.classical.base import ClassicalMethod, GreyPlane
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
+from ivif.fusion.classical.multiscale import stronger
 from ivif.fusion.registry import register
+from ivif.fusion.tiles import in_tiles
 
 _ROLLING_SIGMAS = (2, 4, 8)
 _RANGE_SIGMA = 0.05
@@ -38,30 +42,33 @@ class SaliencyAndLeastSquares(ClassicalMethod):
     )
 
     def combine(self, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
-        (*infrared_details, infrared_base), (*visible_details, visible_base) = map(_decompose, (infrared, visible))
         lead = (histogram_saliency(visible) - histogram_saliency(infrared)) / 2
-        fused = (0.5 + lead) * visible_base + (0.5 - lead) * infrared_base
-        for level, (anchor, other) in enumerate(zip(infrared_details, visible_details, strict=True)):
-            other_wins = (np.abs(anchor) < np.abs(other)).astype(np.float64)
-            if level == 0:
-                fused += np.where(other_wins, other, anchor)
-                continue
-            choice = gaussian_filter(other_wins, 2.0)
-            weight = _LAMBDA / (np.abs(mean_filter(other, 3)) + 1e-6)
-            fused += weighted_least_squares(choice * other + (1 - choice) * anchor, anchor, weight)
-        return 255 * fused
+        left, right, fused = infrared / 255, visible / 255, np.zeros_like(visible)
+        for number, smooth in enumerate(_SMOOTHING):
+            coarse_left, coarse_right = smooth(left), smooth(right)
+            details = _stronger_details if number == 0 else _regularised_details
+            fused += in_tiles(details, left, coarse_left, right, coarse_right, margin=6)
+            left, right = coarse_left, coarse_right
+        fused += (0.5 + lead) * right
+        fused += (0.5 - lead) * left
+        fused *= 255
+        return fused
 
 
-def _decompose(source: GreyPlane) -> list[GreyPlane]:
-    """Three layers by rolling guidance, one by a Gaussian, and the base; their sum is the source over 255."""
-    rest = source / 255
-    layers = []
-    for sigma in _ROLLING_SIGMAS:
-        smooth = rolling_guidance(rest, sigma, _RANGE_SIGMA)
-        layers.append(rest - smooth)
-        rest = smooth
-    base = gaussian_filter(rest, 2.0, border="replicate")
-    return [*layers, rest - base, base]
+def _stronger_details(
+    infrared: GreyPlane, infrared_base: GreyPlane, visible: GreyPlane, visible_base: GreyPlane
+) -> GreyPlane:
+    return stronger(infrared - infrared_base, visible - visible_base)
+
+
+def _regularised_details(
+    infrared: GreyPlane, infrared_base: GreyPlane, visible: GreyPlane, visible_base: GreyPlane
+) -> GreyPlane:
+    """Details of larger magnitude, where that changes smoothly, drawn towards the infrared ones."""
+    anchor, other = infrared - infrared_base, visible - visible_base
+    choice = gaussian_filter((np.abs(anchor) < np.abs(other)).astype(np.float64), 2.0)
+    weight = _LAMBDA / (np.abs(mean_filter(other, 3)) + 1e-6)
+    return weighted_least_squares(choice * other + (1 - choice) * anchor, anchor, weight)
 
 
 def rolling_guidance(plane: GreyPlane, sigma: int, range_sigma: float, iterations: int = 4) -> GreyPlane:
@@ -76,6 +83,13 @@ def rolling_guidance(plane: GreyPlane, sigma: int, range_sigma: float, iteration
     for _ in range(iterations):
         guide = guided_filter(guide, plane, sigma, range_sigma**2)
     return guide
+
+
+_SMOOTHING = (
+    *(partial(rolling_guidance, sigma=sigma, range_sigma=_RANGE_SIGMA) for sigma in _ROLLING_SIGMAS),
+    partial(gaussian_filter, sigma=2.0, border="replicate"),
+)
+"""What each layer of details is removed by."""
 
 
 def histogram_saliency(source: GreyPlane) -> GreyPlane:

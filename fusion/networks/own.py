@@ -16,6 +16,9 @@ from ivif.fusion.weights import read_weights
 _DECLARED = ("name", "title", "paper", "multiple", "tile", "margin", "slow")
 """Facts of a method (see `FusionMethod`) that a module may state as class attributes."""
 
+_CONTRAST = 0.25
+"""Range of grey values, of 0..1, in sources from which something must be seen in results."""
+
 
 class ModuleMethod(NetworkMethod):
     """A module with ``forward(infrared, visible)``, which takes and gives luminance, ``float32 [B, 1, H, W]``.
@@ -87,6 +90,12 @@ class ModuleMethod(NetworkMethod):
                 f"{self.title} gave values from {darkest:.4g} to {brightest:.4g}, expected {low:g} to {high:g}: let "
                 "forward end in a sigmoid or clamp, or state value_range = (low, high) in the class if it takes and "
                 "gives another range"
+            )
+        if (brightest - darkest) * 127 < high - low and float(visible.max() - visible.min()) > _CONTRAST:
+            raise FusionError(
+                f"{self.title} gave values from {darkest:.4g} to {brightest:.4g}, fewer than three grey levels of the "
+                f"{low:g} to {high:g} expected, for sources full of contrast: does it divide by 255 what is in 0 to 1 "
+                "already, or is it untrained?"
             )
         return (fused - low) / (high - low)
 

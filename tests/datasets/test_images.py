@@ -194,6 +194,26 @@ def test_pgm_counts_are_not_stretched(highest):
     assert decode_image(data, "some file", (100, 1100)).tolist() == [[[0, 128, 230]]]  # 0, 127.5, 229.5, rounded up
 
 
+@pytest.mark.parametrize("head", [b"P5\n3 1\n255\n", b"P5 3 1 # one\n 255 ", b"P6\n1 1\n255\n", b"P5 3 1 1000\n"])
+def test_several_pgms_in_one_file_are_refused(head):
+    values = b"\1\2\3" * (2 if b"1000" in head else 1)
+    assert decode_image(head + values, "some file", (0, 1000)).numel() == 3
+    with pytest.raises(ImageError, match="some file: holds several pictures; write each to a file of its own"):
+        decode_image((head + values) * 2, "some file", (0, 1000))
+
+
+def test_bytes_behind_a_pgm_that_are_no_picture_do_no_harm():
+    assert decode_image(b"P5\n3 1\n255\n\1\2\3P5 ", "some file").tolist() == [[[1, 2, 3]]]
+
+
+def test_transparent_levels_of_16_bit_are_refused_where_they_are_used():
+    picture = Image.fromarray(GREY.astype(np.uint16) * 100)
+    with pytest.raises(ImageError, match="has transparent pixels"):
+        decode(picture, value_range=(0, 25500), transparency=1500)
+    data = decode(picture, value_range=(0, 25500), transparency=1501)
+    assert torch.equal(data, planes(GREY))
+
+
 def test_values_above_what_a_pgm_announces_are_damage():
     with pytest.raises(ImageError, match="some file: damaged"):
         decode_image(b"P5 2 1 1000\n" + np.array([1001, 5], ">u2").tobytes(), "some file", (0, 1000))

@@ -125,14 +125,14 @@ KAIST = """% bbGt version=3
 person 10 20 30 40 0 0 0 0 0 0 0
 people 1 2 3 4 0 0 0 0 0 0 0
 person? 5 5 5 5 1 0 0 0 0 0 0
-cyclist 0 0 9 9 0 0 0 0 0 1 0
+cyclist 0 0 9 9 0 0 0 0 0 0 0
 """
 
 
 def test_kaist_by_hand(tmp_path):
     boxes = read_kaist(written(tmp_path, KAIST))
     assert boxes.xyxy.tolist() == [[10, 20, 40, 60], [1, 2, 4, 6], [5, 5, 10, 10], [0, 0, 9, 9]]
-    assert boxes.labels == ("person", "person", "person", "cyclist")
+    assert boxes.labels == ("person", "person", "person", "person")
     assert boxes.ignore.tolist() == [False, True, True, True]
 
 
@@ -290,12 +290,16 @@ def with_annotation(**annotation):
     [
         ("{", "line 1"),
         ('{\n"images": [,]}', "line 2"),
-        ("[]", "list"),
-        ("3", "int"),
-        (without("images"), "'images'"),
-        (without("annotations"), "'annotations'"),
+        ("[]", "lists of detections are no labels"),
+        ("3", "expected an object"),
+        (without("images"), '"images"'),
+        (without("annotations"), '"annotations"'),
         (with_annotation(image_id=77, category_id=3, bbox=[0, 0, 1, 1]), "77"),
-        (with_annotation(image_id=5, category_id=3), "'bbox'"),
+        (with_annotation(image_id=5, category_id=3), "expected a bbox of four numbers, found None"),
+        (
+            with_annotation(id=4, image_id=5, category_id=3, segmentation={"counts": [1], "size": [1, 1]}),
+            "annotation 4:",
+        ),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1, 1], track_id=10**30), "too large|OverflowError"),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 10**400, 1]), "too large|OverflowError"),
         ("[" * 100_000, "RecursionError|line 1|maximum recursion"),
@@ -303,7 +307,8 @@ def with_annotation(**annotation):
             with_annotation(image_id=5, category_id=2, bbox=[0, 0, 1, 1]),
             "category 2 has no name; there are 3 car, 1 per",
         ),
-        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1]), "reshape"),
+        (with_annotation(image_id=5, category_id=3, bbox=[0, 0, 1]), r"four numbers, found \[0, 0, 1\]"),
+        (json.dumps({**COCO, "categories": COCO["categories"] * 2}), "two categories share an id"),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, -1, 1]), "ends before"),
         (with_annotation(image_id=5, category_id=3, bbox=[0, 0, "x", 1]), "x"),
         (json.dumps({**COCO, "images": COCO["images"] * 2}), "share an id"),
@@ -383,8 +388,69 @@ def test_labels_without_pictures_and_pictures_without_labels_are_told(street, tm
 
 def test_names_of_classes_are_taken_from_where_tools_leave_them(street, tmp_path):
     written(tmp_path, "1 0.5 0.25 0.25 0.1\n", "8.txt")
-    written(tmp_path, "car\nPeople\n", "classes.txt")
-    assert street_pairs(street, tmp_path)[1].boxes.labels == ("person",)
+    (tmp_path / "sub").mkdir()
+    written(tmp_path / "sub", "1 0.5 0.25 0.25 0.1\n", "8.txt")
+    for name, text, labels in (
+        ("classes.txt", "car\nPeople\n", "person"),
+        ("obj.names", "car\nbus\n", "bus"),
+        ("data.yaml", "names: [car, Pedestrian]\n", "person"),
+        ("dataset.yaml", "names:\n  0: person\n  1: bicycle\n", "bicycle"),
+    ):
+        written(tmp_path, text, name)
+        for folder in (tmp_path, tmp_path / "sub"):
+            pairs = street_pairs(street, folder)
+            assert pairs[1].boxes.labels == (labels,)
+            assert any(note.path.name == name and "names YOLO's classes" in note.reason for note in pairs.unmatched)
+        (tmp_path / name).unlink()
+    with pytest.raises(BoxesError, match=r"8\.txt: class 1, but names are known of 1 only"):
+        street_pairs(street, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["{a: b}", "{-1: x}", "{1000000000: x}", "[[a], b]", "{0.5: a}", "3", "[a", "&a [*a]", "!!python/name:os.x"],
+)
+def test_damaged_names_of_classes_are_named(street, tmp_path, names):
+    written(tmp_path, "0 0.5 0.25 0.25 0.1\n", "8.txt")
+    written(tmp_path, f"names: {names}\n", "data.yaml")
+    with pytest.raises(BoxesError, match=r"data\.yaml: names of classes cannot be read"):
+        street_pairs(street, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("0 .5 .5 .2 .4 .93\n0 .2 .2 .1 .1 .5", "a sixth number in the rows (a score, an identity) is not used"),
+        ("0 .1 .1 .3 .1 .3 .5", "rows of more than 6 numbers are taken for polygons"),
+        ("0 .5 .5 0 .4", "a box without width or height"),
+    ],
+)
+def test_rows_that_could_mean_another_thing_are_told(street, tmp_path, rows, told):
+    written(tmp_path, rows + "\n", "8.txt")
+    assert any(told in note.reason for note in street_pairs(street, tmp_path).unmatched)
+
+
+def test_key_points_are_no_polygons(tmp_path):
+    row = "0 .5 .5 .2 .4 .55 .5 2 .6 .5 2 .5 .6 1 .5 .5 0"
+    with pytest.raises(BoxesError, match=r"labels\.txt, line 1: 17 numbers, of which one is 2, are no polygon"):
+        read_yolo(written(tmp_path, row), (200, 100))
+
+
+def test_detections_are_no_labels(tmp_path):
+    with pytest.raises(BoxesError, match=r"line 2: no identity, and a score of 0\.7: detections, no labels"):
+        read_mot(written(tmp_path, "1,-1,1,2,3,4,1,-1,-1,-1\n2,-1,1,2,3,4,.7,-1,-1,-1\n"))
+
+
+@pytest.mark.parametrize("yes", ["1", " True\n", "yes"])
+def test_flags_of_voc(tmp_path, yes):
+    assert read_voc(written(tmp_path, VOC.replace("t>0<", f"t>{yes}<"))).ignore.tolist() == [True, True, False]
+    deleted = VOC.replace("<difficult>0</difficult>", f"<deleted>{yes}</deleted>")
+    assert read_voc(written(tmp_path, deleted)).labels == ("car", "person")
+
+
+def test_a_voc_object_whose_name_is_empty_is_refused(tmp_path):
+    with pytest.raises(BoxesError, match="an object whose <name> is empty"):
+        read_voc(written(tmp_path, VOC.replace(">car<", "> <")))
 
 
 def voc_of(width, height):

@@ -121,16 +121,43 @@ def test_a_picture_is_never_paired_with_itself(tmp_path, names):
 def test_a_link_to_the_infrared_picture_is_no_visible_one(folders):
     save(folders[0] / "1.png")
     (folders[1] / "1.png").symlink_to(folders[0] / "1.png")
-    for place in folders:
-        save(place / "2.png")
+    for value, place in enumerate(folders):
+        save(place / "2.png", value)
     data = pair_folders(*folders)
     assert [pair.name for pair in data] == ["2"]
     assert data.unmatched == ((folders[0] / "1.png", "infrared and visible are the same file"),)
 
 
+def test_copies_of_the_infrared_picture_are_told(folders):
+    for name, value in (("1", 0), ("2", 0), ("3", 9)):
+        save(folders[0] / f"{name}.png")
+        save(folders[1] / f"{name}.png", value)
+    told = [item.reason for item in pair_folders(*folders).unmatched]
+    assert told == ["infrared and visible are copies of one file (2 such pairs)"]
+
+
+def test_files_that_are_no_pictures_are_named_where_there_is_none(folders):
+    for place in folders:
+        np.save(place / "1.npy", np.zeros((2, 2)))
+    with pytest.raises(PairError, match=r"no pairs: 0 images in .*1\.npy: not an image \(\.png"):
+        pair_folders(*folders)
+
+
+def test_two_scenes_in_one_folder_are_not_taken_for_two_cameras(tmp_path):
+    for scene in ("a", "b"):
+        for camera in ("IR", "VIS", "left", "right"):
+            save(tmp_path / f"{scene}_{camera}.png")
+    with pytest.raises(PairError, match=r"--infrared '[^']*/\{pair\}_IR\.png' --visible '[^']*/\{pair\}_"):
+        pair_folders(tmp_path, tmp_path)
+    for path in tmp_path.glob("*I*.png"):
+        path.unlink()
+    with pytest.raises(PairError, match="name each camera's files by a pattern"):
+        pair_folders(tmp_path, tmp_path)
+
+
 def test_letters_and_their_accents_may_be_stored_apart(folders):
     save(folders[0] / (unicodedata.normalize("NFC", "Brücke é") + ".png"))
-    save(folders[1] / (unicodedata.normalize("NFD", "Brücke é") + ".png"))
+    save(folders[1] / (unicodedata.normalize("NFD", "Brücke é") + ".png"), 9)
     data = pair_folders(*folders)
     assert [pair.name for pair in data] == [unicodedata.normalize("NFC", "Brücke é")]
     assert data.unmatched == ()
@@ -140,7 +167,7 @@ def test_case_decides_only_where_it_must(folders):
     for name in ("A", "b", "C", "c"):
         save(folders[0] / f"{name}.png")
     for name in ("a", "B", "C"):
-        save(folders[1] / f"{name}.png")
+        save(folders[1] / f"{name}.png", 9)
     data = pair_folders(*folders)
     assert [pair.name for pair in data] == ["B", "C", "a"]
     assert [item.path.name for item in data.unmatched] == ["c.png"]
@@ -229,6 +256,10 @@ def test_a_film_is_not_paired_with_itself(tmp_path):
     path = film(tmp_path / "a.mp4", 2)
     with pytest.raises(PairError, match="same film"):
         pair_folders(path, path)
+    copy = tmp_path / "b.mp4"
+    copy.write_bytes(path.read_bytes())
+    told = [item.reason for item in pair_folders(path, copy).unmatched]
+    assert told == ["infrared and visible are copies of one film"]
 
 
 def test_missing_folder_and_file_instead_of_folder(folders):

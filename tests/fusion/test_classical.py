@@ -20,7 +20,8 @@ from ivif.fusion.classical.compiled import normal_equations
 from ivif.fusion.classical.diffusion import anisotropic_diffusion, fourth_order_diffusion, principal_share
 from ivif.fusion.classical.filters import gaussian_filter, guided_filter, mean_filter
 from ivif.fusion.classical.gradient_transfer import gradient, smoothest_difference
-from ivif.fusion.classical.hybrid_guided import decompose, saliency
+from ivif.fusion.classical.hybrid_guided import FILTERS, saliency
+from ivif.fusion.classical.hybrid_multiscale import Level
 from ivif.fusion.classical.latent_low_rank import (
     PROJECTION,
     latent_projection,
@@ -397,8 +398,11 @@ def test_gradient_transfer_follows_infrared_brightness_and_visible_texture():
 
 def test_guided_levels_sum_to_the_source():
     source = scene(40, 51) / 255
-    layers = decompose(source)
-    np.testing.assert_allclose(sum(layers.textures) + sum(layers.edges) + layers.base, source, atol=1e-12)
+    level, taken = Level.zero(source), np.zeros_like(source)
+    for filters in FILTERS:
+        level = level.coarser(filters)
+        taken += level.texture + level.edges
+    np.testing.assert_allclose(taken + level.rest, source, atol=1e-12)
 
 
 def test_saliency_grows_with_contrast_alone():

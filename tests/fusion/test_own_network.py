@@ -54,6 +54,10 @@ OWN = """
     class Ready(Scaled):
         loads_own_weights = True
 
+    class Divided(nn.Module):
+        def forward(self, infrared, visible):
+            return (infrared + visible) / 2 / 255
+
     class Cropped(nn.Module):
         def forward(self, infrared, visible):
             return visible[..., 1:]
@@ -273,6 +277,16 @@ def test_results_outside_the_range_are_an_error(mine):
     with pytest.raises(FusionError, match=r"Sum gave values from 1.5 to 1.5, expected 0 to 1: .*value_range = \(low"):
         fusion.load(f"{mine}:Sum").fuse(bright, bright)
     torch.testing.assert_close(fusion.load(f"{mine}:Sum").fuse(bright / 2, bright / 2), bright)
+
+
+def test_results_that_lost_their_grey_levels_are_an_error(mine):
+    method, row = fusion.load(f"{mine}:Divided"), torch.linspace(0, 1, 32)
+    with pytest.raises(
+        FusionError, match=r"Divided gave values from 0 to 0\.0039\d*, fewer than three grey levels .*255"
+    ):
+        method.fuse(row.expand(1, 1, 8, 32), row.expand(1, 1, 8, 32))
+    flat = torch.full((1, 1, 8, 8), 0.5)
+    torch.testing.assert_close(method.fuse(flat, flat), flat / 255)
 
 
 def test_another_range_is_stated(mine):
