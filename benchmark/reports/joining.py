@@ -58,6 +58,18 @@ class Joined:
                 found.setdefault(tag, []).append(pair.name)
         return {tag: tuple(names) for tag, names in found.items()} if len(found) > 1 else {}
 
+    def one_picture(self) -> list[str]:
+        """Methods that have one and the same file for all pairs, although these differ."""
+        files: dict[str, dict[str, tuple[str, str]]] = {}
+        for row in self.rows:
+            if row.fused_sha256:
+                files.setdefault(row.method, {})[row.pair] = row.fuse_key, row.fused_sha256
+        return [
+            name
+            for name, own in files.items()
+            if len({key for key, _ in own.values()}) > 1 and len({content for _, content in own.values()}) == 1
+        ]
+
     def standing(self, tag: str = "", common: bool = False) -> BoardStanding:
         """The leaderboard and how sure it is: of all pairs, or of those of one condition.
 

@@ -71,7 +71,7 @@ def _judged(part: Joined, common: bool) -> BoardJudgement:
     colours = {name: own for run in part.members for name, own in colours_of(run, sets).get(part.dataset, {}).items()}
     found = part.standing(common=common or any(run.config.common for run in part.members))
     split = part.members[0].description["datasets"][part.dataset].get("split", "")
-    return BoardJudgement(found, colours, tuple(opening(found, colours)), split, part)
+    return BoardJudgement(found, colours, tuple(opening(found, colours, part.one_picture())), split, part)
 
 
 def camera_gains(standing: BoardStanding) -> Iterator[CameraGain]:
@@ -89,11 +89,20 @@ def _best(lines: Sequence[Line], place: int) -> tuple[str, float] | None:
     return max(known, key=lambda item: item[1], default=None)
 
 
-def opening(standing: BoardStanding, colours: Mapping[str, Colours] | None = None) -> list[str]:
-    """Sentences: which method is best and whom it cannot be told from; what failed; colours; fusion beside cameras."""
+def opening(
+    standing: BoardStanding, colours: Mapping[str, Colours] | None = None, one_picture: Sequence[str] = ()
+) -> list[str]:
+    """Sentences: which method is best and whom it cannot be told from; what failed; colours; fusion beside cameras.
+
+    Args:
+        standing: the leaderboard and how sure it is.
+        colours: by method.
+        one_picture: methods that have one picture for all pairs.
+    """
     return [
         _best_method(standing),
         *_failures(standing.board),
+        *_one_picture(one_picture),
         *_colours(colours or {}),
         *map(_beside_cameras, camera_gains(standing)),
     ]
@@ -137,6 +146,11 @@ def _failures(board: Leaderboard) -> Iterator[str]:
     if failed:
         worst = sorted(failed, key=lambda item: -item[1])
         yield f"Images are missing or could not be measured: {_named([f'{n} {count}' for n, count in worst])}."
+
+
+def _one_picture(methods: Sequence[str]) -> Iterator[str]:
+    if methods:
+        yield f"One and the same picture stands for all pairs of {_named(methods)}: are these the right files?"
 
 
 def _colours(colours: Mapping[str, Colours]) -> Iterator[str]:

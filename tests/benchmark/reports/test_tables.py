@@ -2,17 +2,21 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ivif.benchmark.config import ConfigError
+from ivif.benchmark.config import ConfigError, RunConfig
 from ivif.benchmark.reports.decimals import decimals, fixed
 from ivif.benchmark.reports.escaping import escape_latex, escape_markdown
 from ivif.benchmark.reports.tables import leaderboard_text, render
 from ivif.benchmark.run_directory import Run
+from ivif.benchmark.running.runner import run as measure
 from ivif.benchmark.store import Row, Store, StoreError
+from ivif.datasets.images import write_png
+from ivif.datasets.pairs import PairDataset
 
 VALUES = {
     ("alpha", "en"): [6.0, 7.0, 8.0],
@@ -208,3 +212,17 @@ def test_ties_and_what_to_know_first_stand_with_the_table(tmp_path: Path) -> Non
     assert " ".join(text.split()).startswith(first)
     rows = [line.split() for line in text.splitlines() if line[:1] in methods and line[1:2] == " "]
     assert [row[2] for row in rows] == ["a", "ab", "bc", "cd", "de", "e"]
+
+
+def test_a_picture_that_stands_for_all_pairs_is_told(
+    tmp_path: Path, smooth_pairs: Callable[[int, int], PairDataset]
+) -> None:
+    data = smooth_pairs(3, 24)
+    for pair in data:
+        write_png(tmp_path / f"same/{pair.name}.png", data[0].infrared.read())
+        write_png(tmp_path / f"own/{pair.name}.png", pair.infrared.read())
+    fused = [f"{name}={tmp_path / name}" for name in ("same", "own")]
+    sources = {"infrared": tmp_path / "infrared", "visible": tmp_path / "visible"}
+    measure(RunConfig(out=tmp_path / "run", **sources, fused=fused, metrics=["en"], jobs=1))
+    text = " ".join(leaderboard_text(Run(tmp_path / "run"), "terminal").split())
+    assert "One and the same picture stands for all pairs of same: are these the right files?" in text
