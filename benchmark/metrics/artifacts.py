@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import pi
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import sobel
+from ivif.benchmark.metrics.filters import compilable, numbers, room, sobel
 from ivif.benchmark.metrics.picture import Picture, pair_term, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
@@ -31,21 +32,52 @@ class Gradient(NamedTuple):
 @term
 def weighted_gradient(picture: Picture) -> Gradient:
     """Sobel differences over 8, borders mirrored; strengths from 2 grey levels on weigh ``g^1.5``, others .001."""
+    if compilable(picture.values):
+        return _compiled_gradient(picture.values)
     leftward, downward = (difference / 8 for difference in sobel(picture.values, "reflect"))
     strength = (leftward.square() + downward.square()).sqrt()
     angle = torch.where(strength > 0, torch.atan(-leftward / downward), 0.0)
     return Gradient(strength, angle, torch.where(strength >= 2, strength**1.5, 0.001))
 
 
+def _compiled_gradient(values: Tensor) -> Gradient:
+    """The same in one pass."""
+    from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
+
+    result = Gradient(*(values.new_empty(values.shape) for _ in Gradient._fields))
+    mirrored = pad(values, (1, 1, 1, 1), "reflect")[:, 0]
+    for padded, *parts in zip(mirrored, *(part[:, 0] for part in result), strict=True):
+        compiled_edges.weigh_edges(padded.numpy(), *(part.numpy() for part in parts))
+    return result
+
+
+@term
+def whole_weight(picture: Picture) -> Tensor:
+    """Sum of the weights, ``[B]``."""
+    return total(weighted_gradient(picture).weight)
+
+
 @pair_term
 def kept(source: Picture, fused: Picture) -> Tensor:
     """How well each source edge is kept, ``float64 [B, 1, H, W]`` in 0..1."""
     first, second = weighted_gradient(source), weighted_gradient(fused)
+    if compilable(first.strength, second.strength):
+        return _compiled_kept(first, second)
     larger = torch.maximum(first.strength, second.strength)
     ratio = torch.where(larger > 0, torch.minimum(first.strength, second.strength) / larger, 0.0)
     alignment = ((first.angle - second.angle).abs() - pi / 2).abs() / (pi / 2)
     strength_kept = 0.9999 / (1 + torch.exp(-19 * (ratio - 0.5)))
     return (strength_kept * 0.9995 / (1 + torch.exp(-22 * (alignment - 0.5)))).sqrt()
+
+
+def _compiled_kept(source: Gradient, fused: Gradient) -> Tensor:
+    """The same in one pass; sources may be one for all fused images."""
+    from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
+
+    result = fused.strength.new_empty(fused.strength.shape)
+    of_source = (numbers(part.expand_as(result)) for part in source[:2])
+    compiled_edges.keep_edges(*of_source, *(numbers(part) for part in fused[:2]), room(result))
+    return result
 
 
 def _is_new(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
@@ -60,7 +92,30 @@ def _share(
     """Sum of ``part(Q_A, Q_B, w_A, w_B)`` over that of the weights."""
     weights = [weighted_gradient(source).weight for source in (infrared, visible)]
     qualities = [kept(source, fused) for source in (infrared, visible)]
-    return total(part(*qualities, *weights)) / (total(weights[0]) + total(weights[1]))
+    return total(part(*qualities, *weights)) / (whole_weight(infrared) + whole_weight(visible))
+
+
+def _missing_shares(infrared: Picture, visible: Picture, fused: Picture) -> tuple[Tensor, Tensor]:
+    """Share of the sources' edges that is missing where the fused edge is new, and elsewhere, ``[B]`` each."""
+    gradients = [weighted_gradient(picture) for picture in (infrared, visible, fused)]
+    if compilable(*(gradient.strength for gradient in gradients)):
+        sums = _compiled_missing(gradients, [kept(source, fused) for source in (infrared, visible)])
+        new, lost = (sums / (whole_weight(infrared) + whole_weight(visible)).unsqueeze(0)).unbind()
+        return new, lost
+    is_new = _is_new(infrared, visible, fused)
+    new = _share(lambda *parts: is_new * _missing(*parts), infrared, visible, fused)
+    return new, _share(lambda *parts: ~is_new * _missing(*parts), infrared, visible, fused)
+
+
+def _compiled_missing(gradients: Sequence[Gradient], qualities: Sequence[Tensor]) -> Tensor:
+    """Sums of what is missing where the fused edge is new, and elsewhere, ``[2, B]``; sources may be one for all."""
+    from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
+
+    shape = qualities[0].shape
+    kinds = [gradient.strength for gradient in gradients], qualities, [gradient.weight for gradient in gradients[:2]]
+    whole = [[part.expand(shape) for part in kind] for kind in kinds]
+    images = ([tuple(numbers(part[index]) for part in kind) for kind in whole] for index in range(shape[0]))
+    return qualities[0].new_tensor([compiled_edges.split_edges(*kinds) for kinds in images]).T
 
 
 def _missing(of_infrared: Tensor, of_visible: Tensor, infrared_weight: Tensor, visible_weight: Tensor) -> Tensor:
@@ -89,8 +144,7 @@ def fusion_artifacts(infrared: Picture, visible: Picture, fused: Picture) -> Ten
     Noise and ringing raise it; a blurred image has none. With the kept and lost shares (qabf@petrovic, labf) it sums
     to 1.
     """
-    new = _is_new(infrared, visible, fused)
-    return _share(lambda *parts: new * _missing(*parts), infrared, visible, fused)
+    return _missing_shares(infrared, visible, fused)[0]
 
 
 @variant(
@@ -126,8 +180,7 @@ def lost_information(infrared: Picture, visible: Picture, fused: Picture) -> Ten
 
     With the kept and the new share (qabf@petrovic, nabf) it sums to 1.
     """
-    new = _is_new(infrared, visible, fused)
-    return _share(lambda *parts: ~new * _missing(*parts), infrared, visible, fused)
+    return _missing_shares(infrared, visible, fused)[1]
 
 
 @variant(

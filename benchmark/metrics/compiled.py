@@ -6,7 +6,7 @@ callers, and that is what runs on other devices.
 
 from __future__ import annotations
 
-from math import inf, pi, sqrt
+from math import sqrt
 
 import numpy as np
 from numba import njit
@@ -25,13 +25,6 @@ _met = 2 * _places - 1
 _smallest_positive = 1e-300
 
 _ln2 = 0.6931471805599453
-_ln2_high, _ln2_low = 0.6931471803691238, 1.9082149292705877e-10
-"""Their sum is the logarithm of 2; whole multiples of the first are exact."""
-
-_inverse_of_ln2 = 1.4426950408889634
-_rounding = 1.5 * 2.0**52
-"""Added to a number and taken away again it rounds it."""
-
 _inverse_of_ln10 = 0.4342944819032518
 _half_root_of_2 = 0x3FE6A09E667F3BCD
 """The bits of the square root of 1/2."""
@@ -59,29 +52,6 @@ def _logarithm(value: float) -> float:
     return exponent * _ln2 + 2 * (part + part * square * series)
 
 
-@njit(inline="always")
-def _exponential(value: float) -> float:
-    """``e^x`` to 4e-16 of it for x from -700 to 700, beyond which it stays; vectorised likewise."""
-    bounded = min(max(value, -700.0), 700.0)
-    power = bounded * _inverse_of_ln2 + _rounding - _rounding
-    rest = bounded - power * _ln2_high - power * _ln2_low
-    series = 1 / 6227020800
-    series = series * rest + 1 / 479001600
-    series = series * rest + 1 / 39916800
-    series = series * rest + 1 / 3628800
-    series = series * rest + 1 / 362880
-    series = series * rest + 1 / 40320
-    series = series * rest + 1 / 5040
-    series = series * rest + 1 / 720
-    series = series * rest + 1 / 120
-    series = series * rest + 1 / 24
-    series = series * rest + 1 / 6
-    series = series * rest + 1 / 2
-    series = series * rest + 1
-    series = series * rest + 1
-    return series * np.int64((np.int64(power) + np.int64(1023)) << np.int64(52)).view(np.float64)
-
-
 @_compile
 def _logarithms(values: _Numbers, result: _Numbers) -> None:
     for index in range(len(values)):
@@ -89,58 +59,18 @@ def _logarithms(values: _Numbers, result: _Numbers) -> None:
 
 
 @_compile
-def _add_pairs(
-    first: _Numbers, second: _Numbers, third: _Numbers, fourth: _Numbers, taps: _Numbers, result: _Numbers
-) -> None:
-    """Add lines to a line: the first two times one tap, the other two times another."""
-    for index in range(len(result)):
-        result[index] += taps[0] * (first[index] + second[index]) + taps[1] * (third[index] + fourth[index])
-
-
-@_compile
-def blur(image: _Numbers, taps: _Numbers, step: int, result: _Numbers) -> None:
-    """An odd number of symmetric taps along both axes where they lie within the image, at every ``step``-th row."""
-    last = len(taps) - 1
-    middle = last // 2
-    width = result.shape[1]
-    column = np.empty(image.shape[1])
-    for row in range(len(result)):
-        top = row * step
-        for index in range(len(column)):
-            column[index] = taps[middle] * image[top + middle, index]
-        for tap in range(middle % 2, middle, 2):
-            above, below = image[top + tap], image[top + last - tap]
-            _add_pairs(above, below, image[top + tap + 1], image[top + last - tap - 1], taps[tap : tap + 2], column)
-        if middle % 2:
-            for index in range(len(column)):
-                column[index] += taps[0] * (image[top, index] + image[top + last, index])
-        line = result[row]
-        for index in range(width):
-            line[index] = taps[middle] * column[index + middle]
-        for tap in range(middle % 2, middle, 2):
-            left, right = column[tap : tap + width], column[last - tap : last - tap + width]
-            next_left, next_right = column[tap + 1 : tap + 1 + width], column[last - tap - 1 : last - tap - 1 + width]
-            _add_pairs(left, right, next_left, next_right, taps[tap : tap + 2], line)
-        if middle % 2:
-            for index in range(width):
-                line[index] += taps[0] * (column[index] + column[index + last])
-
-
-@_compile
 def follow_source(
-    blurred: _Numbers,
-    mean: _Numbers,
+    covariances: _Numbers,
     variance: _Numbers,
-    fused_mean: _Numbers,
     fused_variance: _Numbers,
     noise: float,
     least: float,
     gain: _Numbers,
     kept: _Numbers,
 ) -> None:
-    """Gain and kept information of `fidelity.channel`, from the blurred product of both images."""
+    """Gain and kept information of `fidelity.channel`, from the covariance of both images."""
     for index in range(len(gain)):
-        covariance = blurred[index] - mean[index] * fused_mean[index]
+        covariance = covariances[index]
         factor = covariance / (variance[index] + least)
         distortion = fused_variance[index] - factor * covariance
         unfollowed = (variance[index] < least) | (factor < 0)
@@ -151,36 +81,6 @@ def follow_source(
         usable = 0.0 if variance[index] < least else variance[index]
         gain[index] = factor
         kept[index] = _logarithm(1 + factor * factor * usable / (distortion + noise)) * _inverse_of_ln10
-
-
-@_compile
-def sobel_edges(padded: _Numbers, strength: _Numbers, slope: _Numbers) -> None:
-    """Strength of Sobel edges, and the tangent of their angle; infinite without horizontal difference."""
-    height, width = strength.shape
-    for row in range(height):
-        above, level, below = padded[row], padded[row + 1], padded[row + 2]
-        for column in range(width):
-            left = above[column] + 2 * level[column] + below[column]
-            right = above[column + 2] + 2 * level[column + 2] + below[column + 2]
-            upper = above[column] + 2 * above[column + 1] + above[column + 2]
-            lower = below[column] + 2 * below[column + 1] + below[column + 2]
-            across, along = left - right, lower - upper
-            strength[row, column] = sqrt(across * across + along * along)
-            slope[row, column] = inf if across == 0 else along / across
-
-
-@_compile
-def preserve(
-    strength: _Numbers, angle: _Numbers, fused_strength: _Numbers, fused_angle: _Numbers, result: _Numbers
-) -> None:
-    """`gradient.edge_preservation` of each pixel."""
-    for index in range(len(result)):
-        smaller = min(strength[index], fused_strength[index])
-        larger = max(strength[index], fused_strength[index])
-        ratio = smaller if smaller == larger else smaller / larger
-        aligned = 1 - abs(angle[index] - fused_angle[index]) / (pi / 2)
-        strength_lost, turned = _exponential(-15 * (ratio - 0.5)), _exponential(-22 * (aligned - 0.8))
-        result[index] = 0.9994 * 0.9879 / ((1 + strength_lost) * (1 + turned))
 
 
 @_compile

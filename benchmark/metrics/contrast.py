@@ -6,8 +6,9 @@ from math import inf
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, sobel
+from ivif.benchmark.metrics.filters import COLUMN_AXIS, ROW_AXIS, compilable, sobel
 from ivif.benchmark.metrics.papers import VIFB
 from ivif.benchmark.metrics.picture import Picture, deviations, term, total
 from ivif.benchmark.metrics.registry import metric, variant
@@ -140,6 +141,11 @@ def average_gradient_vifb(infrared: Picture, visible: Picture, fused: Picture) -
 
 @term
 def _summed_gradient(picture: Picture) -> Tensor:
+    if compilable(picture.values):
+        from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
+
+        sums = [compiled_edges.steepness(image.numpy()) for image in picture.values.contiguous()[:, 0]]
+        return picture.values.new_tensor(sums)
     down, across = torch.gradient(picture.values, dim=(ROW_AXIS, COLUMN_AXIS))
     return total(((down.square() + across.square()) / 2).sqrt())
 
@@ -171,5 +177,11 @@ def edge_intensity_zero(infrared: Picture, visible: Picture, fused: Picture) -> 
 
 
 def _edge_intensity(picture: Picture, padding: str) -> Tensor:
+    if compilable(picture.values):
+        from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
+
+        padded = pad(picture.values, (1, 1, 1, 1), padding)[:, 0]
+        sums = [compiled_edges.sobel_strength(image.numpy()) for image in padded]
+        return picture.values.new_tensor(sums) / picture.pixels
     across, down = sobel(picture.values, padding)
     return total((across.square() + down.square()).sqrt()) / picture.pixels

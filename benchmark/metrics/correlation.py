@@ -11,8 +11,8 @@ from ivif.benchmark.metrics.registry import metric
 
 
 def _difference(fused: Picture, source: Picture) -> Tensor:
-    """F - X as exact integers."""
-    return fused.levels.short() - source.levels
+    """F - X, whole numbers, exact."""
+    return fused.values - source.values
 
 
 def pearson(image: Tensor, source: Picture) -> Tensor:

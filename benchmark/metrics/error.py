@@ -17,8 +17,7 @@ _PAPER = "Jagalingam, Hegde: A review of quality metrics for fused image. Aquati
 @pair_term
 def mean_squared_difference(source: Picture, fused: Picture) -> Tensor:
     """Mean squared difference of two images in squared grey levels, ``[B]``."""
-    difference = fused.levels.short() - source.levels
-    return total(difference.int().square()).double() / fused.pixels
+    return total((fused.values - source.values).square_()) / fused.pixels
 
 
 @metric(

@@ -11,6 +11,7 @@ from torch import Tensor
 from ivif.benchmark.metrics.filters import blur_valid, compilable, gaussian, numbers, room
 from ivif.benchmark.metrics.picture import Picture, is_constant, pair_term, term, total
 from ivif.benchmark.metrics.registry import metric, variant
+from ivif.benchmark.metrics.windows import local, local_covariance
 
 TAPS = (17, 9, 5, 3)
 """Taps of the Gaussian window at each scale; sigma is a fifth of it."""
@@ -37,9 +38,7 @@ def scales(picture: Picture) -> list[Scale]:
         taps = gaussian(window, window / 5)
         if number:
             image = blur_valid(image, taps, step=2)
-        mean = blur_valid(image, taps)
-        variance = (blur_valid(image * image, taps) - mean * mean).clamp_(min=0)
-        result.append(Scale(image, mean, variance))
+        result.append(Scale(image, *local(image, taps, least=0)))
     return result
 
 
@@ -80,11 +79,14 @@ class Channel(NamedTuple):
 
 def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: float = inf) -> Channel:
     """The channel from a source to the fused image; products of grey values do not exceed `ceiling`."""
-    product = (source.image * fused.image).clamp_(max=ceiling)
-    blurred = blur_valid(product, gaussian(window, window / 5))
-    if compilable(blurred):
-        return _compiled_channel(blurred, source, fused, noise)
-    covariance = blurred - source.mean * fused.mean
+    taps = gaussian(window, window / 5)
+    if ceiling < inf:
+        product = (source.image * fused.image).clamp_(max=ceiling)
+        covariance = blur_valid(product, taps) - source.mean * fused.mean
+    else:
+        covariance = local_covariance((source.image, fused.image), (source.mean, fused.mean), taps)
+    if compilable(covariance):
+        return _compiled_channel(covariance, source, fused, noise)
     gain = covariance / (source.variance + EPSILON)
     distortion = fused.variance - gain * covariance
     flat_source, flat_fused, negative = source.variance < EPSILON, fused.variance < EPSILON, gain < 0
@@ -94,15 +96,13 @@ def channel(source: Scale, fused: Scale, window: int, noise: float, ceiling: flo
     return Channel(gain, torch.log10(1 + gain * gain * _usable(source.variance) / (distortion + noise)))
 
 
-def _compiled_channel(blurred: Tensor, source: Scale, fused: Scale, noise: float) -> Channel:
-    """The same in one pass, given the blurred product; sources may be one for all fused images."""
+def _compiled_channel(covariance: Tensor, source: Scale, fused: Scale, noise: float) -> Channel:
+    """The same in one pass; sources may be one for all fused images."""
     from ivif.benchmark.metrics import compiled  # Numba takes long to import
 
-    result = Channel(blurred.new_empty(blurred.shape), blurred.new_empty(blurred.shape))
-    mean, variance = (numbers(statistic.expand_as(blurred)) for statistic in source[1:])
-    of_fused = numbers(fused.mean), numbers(fused.variance)
-    gain, kept = room(result.gain), room(result.kept)
-    compiled.follow_source(numbers(blurred), mean, variance, *of_fused, noise, EPSILON, gain, kept)
+    result = Channel(covariance.new_empty(covariance.shape), covariance.new_empty(covariance.shape))
+    variances = (numbers(scale.variance.expand_as(covariance)) for scale in (source, fused))
+    compiled.follow_source(numbers(covariance), *variances, noise, EPSILON, room(result.gain), room(result.kept))
     return result
 
 

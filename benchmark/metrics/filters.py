@@ -37,7 +37,7 @@ def correlate_valid(image: Tensor, taps: Sequence[float], axis: int) -> Tensor:
 
 
 def compilable(*images: Tensor) -> bool:
-    """Whether `compiled` computes with images: on the processor, in float64, without gradients."""
+    """Whether compiled loops compute with images: on the processor, in float64, without gradients."""
     return all(image.device.type == "cpu" and image.dtype == torch.float64 for image in images) and not any(
         image.requires_grad for image in images
     )
@@ -63,14 +63,14 @@ def blur_valid(image: Tensor, taps: Sequence[float], step: int = 1) -> Tensor:
     """
     if not compilable(image):
         return correlate_valid(correlate_valid(image, taps, COLUMN_AXIS), taps, ROW_AXIS)[..., ::step, ::step]
-    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+    from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
 
     *batch, height, width = image.shape
     height, width = height - len(taps) + 1, width - len(taps) + 1
     result = image.new_empty(*batch, -(-height // step), width)
     weights = np.array(taps)
     for one, blurred in zip(image.contiguous().flatten(0, -3), result.flatten(0, -3), strict=True):
-        compiled.blur(one.numpy(), weights, step, blurred.numpy())
+        compiled_windows.blur(one.numpy(), weights, step, blurred.numpy())
     return result if step == 1 else result[..., ::step].contiguous()
 
 

@@ -34,12 +34,11 @@ def edges(picture: Picture) -> Edges:
 
 def _compiled_edges(values: Tensor) -> Edges:
     """The same in one pass."""
-    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+    from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
 
     result = Edges(values.new_empty(values.shape), values.new_empty(values.shape))
-    for padded, strength, slope in zip(pad(values, (1, 1, 1, 1))[:, 0], *(part[:, 0] for part in result), strict=True):
-        compiled.sobel_edges(padded.numpy(), strength.numpy(), slope.numpy())
-    result.angle.atan_()
+    for padded, strength, angle in zip(pad(values, (1, 1, 1, 1))[:, 0], *(part[:, 0] for part in result), strict=True):
+        compiled_edges.sobel_edges(padded.numpy(), strength.numpy(), angle.numpy())
     return result
 
 
@@ -59,11 +58,11 @@ def edge_preservation(source: Edges, fused: Edges) -> Tensor:
 
 def _compiled_preservation(source: Edges, fused: Edges) -> Tensor:
     """The same in one pass; sources may be one for all fused images."""
-    from ivif.benchmark.metrics import compiled  # Numba takes long to import
+    from ivif.benchmark.metrics import compiled_edges  # Numba takes long to import
 
     result = fused.strength.new_empty(fused.strength.shape)
     strength, angle = (numbers(part.expand_as(result)) for part in source)
-    compiled.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), room(result))
+    compiled_edges.preserve(strength, angle, numbers(fused.strength), numbers(fused.angle), room(result))
     return result
 
 

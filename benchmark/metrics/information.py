@@ -23,6 +23,7 @@ def picture_entropy(picture: Picture) -> Tensor:
     return entropy_bits(histogram(picture))
 
 
+@pair_term
 def joint_shares(first: Picture, second: Picture) -> Tensor:
     """Share of each pair of grey values, ``float64 [B, 256, 256]``."""
     codes = (first.levels.int() * 256 + second.levels).flatten(1)
@@ -219,8 +220,10 @@ def _tsallis(source: Picture, fused: Picture, exchanged: bool = False) -> Tensor
     joint = joint_shares(source, fused)
     independent = histogram(source).unsqueeze(2) * histogram(fused).unsqueeze(1)
     independent = independent.mT if exchanged else independent
-    terms = joint * (joint / independent) ** (TSALLIS_ORDER - 1)
-    return (torch.where((joint > 0) & (independent > 0), terms, 0.0).sum((1, 2)) - 1) / (TSALLIS_ORDER - 1)
+    together = (joint > 0) & (independent > 0)
+    shares, terms = joint[together], torch.zeros_like(joint)
+    terms[together] = shares * (shares / independent[together]) ** (TSALLIS_ORDER - 1)
+    return (terms.sum((1, 2)) - 1) / (TSALLIS_ORDER - 1)
 
 
 @metric(

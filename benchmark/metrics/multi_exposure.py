@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ivif.benchmark.metrics.filters import blur_valid
 from ivif.benchmark.metrics.picture import Plane, pair_term
 from ivif.benchmark.metrics.registry import metric
 from ivif.benchmark.metrics.structural_similarity import (
@@ -18,7 +17,7 @@ from ivif.benchmark.metrics.structural_similarity import (
     quotient,
     weighted_product,
 )
-from ivif.benchmark.metrics.windows import local, mean, wide, wide_covariance, within
+from ivif.benchmark.metrics.windows import local, local_covariance, mean, wide, wide_covariance, within
 
 PATCH = 11
 """Side of a patch of the multi-exposure fusion index."""
@@ -46,9 +45,9 @@ def target(infrared: Plane, visible: Plane) -> Target:
     """
     taps = (1 / PATCH,) * PATCH
     a, b = local(infrared.values, taps), local(visible.values, taps)
-    covariance = blur_valid(infrared.values * visible.values, taps) - a.mean * b.mean
+    covaried = local_covariance((infrared.values, visible.values), (a.mean, b.mean), taps)
     norm_a, norm_b = PATCH * a.variance.sqrt(), PATCH * b.variance.sqrt()
-    norm_sum = PATCH * (a.variance + b.variance + 2 * covariance).clamp(min=0).sqrt()
+    norm_sum = PATCH * (a.variance + b.variance + 2 * covaried).clamp(min=0).sqrt()
     consistency = quotient(norm_sum, norm_a + norm_b).clamp(max=1)
     strength_a, strength_b = norm_a + 0.001, norm_b + 0.001
     larger = torch.maximum(strength_a, strength_b)
@@ -56,7 +55,7 @@ def target(infrared: Plane, visible: Plane) -> Target:
     power = torch.tan(pi / 2 * consistency).clamp(max=10)
     weight_a, weight_b = (strength_a / larger) ** (power - 1), (strength_b / larger) ** (power - 1)
     parts = weight_a.square() * a.variance + weight_b.square() * b.variance
-    combined = parts + 2 * weight_a * weight_b * covariance
+    combined = parts + 2 * weight_a * weight_b * covaried
     scale = torch.where(combined > 1e-12 * parts, larger / (PATCH * combined.sqrt()), 0.0)
     weight_a, weight_b = weight_a * scale, weight_b * scale
     variance = (
@@ -94,7 +93,7 @@ def multi_exposure_similarity(infrared: Plane, visible: Plane, fused: Plane) -> 
         if scale:
             infrared, visible, fused = halved(infrared), halved(visible), halved(fused)
         wanted, variance = target(infrared, visible), within(wide(fused).variance)
-        covariance = wanted.infrared * within(wide_covariance(infrared, fused))
-        covariance = covariance + wanted.visible * within(wide_covariance(visible, fused))
-        parts.append(mean((2 * covariance + CONTRAST_CONSTANT) / (wanted.variance + variance + CONTRAST_CONSTANT)))
+        together = wanted.infrared * within(wide_covariance(infrared, fused))
+        together = together + wanted.visible * within(wide_covariance(visible, fused))
+        parts.append(mean((2 * together + CONTRAST_CONSTANT) / (wanted.variance + variance + CONTRAST_CONSTANT)))
     return weighted_product(parts, [weight / sum(SCALE_WEIGHTS[:3]) for weight in SCALE_WEIGHTS[:3]])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import exp, pi
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import blur_valid
+from ivif.benchmark.metrics.filters import blur_valid, compilable, numbers, room
 from ivif.benchmark.metrics.gradient import edges
-from ivif.benchmark.metrics.picture import Picture, is_constant, stretched, term, total
+from ivif.benchmark.metrics.picture import SMALL_PICTURE_PIXELS, Picture, is_constant, stretched, term, total
 from ivif.benchmark.metrics.registry import metric, variant
 
 _CHEN_BLUM = (
@@ -21,6 +22,9 @@ _CHEN_VARSHNEY = (
     "Chen, Varshney: A human perception inspired quality metric for image fusion based on regional information. "
     "Information Fusion 8(2), 2007"
 )
+
+Sensitivity = Callable[[Tensor], Tensor]
+"""Contrast sensitivity as a function of frequency."""
 
 MASKING = 1e-4
 """Squared contrast at which masking sets in."""
@@ -32,16 +36,29 @@ SALIENCY = 5
 """Power to which edge strengths are summed as the saliency of a region."""
 
 
-def as_seen(image: Tensor, sensitivity: Callable[[Tensor], Tensor], scale: int) -> Tensor:
+def as_seen(image: Tensor, sensitivity: Sensitivity, scale: int) -> Tensor:
     """``[B, 1, H, W]`` filtered by a contrast sensitivity, a function of frequency.
 
     The highest frequency along an axis is its length divided by `scale`.
     """
     height, width = image.shape[-2:]
-    down = torch.fft.fftfreq(height, dtype=image.dtype, device=image.device) * (2 * height / scale)
-    across = torch.fft.rfftfreq(width, dtype=image.dtype, device=image.device) * (2 * width / scale)
+    factors = _factors_of_small if compilable(image) and height * width <= SMALL_PICTURE_PIXELS else _factors
+    spectrum = torch.fft.rfft2(image)
+    torch.view_as_real(spectrum).mul_(factors(height, width, sensitivity, scale, image.device))
+    return torch.fft.irfft2(spectrum, s=(height, width))
+
+
+@torch.inference_mode(False)
+def _factors(height: int, width: int, sensitivity: Sensitivity, scale: int, device: torch.device) -> Tensor:
+    """What real and imaginary parts of a real image's spectrum are multiplied by, ``float64 [H, W // 2 + 1, 2]``."""
+    down = torch.fft.fftfreq(height, dtype=torch.float64, device=device) * (2 * height / scale)
+    across = torch.fft.rfftfreq(width, dtype=torch.float64, device=device) * (2 * width / scale)
     radius = (down.square()[:, None] + across.square()).sqrt()
-    return torch.fft.irfft2(torch.fft.rfft2(image) * sensitivity(radius), s=(height, width))
+    return sensitivity(radius)[..., None].repeat(1, 1, 2)
+
+
+_factors_of_small = lru_cache(maxsize=4)(_factors)
+"""The same, kept: most pictures are of the size of the one before."""
 
 
 def difference_of_gaussians(frequency: Tensor) -> Tensor:
@@ -69,7 +86,13 @@ def masked_contrast(picture: Picture) -> Tensor:
     Of the image as seen, the contrast ``C = |blur_2 / blur_4 - 1|``, masked: ``C^3 / (C^2 + 1e-4)``.
     """
     padded = pad(as_seen(picture.values, difference_of_gaussians, 30), (15, 15, 15, 15))
-    contrast = (blur_valid(padded, _density(2)) / blur_valid(padded, _density(4)) - 1).abs_()
+    fine, coarse = blur_valid(padded, _density(2)), blur_valid(padded, _density(4))
+    if compilable(fine, coarse):
+        from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
+
+        compiled_windows.mask_contrast(room(fine), numbers(coarse), MASKING)
+        return fine
+    contrast = (fine / coarse - 1).abs_()
     energy = contrast.square()
     return contrast * energy / (energy + MASKING)
 
@@ -77,9 +100,20 @@ def masked_contrast(picture: Picture) -> Tensor:
 def chen_blum(infrared: Picture, visible: Picture, fused: Picture) -> Tensor:
     """Masked contrasts kept, the smaller over the larger; sources weighted pixel by pixel by their squares, ``[B]``."""
     first, second, result = (masked_contrast(picture) for picture in (infrared, visible, fused))
+    if compilable(first, second, result):
+        return _compiled_chen_blum(first, second, result)
     kept = [torch.minimum(source, result) / torch.maximum(source, result) for source in (first, second)]
     weight = first.square() / (first.square() + second.square())
     return (weight * kept[0] + (1 - weight) * kept[1]).mean((1, 2, 3))
+
+
+def _compiled_chen_blum(first: Tensor, second: Tensor, result: Tensor) -> Tensor:
+    """The same in one pass; sources may be one for all fused images."""
+    from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
+
+    images = zip(*(contrast.expand_as(result) for contrast in (first, second, result)), strict=True)
+    sums = [compiled_windows.keep_contrast(*(numbers(contrast) for contrast in one)) for one in images]
+    return result.new_tensor(sums) / result[0].numel()
 
 
 @metric(

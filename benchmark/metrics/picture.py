@@ -139,9 +139,11 @@ def is_constant(plane: Plane) -> Tensor:
 def stretched(picture: Picture) -> Picture:
     """The picture with its grey values stretched to 0..255 by its own extremes, halves rounded up; constant ones: 0."""
     flat = picture.levels.flatten(1)
-    low, high = (level.double().view(-1, 1, 1, 1) for level in (flat.amin(1), flat.amax(1)))
+    low, high = (level.double().unsqueeze(1) for level in (flat.amin(1), flat.amax(1)))
     extent = torch.where(high > low, high - low, 1.0)
-    return Picture(((picture.values - low) / extent * 255 + 0.5).floor().to(torch.uint8))
+    every = torch.arange(256, dtype=torch.float64, device=flat.device)
+    becomes = ((every - low).clamp(min=0) / extent * 255 + 0.5).floor().to(torch.uint8)
+    return Picture(becomes.gather(1, flat.long()).view_as(picture.levels))
 
 
 @term

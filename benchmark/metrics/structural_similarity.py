@@ -11,10 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from ivif.benchmark.metrics.filters import blur_valid
+from ivif.benchmark.metrics.filters import compilable, numbers, room
 from ivif.benchmark.metrics.picture import Picture, Plane, pair_term, term
 from ivif.benchmark.metrics.registry import metric, variant
-from ivif.benchmark.metrics.windows import UNIFORM, Local, mean, uniform, wide, wide_covariance, within
+from ivif.benchmark.metrics.windows import (
+    UNIFORM,
+    Local,
+    local_covariance,
+    mean,
+    uniform,
+    wide,
+    wide_covariance,
+    within,
+)
 
 MEAN_CONSTANT, CONTRAST_CONSTANT = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """What keeps the two quotients of structural similarity steady in dark and in flat windows, for the range 255."""
@@ -27,13 +36,27 @@ def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
 
 def luminance_similarity(one: Local, other: Local, constant: float) -> Tensor:
     """1 where both means are equal, less the further apart they are in proportion."""
+    if compilable(one.mean, other.mean):
+        return _compiled("compare_luminance", (one.mean, other.mean), constant)
     product, squares = one.mean * other.mean, one.mean.square() + other.mean.square()
     return quotient(2 * product + constant, squares + constant)
 
 
 def structure_similarity(one: Local, other: Local, covariance: Tensor, constant: float) -> Tensor:
     """1 where both windows show the same pattern with the same contrast, -1 where it is the negative."""
+    if compilable(one.variance, other.variance, covariance):
+        return _compiled("compare_structure", (one.variance, other.variance, covariance), constant)
     return quotient(2 * covariance + constant, one.variance + other.variance + constant)
+
+
+def _compiled(loop: str, statistics: Sequence[Tensor], constant: float) -> Tensor:
+    """A term of the similarity in one pass; the last of the statistics is of the fused images, others may be of one."""
+    from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
+
+    result = statistics[-1].new_empty(statistics[-1].shape)
+    read = (numbers(statistic.expand_as(result)) for statistic in statistics)
+    getattr(compiled_windows, loop)(*read, constant, room(result))
+    return result
 
 
 def wide_structure(source: Plane, fused: Plane) -> Tensor:
@@ -91,10 +114,11 @@ def mean_structural_similarity(infrared: Picture, visible: Picture, fused: Pictu
 def uniform_similarity(source: Picture, fused: Picture, span: float) -> Tensor:
     """Structural similarity as scikit-image computes it: uniform window, sample statistics, ``[B]``."""
     count = len(UNIFORM) ** 2
-    covariance = blur_valid(source.values * fused.values, UNIFORM) - uniform(source).mean * uniform(fused).mean
+    means = uniform(source).mean, uniform(fused).mean
+    together = local_covariance((source.values, fused.values), means, UNIFORM)
     # Sample instead of population statistics enlarge variances and covariance alike, or shrink the constant.
     contrast_constant = (0.03 * span) ** 2 * (count - 1) / count
-    structure = structure_similarity(uniform(source), uniform(fused), covariance, contrast_constant)
+    structure = structure_similarity(uniform(source), uniform(fused), together, contrast_constant)
     return mean(luminance_similarity(uniform(source), uniform(fused), (0.01 * span) ** 2) * structure)
 
 

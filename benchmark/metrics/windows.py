@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ivif.benchmark.metrics.filters import blur_valid, gaussian
+from ivif.benchmark.metrics.filters import blur_valid, compilable, gaussian
 from ivif.benchmark.metrics.picture import Plane, pair_term, term
 
 WIDE, NARROW, UNIFORM = gaussian(11, 1.5), gaussian(7, 1.5), (1 / 7,) * 7
@@ -29,16 +30,74 @@ class Local(NamedTuple):
     variance: Tensor
 
 
-def local(values: Tensor, taps: Sequence[float]) -> Local:
-    """Mean and variance in every window that lies within the image."""
+def local(values: Tensor, taps: Sequence[float], border: int = 0, least: float = ROUNDING_RESIDUE) -> Local:
+    """Mean and variance in every window that lies within the image.
+
+    Args:
+        values: ``[B, 1, H, W]``.
+        taps: of rows and columns, symmetric, an odd number.
+        border: pixels by which the image is extended on each side, its edges repeated.
+        least: variances below are set to 0.
+    """
+    if compilable(values):
+        return _compiled_moments(values, taps, border, least)
+    values = _extended(values, border)
     mean = blur_valid(values, taps)
     variance = blur_valid(values * values, taps) - mean * mean
-    return Local(mean, torch.where(variance < ROUNDING_RESIDUE, 0.0, variance))
+    return Local(mean, torch.where(variance < least, 0.0, variance))
 
 
-def replicated(values: Tensor) -> Tensor:
-    """Border pixels repeated, so that the wide window fits around every pixel."""
-    return pad(values, (WIDE_MARGIN,) * 4, "replicate")
+def _compiled_moments(values: Tensor, taps: Sequence[float], border: int, least: float) -> Local:
+    """The same in one pass."""
+    from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
+
+    batch, _, height, width = values.shape
+    shape = batch, 1, height + 2 * border - len(taps) + 1, width + 2 * border - len(taps) + 1
+    result = Local(values.new_empty(shape), values.new_empty(shape))
+    for image, *targets in zip(values.contiguous()[:, 0], *(part[:, 0] for part in result), strict=True):
+        written = (target.numpy() for target in targets)
+        compiled_windows.window_moments(image.numpy(), np.array(taps), border, least, *written)
+    return result
+
+
+def local_covariance(
+    images: tuple[Tensor, Tensor],
+    means: tuple[Tensor, Tensor],
+    taps: Sequence[float],
+    border: int = 0,
+    least: float = 0,
+) -> Tensor:
+    """Covariance of two images in every window, given their means there; set to 0 where nearer to 0 than `least`.
+
+    Args:
+        images: ``[B, 1, H, W]``, or 1 in place of B.
+        means: likewise, of the result's size.
+        taps: see `local`.
+        border: likewise.
+        least: see above.
+    """
+    if compilable(*images):
+        return _compiled_covariance(images, means, taps, border, least)
+    found = blur_valid(_extended(images[0] * images[1], border), taps) - means[0] * means[1]
+    return torch.where(found.abs() < least, 0.0, found) if least else found
+
+
+def _compiled_covariance(
+    images: tuple[Tensor, Tensor], means: tuple[Tensor, Tensor], taps: Sequence[float], border: int, least: float
+) -> Tensor:
+    """The same in one pass."""
+    from ivif.benchmark.metrics import compiled_windows  # Numba takes long to import
+
+    batch, *size = max(len(image) for image in images), *means[0].shape[1:]
+    result = images[0].new_empty(batch, *size)
+    parts = (part.expand(batch, -1, -1, -1).contiguous()[:, 0].numpy() for part in (*images, *means))
+    for *one, target in zip(*parts, result[:, 0].numpy(), strict=True):
+        compiled_windows.window_covariance(*one, np.array(taps), border, least, target)
+    return result
+
+
+def _extended(values: Tensor, border: int) -> Tensor:
+    return pad(values, (border,) * 4, "replicate") if border else values
 
 
 def within(image: Tensor) -> Tensor:
@@ -49,7 +108,7 @@ def within(image: Tensor) -> Tensor:
 @term
 def wide(plane: Plane) -> Local:
     """Local statistics in the wide window, of the image's size."""
-    return local(replicated(plane.values), WIDE)
+    return local(plane.values, WIDE, WIDE_MARGIN)
 
 
 @term
@@ -67,15 +126,15 @@ def uniform(plane: Plane) -> Local:
 @pair_term
 def wide_covariance(first: Plane, second: Plane) -> Tensor:
     """Local covariance in the wide window."""
-    products = replicated(first.values * second.values)
-    return blur_valid(products, WIDE) - wide(first).mean * wide(second).mean
+    means = wide(first).mean, wide(second).mean
+    return local_covariance((first.values, second.values), means, WIDE, WIDE_MARGIN)
 
 
 @pair_term
 def narrow_covariance(first: Plane, second: Plane) -> Tensor:
     """Local covariance in the narrow window; rounding residue is exactly 0."""
-    covariance = blur_valid(first.values * second.values, NARROW) - narrow(first).mean * narrow(second).mean
-    return torch.where(covariance.abs() < ROUNDING_RESIDUE, 0.0, covariance)
+    means = narrow(first).mean, narrow(second).mean
+    return local_covariance((first.values, second.values), means, NARROW, least=ROUNDING_RESIDUE)
 
 
 def mean(image: Tensor) -> Tensor:
