@@ -84,7 +84,7 @@ ROWS_AT_ONCE = 64
 
 
 def convolve_in_bands(
-    maps: Tensor, weight: Tensor, bias: Tensor | None, border: int = 0, overwrite: bool = False
+    maps: Tensor, weight: Tensor, bias: Tensor | None, border: int = 0, into: Tensor | None = None
 ) -> Tensor:
     """A convolution of stride 1, some rows at a time, for large maps and without gradients.
 
@@ -95,7 +95,7 @@ def convolve_in_bands(
         weight: ``[out, C, k, k]``.
         bias: ``[out]``.
         border: pixels that are mirrored on each side; with (k - 1) / 2 the size is kept, with 0 the result is smaller.
-        overwrite: write the result over `maps`, which must be of its shape.
+        into: where the result is written, of its shape: `maps` itself, or what shares no memory with it.
     """
     reach, height = weight.shape[2] - 1, maps.shape[2]
     rows, columns = (side + 2 * border - reach for side in maps.shape[2:])
@@ -104,7 +104,7 @@ def convolve_in_bands(
     else:
         convolve = partial(conv2d, weight=weight, bias=bias)
     shape = len(maps), len(weight), rows, columns
-    result = maps if overwrite else empty_maps(shape, maps, is_channels_last(weight))
+    result = empty_maps(shape, maps, is_channels_last(weight)) if into is None else into
     above = maps[:, :, :0]
     for top in range(0, rows, ROWS_AT_ONCE):
         bottom = min(top + ROWS_AT_ONCE, rows)

@@ -33,7 +33,7 @@ def _convolved(convolution: nn.Module, maps: Tensor, overwrite: bool = False) ->
     if torch.is_grad_enabled():
         return convolution(maps)
     assert isinstance(convolution, nn.Conv2d)
-    return convolve_in_bands(maps, convolution.weight, convolution.bias, border=1, overwrite=overwrite)
+    return convolve_in_bands(maps, convolution.weight, convolution.bias, border=1, into=maps if overwrite else None)
 
 
 class Encoder(nn.Module):

@@ -8,7 +8,14 @@ from torch.nn.functional import leaky_relu_
 
 from ivif.datasets.images import rgb_to_ycbcr, ycbcr_to_rgb
 from ivif.fusion.networks.base import NetworkMethod
-from ivif.fusion.networks.blocks import require_sides, truncate
+from ivif.fusion.networks.blocks import (
+    ROWS_AT_ONCE,
+    convolve_in_bands,
+    empty_maps,
+    is_channels_last,
+    require_sides,
+    truncate,
+)
 from ivif.fusion.registry import register
 from ivif.fusion.weights.published import github
 
@@ -20,14 +27,21 @@ def _conv(channels: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect")
 
 
+def _convolve(layer: nn.Conv2d, maps: Tensor, into: Tensor | None = None) -> Tensor:
+    return leaky_relu_(convolve_in_bands(maps, layer.weight, layer.bias, border=1, into=into), 0.2)
+
+
 class U2Fusion(nn.Module):
     """Dense encoder of both sources together, decoder of four layers; 659,217 parameters, no normalisation.
 
-    Images are grey, in 0..1, of any size from 2x2. New maps come before old ones where maps are joined.
+    Images are grey, in 0..1, of any size from 2x2. New maps come before old ones where maps are joined. Without
+    gradients all share one piece of memory from the start.
 
     Paper:
         Xu, Ma, Jiang, Guo, Ling, U2Fusion: A Unified Unsupervised Image Fusion Network, IEEE TPAMI 44, 2022.
     """
+
+    rows_at_once = ROWS_AT_ONCE
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +55,23 @@ class U2Fusion(nn.Module):
 
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Fused image ``[B, 1, H, W]`` in 0..1 of two such; inside, the visible one comes first."""
+        small = infrared.shape[2] <= self.rows_at_once
+        if small or torch.is_grad_enabled() or torch.compiler.is_exporting():
+            return self._at_once(infrared, visible)
+        first, *dense = (layer for layer in self.encoder.values() if isinstance(layer, nn.Conv2d))
+        size = len(infrared), len(self.encoder) * _GROWTH, *infrared.shape[2:]
+        maps = empty_maps(size, infrared, is_channels_last(dense[0].weight))
+        new = maps.split(_GROWTH, 1)[::-1]
+        _convolve(first, torch.cat((visible, infrared), 1), new[0])
+        for index, layer in enumerate(dense, 1):
+            _convolve(layer, maps[:, -index * _GROWTH :], new[index])
+        del new
+        *hidden, last = (layer for layer in self.decoder.values() if isinstance(layer, nn.Conv2d))
+        for layer in hidden:
+            maps = _convolve(layer, maps)
+        return torch.tanh(convolve_in_bands(maps, last.weight, last.bias, border=1)) / 2 + 0.5
+
+    def _at_once(self, infrared: Tensor, visible: Tensor) -> Tensor:
         first, *dense = self.encoder.values()
         maps = leaky_relu_(first(torch.cat((visible, infrared), 1)), 0.2)
         for layer in dense:

@@ -17,6 +17,7 @@ from ivif.fusion.networks.didfuse import DIDFuse
 from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
 from ivif.fusion.networks.mgt import MGT
 from ivif.fusion.networks.sdnet import SDNet
+from ivif.fusion.networks.u2fusion import U2Fusion
 
 PARAMETERS = {
     "didfuse": 260_935,
@@ -367,6 +368,18 @@ def test_what_makes_networks_fast_leaves_their_results_alone(name, monkeypatch):
     torch.testing.assert_close(fast.fuse(*sources), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_dense_maps_of_u2fusion_in_one_piece_of_memory(layout, monkeypatch):
+    monkeypatch.setattr(blocks, "ROWS_AT_ONCE", 16)
+    monkeypatch.setattr(winograd, "_FEWEST_PIXELS", 0)
+    network = U2Fusion().eval().to(memory_format=layout)
+    sources = images(70, 48)
+    with torch.inference_mode():
+        found = network(*sources)
+        network.rows_at_once = blocks.EVERYTHING
+        torch.testing.assert_close(found, network(*sources), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(("border", "overwrite"), [(0, False), (1, False), (1, True)])
 @pytest.mark.parametrize("height", [5, 16, 17, 33])
 def test_convolution_in_bands_is_that_of_the_whole(height, border, overwrite, monkeypatch):
@@ -375,7 +388,8 @@ def test_convolution_in_bands_is_that_of_the_whole(height, border, overwrite, mo
     maps = torch.randn(2, 6, height, 7)
     with torch.no_grad():
         expected = layer(maps)
-        found = blocks.convolve_in_bands(maps, layer.weight, layer.bias, border, overwrite)
+        into = maps if overwrite else None
+        found = blocks.convolve_in_bands(maps, layer.weight, layer.bias, border, into)
     assert (found is maps) == overwrite
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
