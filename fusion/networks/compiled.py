@@ -22,16 +22,18 @@ def _add(weight: float, values: _Numbers, line: _Numbers) -> None:
 
 
 @_compile
-def spread_tiles(image: _Numbers, top: int, rows: int, matrix: _Numbers, result: _Numbers) -> None:
-    """Rows of tiles of ``[H, W, C]`` from row `top` on, times the matrix from both sides, ``[n * n, tiles, C]``.
+def spread_tiles(
+    image: _Numbers, top: int, across: int, matrix: _Numbers, result: _Numbers, tiles: tuple[int, int]
+) -> None:
+    """Tiles of ``[H, W, C]`` from row `top` on, times the matrix from both sides, ``[n * n, tiles, C]``.
 
-    Zeros beyond the image.
+    Those from the first of `tiles` to before the second are made, `across` of them lie side by side; zeros beyond the
+    image.
     """
     height, width, channels = image.shape
     count = len(matrix)
-    across = result.shape[1] // rows
     half = np.empty((count, count, channels), np.float32)
-    for tile in range(rows * across):
+    for tile in range(tiles[0], tiles[1]):
         first, left = top + tile // across * _TILE, tile % across * _TILE
         half[:] = 0
         for column in range(min(count, width - left)):
@@ -49,13 +51,23 @@ def spread_tiles(image: _Numbers, top: int, rows: int, matrix: _Numbers, result:
 
 
 @_compile
-def gather_tiles(products: _Numbers, top: int, rows: int, matrix: _Numbers, bias: _Numbers, result: _Numbers) -> None:
-    """Products ``[n * n, tiles, C]`` times the matrix from both sides, plus the bias, to rows of ``[H, W, C]``."""
+def gather_tiles(
+    products: _Numbers,
+    top: int,
+    across: int,
+    matrix: _Numbers,
+    bias: _Numbers,
+    result: _Numbers,
+    tiles: tuple[int, int],
+) -> None:
+    """Products ``[n * n, tiles, C]`` times the matrix from both sides, plus the bias, to rows of ``[H, W, C]``.
+
+    For `across` and `tiles` see `spread_tiles`.
+    """
     height, width, channels = result.shape
     count = matrix.shape[1]
-    across = products.shape[1] // rows
     half = np.empty((_TILE, count, channels), np.float32)
-    for tile in range(rows * across):
+    for tile in range(tiles[0], tiles[1]):
         first, left = top + tile // across * _TILE, tile % across * _TILE
         half[:] = 0
         for column in range(count):

@@ -10,10 +10,12 @@ Paper: Lavin, Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -105,13 +107,27 @@ class Winograd:
         batch, height, width, channels = images.shape
         height, width = height - self.taps + 1, width - self.taps + 1
         result = images.new_empty(batch, height, width, len(self.bias))
-        across = -(-width // _TILE)
-        rows = min(-(-_TILES_AT_ONCE // across), -(-height // _TILE))
+        across, threads = -(-width // _TILE), torch.get_num_threads()
+        rows = min(-(-_TILES_AT_ONCE * threads // across), -(-height // _TILE))
+        shares = list(pairwise(rows * across * thread // threads for thread in range(threads + 1)))
         spread = images.new_empty(len(self.weight), rows * across, channels)
         products = images.new_empty(len(self.weight), rows * across, len(self.bias))
-        for image, target in zip(images.numpy(), result.numpy(), strict=True):
-            for top in range(0, height, rows * _TILE):
-                compiled.spread_tiles(image, top, rows, self.inputs, spread.numpy())
-                torch.bmm(spread, self.weight, out=products)
-                compiled.gather_tiles(products.numpy(), top, rows, self.outputs, self.bias, target)
+        with _shared_out(threads) as in_shares:
+            for image, target in zip(images.numpy(), result.numpy(), strict=True):
+                for top in range(0, height, rows * _TILE):
+                    to_spread = partial(compiled.spread_tiles, image, top, across, self.inputs, spread.numpy())
+                    to_gather = partial(compiled.gather_tiles, products.numpy(), top, across, self.outputs, self.bias)
+                    in_shares(to_spread, shares)
+                    torch.bmm(spread, self.weight, out=products)
+                    in_shares(partial(to_gather, target), shares)
         return result.permute(0, 3, 1, 2)
+
+
+@contextmanager
+def _shared_out(threads: int) -> Iterator[Callable[[Callable[..., None], Iterable[tuple[int, int]]], list[None]]]:
+    """A function that calls another with each share of the tiles, in as many threads."""
+    if threads == 1:
+        yield lambda function, shares: list(map(function, shares))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield lambda function, shares: list(pool.map(function, shares))
