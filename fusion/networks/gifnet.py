@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, scaled_dot_product_attention
 
 from ivif.fusion.networks.base import NetworkMethod
-from ivif.fusion.networks.blocks import require_sides
+from ivif.fusion.networks.blocks import convolve_in_bands, empty_maps, is_channels_last, require_sides
 from ivif.fusion.registry import register
 from ivif.fusion.weights.published import github
 from ivif.fusion.weights.renaming import Rules
 
 _CHANNELS, _HEADS, _WINDOW = 98, 2, 8
+_REACH = 2
+"""Pixels on each side that a branch's convolution sees."""
 
 _ROWS_AT_ONCE = 4 * _WINDOW
 
@@ -28,10 +32,15 @@ class RescaledNorm(nn.Module):
 
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``[B, 98, H, W]`` normalised; scale and shift, ``[B, 98, 1, 1]``."""
+        factor, offset, scale, shift = self.factors(maps)
+        return maps * factor + offset, scale, shift
+
+    def factors(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """By what maps are multiplied and what is added to normalise them; scale and shift: ``[B, 98, 1, 1]`` each."""
         variance, mean = torch.var_mean(maps, (1, 2, 3), correction=0, keepdim=True)
         deviation = (variance + 1e-5).sqrt()
-        scale = self.weight / deviation
-        return maps * scale + (self.bias - mean * scale), self.meta1(deviation), self.meta2(mean)
+        factor = self.weight / deviation
+        return factor, self.bias - mean * factor, self.meta1(deviation), self.meta2(mean)
 
 
 class Branch(nn.Module):
@@ -41,7 +50,7 @@ class Branch(nn.Module):
         super().__init__()
         self.norm = RescaledNorm()
         self.qk, self.v = nn.Conv2d(_CHANNELS, 2 * _CHANNELS, 1), nn.Conv2d(_CHANNELS, _CHANNELS, 1)
-        self.conv = nn.Conv2d(_CHANNELS, _CHANNELS, 5, padding=2, padding_mode="reflect", groups=_CHANNELS)
+        self.conv = nn.Conv2d(_CHANNELS, _CHANNELS, 2 * _REACH + 1, groups=_CHANNELS)
         self.proj = nn.Conv2d(_CHANNELS, _CHANNELS, 1)
         wide = 2 * _CHANNELS
         self.mlp = nn.Sequential(nn.Conv2d(_CHANNELS, wide, 1), nn.ReLU(inplace=True), nn.Conv2d(wide, _CHANNELS, 1))
@@ -54,9 +63,14 @@ class Branch(nn.Module):
         """``[B, 98, H, W]`` to the same."""
         return conv2d(normal, self.qk.weight[_CHANNELS:], self.qk.bias[_CHANNELS:])  # type: ignore[index]
 
-    def add(self, maps: Tensor, values: Tensor, attended: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    def convolved(self, values: Tensor, first: bool, last: bool) -> Tensor:
+        """Values convolved, mirrored at the sides, and above and below where rows are the first or last of an image."""
+        mirrored = pad(values, (_REACH, _REACH, _REACH * first, _REACH * last), "reflect")
+        return conv2d(mirrored, self.conv.weight, self.conv.bias, groups=_CHANNELS)
+
+    def add(self, maps: Tensor, convolved: Tensor, attended: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Maps with what was attended, and with what a perceptron makes of both."""
-        maps = torch.addcmul(maps + shift, self.proj(self.conv(values) + attended), scale)
+        maps = torch.addcmul(maps + shift, self.proj(convolved + attended), scale)
         return maps + self.mlp(maps)
 
 
@@ -97,32 +111,56 @@ class TaskBlock(nn.Module):
         self.positions = Positions()
 
     def forward(self, followed: Tensor, helping: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps ``[B, 98, H, W]`` of both tasks to new ones; without help the helping ones stay what they are."""
+        """Maps ``[B, 98, H, W]`` of both tasks to new ones; without help the helping ones stay what they are.
+
+        Overwrites them if no gradient is wanted.
+        """
+        small = followed.shape[2] <= self.rows_at_once
+        if not (small or torch.is_grad_enabled() or torch.compiler.is_exporting()):
+            return self._in_bands(followed, helping)
         bias = self.positions.bias()
         normal, scale, shift = self.mfif.norm(followed)
         queries, values = self.mfif.queries(normal), self.mfif.v(normal)
-        attended = self._attend(queries, self.mfif.keys(normal), values, bias)
+        attended = self._attend(queries, self.mfif.keys(normal), values, bias, self.shift)
         del normal
-        followed = self.mfif.add(followed, values, attended, scale, shift)
+        followed = self.mfif.add(followed, self.mfif.convolved(values, True, True), attended, scale, shift)
         if hasattr(self, "ivif"):
             normal, scale, shift = self.ivif.norm(helping)
             values = self.ivif.v(normal)
-            attended = self._attend(queries, self.ivif.keys(normal), values, bias)
-            helping = self.ivif.add(helping, values, attended, scale, shift)
+            attended = self._attend(queries, self.ivif.keys(normal), values, bias, self.shift)
+            helping = self.ivif.add(helping, self.ivif.convolved(values, True, True), attended, scale, shift)
         return followed, helping
 
-    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """Attention in windows of 8x8 pixels, some rows at a time if no gradient is wanted."""
+    def _in_bands(self, followed: Tensor, helping: Tensor) -> tuple[Tensor, Tensor]:
+        """The same some rows of windows at a time, written over what was there: only statistics are of all rows."""
+        bias, height = self.positions.bias(), followed.shape[2]
+        tasks = [(self.mfif, followed), (self.ivif, helping)] if hasattr(self, "ivif") else [(self.mfif, followed)]
+        factors = [branch.norm.factors(maps) for branch, maps in tasks]
+        above = [maps[:, :, :0] for _, maps in tasks]
+        tops = [0, *range(self.rows_at_once - self.shift, height - _WINDOW + 1, self.rows_at_once)]
+        for top, bottom in pairwise([*tops, height]):
+            own = slice(above[0].shape[2], above[0].shape[2] + bottom - top)
+            queries = None
+            for index, ((branch, maps), (factor, offset, *later)) in enumerate(zip(tasks, factors, strict=True)):
+                old = torch.cat((above[index], maps[:, :, top : bottom + _REACH]), 2)
+                above[index] = old[:, :, own][:, :, -_REACH:]
+                normal = old * factor + offset
+                values, normal = branch.v(normal), normal[:, :, own]
+                queries = branch.queries(normal) if queries is None else queries
+                edge = self.shift if top == 0 else 0
+                attended = self._attend(queries, branch.keys(normal), values[:, :, own], bias, edge)
+                convolved = branch.convolved(values, top == 0, bottom == height)
+                maps[:, :, top:bottom] = branch.add(old[:, :, own], convolved, attended, *later)
+        return followed, helping
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, above: int) -> Tensor:
+        """Attention in windows of 8x8 pixels, of which the first begin `above` rows before the first."""
         height, width = values.shape[2:]
-        first = self.shift
-        sides = (first, -(width + first) % _WINDOW, first, -(height + first) % _WINDOW)
+        left = self.shift
+        sides = (left, -(width + left) % _WINDOW, above, -(height + above) % _WINDOW)
         queries, keys, values = (pad(maps, sides, "reflect") for maps in (queries, keys, values))
-        if torch.is_grad_enabled():
-            attended = _attend_windows(queries, keys, values, bias)
-        else:
-            bands = zip(*(maps.split(self.rows_at_once, 2) for maps in (queries, keys, values)), strict=True)
-            attended = torch.cat([_attend_windows(q, k, v, bias) for q, k, v in bands], 2)
-        return attended[:, :, first : first + height, first : first + width]
+        attended = _attend_windows(queries, keys, values, bias)
+        return attended[:, :, above : above + height, left : left + width]
 
 
 def _attend_windows(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
@@ -142,6 +180,14 @@ def _reflecting(channels: int, out: int) -> nn.Conv2d:
     return nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect")
 
 
+def _convolve(layer: nn.Module, maps: Tensor) -> Tensor:
+    """A convolution that mirrors the edges; of large maps in bands, if no gradient is wanted."""
+    assert isinstance(layer, nn.Conv2d)
+    if torch.is_grad_enabled() or torch.compiler.is_exporting():
+        return layer(maps)
+    return convolve_in_bands(maps, layer.weight, layer.bias, border=1)
+
+
 class GIFNet(nn.Module):
     """Dense features of both sources, two interacting tasks, a decoder; 662,378 parameters.
 
@@ -152,6 +198,8 @@ class GIFNet(nn.Module):
         Cheng, Xu, Feng, Wu, Tang, Li, Zhang, Atito, Awais, Kittler, One Model for ALL: Low-Level Task Interaction Is a
         Key to Task-Agnostic Image Fusion, CVPR 2025.
     """
+
+    rows_at_once = _ROWS_AT_ONCE
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,19 +221,32 @@ class GIFNet(nn.Module):
         features = torch.cat((infrared, visible), 1)
         for layer in self.shared:
             features = torch.cat((features, layer(features).relu_()), 1)
-        padded = pad(features, (0, -width % 4, 0, -height % 4), "reflect")
-        followed, helping = self.embed["mfif"](padded), self.embed["ivif"](padded)
+        sides = (0, -width % 4, 0, -height % 4)
+        padded = pad(features, sides, "reflect") if torch.compiler.is_exporting() or any(sides) else features
+        followed, helping = _convolve(self.embed["mfif"], padded), _convolve(self.embed["ivif"], padded)
         del padded
         first, last = self.blocks
         followed, helping = first(followed, helping)
-        followed, _ = last(followed + self.help * helping, helping)
-        task = self.unembed(followed)[:, :, :height, :width]
-        del followed, helping
-        maps = self.join(torch.cat((features, task), 1))
+        helped = followed.clone() if torch.is_grad_enabled() else followed
+        followed, _ = last(helped.addcmul_(helping, self.help), helping)
+        del helping, helped
+        task = _convolve(self.unembed, followed)[:, :, :height, :width]
+        del followed
+        maps = self._joined(features, task)
+        del features, task
         *hidden, output = self.decoder
         for layer in hidden:
-            maps = layer(maps).relu_()
-        return torch.tanh(output(maps)) / 2 + 0.5
+            maps = _convolve(layer, maps).relu_()
+        return torch.tanh(_convolve(output, maps)) / 2 + 0.5
+
+    def _joined(self, features: Tensor, task: Tensor) -> Tensor:
+        """What features and the followed task come to, ``[B, 128, H, W]``, some rows at a time if that can be."""
+        if torch.is_grad_enabled() or torch.compiler.is_exporting():
+            return self.join(torch.cat((features, task), 1))
+        joined = empty_maps((len(task), 128, *task.shape[2:]), task, is_channels_last(task))
+        for *band, target in zip(*(maps.split(self.rows_at_once, 2) for maps in (features, task, joined)), strict=True):
+            target.copy_(self.join(torch.cat(band, 1)))
+        return joined
 
 
 def _renaming() -> Rules:

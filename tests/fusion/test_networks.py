@@ -15,6 +15,7 @@ from ivif.fusion.networks.blocks import BatchStatisticsNorm, fold_batch_norm, in
 from ivif.fusion.networks.ddcgan import DDcGANDiscriminator
 from ivif.fusion.networks.didfuse import DIDFuse
 from ivif.fusion.networks.fusiongan import FusionGANDiscriminator, FusionGANGenerator, SpectralConv2d, spectral_norm
+from ivif.fusion.networks.gifnet import GIFNet
 from ivif.fusion.networks.mgt import MGT
 from ivif.fusion.networks.sdnet import SDNet
 from ivif.fusion.networks.u2fusion import U2Fusion
@@ -377,6 +378,16 @@ def test_dense_maps_of_u2fusion_in_one_piece_of_memory(layout, monkeypatch):
     with torch.inference_mode():
         found = network(*sources)
         network.rows_at_once = blocks.EVERYTHING
+        torch.testing.assert_close(found, network(*sources), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (77, 42), (69, 50)])
+def test_gifnet_in_bands_is_that_of_the_whole(size):
+    network = GIFNet().eval()
+    sources = images(*size, batch=2)
+    with torch.inference_mode():
+        found = network(*sources)
+        blocks.handle_whole_images(network)
         torch.testing.assert_close(found, network(*sources), rtol=0, atol=1e-5)
 
 

@@ -28,6 +28,20 @@ def test_sums_are_those_of_the_direct_convolution(side: int, size: tuple[int, in
     assert (found - expected).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_share_the_tiles(threads: int) -> None:
+    image, weight, before = maps(40, 61, 47), taps(36, 40, 3), torch.get_num_threads()
+    with torch.inference_mode():
+        torch.set_num_threads(1)
+        expected = Winograd(weight, None)(image)
+        torch.set_num_threads(threads)
+        try:
+            found = Winograd(weight, None)(image)
+        finally:
+            torch.set_num_threads(before)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
 def test_whole_numbers_give_whole_sums() -> None:
     image, weight = torch.arange(1.0, 37).view(1, 1, 6, 6), torch.ones(1, 1, 3, 3)
     with torch.inference_mode():
