@@ -14,7 +14,6 @@ from ivif import datasets
 from ivif.benchmark.metrics import MetricError, expand_keys
 from ivif.datasets.catalog import is_rendered
 from ivif.datasets.files import file_name
-from ivif.datasets.label_files import PERSONS
 from ivif.datasets.labels import own_pairs
 from ivif.datasets.options import tell_unmatched
 from ivif.datasets.pairs import PairDataset
@@ -77,7 +76,7 @@ class RunConfig(BaseModel):
         seed: of everything random.
         labels: where the user's own pairs have labels, see `datasets.labels.read_labels`; a ``.txt`` file
             (MOTChallenge) makes them frames of one sequence.
-        names: of the classes that are numbers in `labels`.
+        names: of the classes that are numbers in `labels`; empty: see `datasets.labels.read_labels`.
         detect: whether people are detected in the fused images of labelled pairs, and in both sources; None: where all
             data sets are rendered, and the libraries that it takes are installed.
         track: whether they are followed through sequences; brings `detect` in; None: where `detect` is None too, and
@@ -104,7 +103,7 @@ class RunConfig(BaseModel):
     device: str = "auto"
     seed: int = 0
     labels: UserPath | None = None
-    names: Words = PERSONS
+    names: Words = ()
     detect: StrictBool | None = None
     track: StrictBool | None = None
     detector: str | None = None

@@ -255,17 +255,15 @@ def locate(entry: CatalogEntry, root: Path | None = None) -> Path | None:
     Looked for, first hit wins: `root` (the folder itself or one that holds it), ``IVIF_DATA``, and where
     ``python -m datasets download`` puts it. A folder counts by its name: title, title in lower case, or key.
     """
-    if root is not None:
-        return _below(Path(root), entry) or (Path(root) if Path(root).is_dir() else None)
-    for place in (data_root(), cache_root() / "data"):
-        if place is not None and (found := _below(place, entry)):
-            return found
-    return None
+    return next((folder for folder in candidates(entry, root) if folder.is_dir()), None)
 
 
-def _below(place: Path, entry: CatalogEntry) -> Path | None:
+def candidates(entry: CatalogEntry, root: Path | None = None) -> list[Path]:
+    """Where `locate` looks, in this order."""
     names = (entry.title, entry.key)
-    return next((place / name for name in names if (place / name).is_dir()), None)
+    if root is not None:
+        return [*(Path(root) / name for name in names), Path(root)]
+    return [place / name for place in (data_root(), cache_root() / "data") if place is not None for name in names]
 
 
 def how_to_get(entry: CatalogEntry) -> str:

@@ -105,6 +105,11 @@ def _by_pillow(data: bytes, name: str, part: Selection) -> NDArray:
     return plain(picture, name, part.bands)
 
 
+def _has_clear_level(picture: Image.Image) -> bool:
+    """Whether a grey picture has pixels of the one level that its file calls transparent."""
+    return "transparency" in picture.info and bool((np.asarray(picture) == picture.info["transparency"]).any())
+
+
 def plain(picture: Image.Image, name: str, bands: Sequence[int] = ()) -> NDArray:
     """A Pillow image's grey or RGB levels, or an `ImageError` that says why there are none."""
     if bands:
@@ -113,7 +118,7 @@ def plain(picture: Image.Image, name: str, bands: Sequence[int] = ()) -> NDArray
         picture = picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
     elif picture.mode == "P":
         picture = picture.convert("RGB")
-    elif picture.mode.startswith("I") and (np.asarray(picture) == picture.info.get("transparency")).any():
+    elif picture.mode.startswith("I") and _has_clear_level(picture):
         raise _transparent(name, 1)
     if picture.mode in ("LA", "RGBA", "PA"):
         if picture.getchannel("A").getextrema() != (255, 255):
@@ -272,7 +277,7 @@ def _deep_png(data: bytes, name: str, part: Selection) -> Levels:
     return Levels(_turned(select_bands(values, part.bands or (1, 2, 3), name), orientation))
 
 
-_PNM_HEADER = re.compile(rb"P([2356])((?:\s+|#[^\n]*\n)+(\d+)){3}\s")
+_PNM_HEADER = re.compile(rb"P([2356])((?:\s|#[^\n]*\n)+(\d+)){3}\s")
 
 
 def _pnm_depth(data: bytes) -> int:

@@ -198,9 +198,16 @@ def is_installed(root: str, file: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _folders_of_installers() -> Mapping[str, set[Path]]:
-    """Where distributions lie, by the packages in them; those installed in editable form have their code elsewhere."""
+    """Where distributions lie, by the packages in them; those installed in editable form have their code elsewhere.
+
+    What has no record of its files was not put there by an installer: builds leave such descriptions beside sources.
+    """
     return {
-        package: {Path(str(distribution(name).locate_file(""))).absolute() for name in names}
+        package: {
+            Path(str(found.locate_file(""))).absolute()
+            for found in map(distribution, names)
+            if found.read_text("RECORD") is not None
+        }
         for package, names in packages_distributions().items()
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -65,7 +65,7 @@ def own_pairs(
     infrared: Path,
     visible: Path,
     labels: Path | None = None,
-    classes: Sequence[str] = PERSONS,
+    classes: Sequence[str] = (),
     ordered: bool = False,
     value_range: Range | Literal["auto"] | None = None,
 ) -> PairDataset:
@@ -94,7 +94,7 @@ def own_pairs(
 
 
 def label_pairs(
-    pairs: PairDataset, path: Path | None, sequence: str | None = None, classes: Sequence[str] = PERSONS
+    pairs: PairDataset, path: Path | None, sequence: str | None = None, classes: Sequence[str] = ()
 ) -> PairDataset:
     """Pairs with the boxes that `path` holds for their visible pictures, and as frames of a sequence.
 
@@ -138,13 +138,14 @@ class LabelsFound:
     notes: list[Unmatched] = field(default_factory=list)
 
 
-def read_labels(path: Path, pictures: Sequence[Unlabelled], classes: Sequence[str] = PERSONS) -> LabelsFound:
+def read_labels(path: Path, pictures: Sequence[Unlabelled], classes: Sequence[str] = ()) -> LabelsFound:
     """The boxes that `path` holds for each picture. Of rows that stand there twice one counts.
 
     Args:
         path: labels, see the module's docstring; for MOTChallenge text see `datasets.mot_files`.
         pictures: single ones, or those of sequences.
-        classes: names of YOLO's class numbers; where nothing is said, ``classes.txt`` in the folder may name them.
+        classes: names of YOLO's class numbers; where nothing is said, files that tools leave beside the labels or
+            above them may name them (``classes.txt``, ``obj.names``, ``data.yaml``), else there is `PERSONS`.
 
     Raises:
         LabelError: nothing there, or labels of none of the pictures, also if a sequence's rows are all of other frames;
@@ -229,15 +230,13 @@ def _from_folder(pictures: Sequence[Unlabelled], folder: Path, classes: Sequence
         raise LabelError(f"{folder}: cannot be listed ({error.strerror or error})") from error
     by_case = [{name.casefold(): path for name, path in files.items()} for files in listed]
     reader, used = _Reader(), set[Path]()
-    if tuple(classes) == PERSONS and (named := _named_classes(folder)):
-        classes, source = named
-        reader.tell(f"names YOLO's classes: {', '.join(classes[:5])}{', ...' * (len(classes) > 5)}", source)
+    names = _ClassNames(folder, classes, reader)
     boxes: list[Boxes | None] = []
     for picture in pictures:
         name = composed(picture.name)
         paths = (files.get(name) or alike.get(name.casefold()) for files, alike in zip(listed, by_case, strict=True))
         path = next(filter(None, paths), None)
-        boxes.append(_of_picture(picture, path, classes, reader) if path else None)
+        boxes.append(_of_picture(picture, path, names, reader) if path else None)
         used |= {path} if path else set()
     lone = [path for files in listed for path in files.values() if path not in used and path.stem not in _NO_LABELS]
     rivals = {path.stem for path in used}
@@ -250,21 +249,55 @@ _NO_LABELS = ("classes", "labels", "readme", "README", "notes", "predefined_clas
 """Stems of files that stand beside labels and are none."""
 
 
+@dataclass(frozen=True)
+class _ClassNames:
+    """Names of YOLO's class numbers, looked for when the first file that needs them is read.
+
+    Attributes:
+        folder: of the labels.
+        said: by the user.
+        reader: who is told where they were found.
+    """
+
+    folder: Path
+    said: Sequence[str]
+    reader: _Reader
+
+    @cached_property
+    def found(self) -> Sequence[str]:
+        """The names; raises `BoxesError` for a file beside the labels that cannot be read."""
+        if self.said:
+            return self.said
+        if named := _named_classes(self.folder):
+            names, source = named
+            self.reader.tell(f"names YOLO's classes: {', '.join(names[:5])}{', ...' * (len(names) > 5)}", source)
+            return names
+        return PERSONS
+
+
 def _named_classes(folder: Path) -> tuple[tuple[str, ...], Path] | None:
     """Names of classes that tools leave beside YOLO's labels, or above them, and where; None where there are none.
 
     Raises:
-        BoxesError: a file that cannot be read.
+        BoxesError: a file beside the labels that cannot be read; above them may be others'.
     """
     above = folder.resolve().parents[:2]
     for place in (folder, *above[:1]):
         for name in ("classes.txt", "obj.names"):
-            if (path := place / name).is_file():
-                return tuple(line.strip() for line in read_text(path).splitlines() if line.strip()), path
+            path = place / name
+            if path.is_file() and (lines := [line.strip() for line in read_text(path).splitlines() if line.strip()]):
+                return tuple(lines), path
     for place in (folder, *above):
         for name in ("data.yaml", "dataset.yaml"):
-            if (path := place / name).is_file() and (names := _names_of_yaml(path)):
-                return names, path
+            if (path := place / name).is_file():
+                try:
+                    names = _names_of_yaml(path)
+                except BoxesError:
+                    if place == folder:
+                        raise
+                    continue
+                if names:
+                    return names, path
     return None
 
 
@@ -283,7 +316,7 @@ def _names_of_yaml(path: Path) -> tuple[str, ...]:
         raise BoxesError(f"{path}: names of classes cannot be read ({str(error).splitlines()[0]})") from error
 
 
-def _of_picture(picture: Unlabelled, path: Path, classes: Sequence[str], reader: _Reader) -> Boxes:
+def _of_picture(picture: Unlabelled, path: Path, names: _ClassNames, reader: _Reader) -> Boxes:
     if path.suffix.lower() == ".xml":
         return reader.fitted(read_voc_sized(path), picture.size, path, picture.name)
     if is_kaist(read_text(path)):
@@ -293,6 +326,7 @@ def _of_picture(picture: Unlabelled, path: Path, classes: Sequence[str], reader:
     except (ImageError, PairError):
         # It has labels, but no size to make pixels of them. Who looks at the picture finds out why.
         return Boxes(np.empty((0, 4)))
+    classes = names.found
     boxes, told = read_yolo_told(path, size, classes)
     if unknown := sorted(set(boxes.labels) - set(map(class_name, classes))):
         raise BoxesError(

@@ -246,7 +246,7 @@ def _why_none(places: tuple[Location, Location], own: Listing, other: Listing, o
     left, right = own.files, other.files
     found = f"{len(left)} images in {places[0]}, {len(right)} in {places[1]}"
     what = "infrared and visible are the same place" if one else "none with the same file stem"
-    if not (left and right) and (rest := [*own.rest, *other.rest]):
+    if rest := [item for side in (own, other) if not side.files for item in side.rest]:
         return f"no pairs: {found}; {rest[0].path}: {rest[0].reason}"
     if one and _has_thermal_band(left):
         bands = RGBT.replace("PATH", str(places[0]))

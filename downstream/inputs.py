@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ivif import datasets
 from ivif._checkout import as_typed
-from ivif.datasets.label_files import PERSONS
 from ivif.datasets.labels import is_mot, own_pairs
 from ivif.datasets.options import Several, add_value_range, tell_notes, tell_unmatched
 from ivif.datasets.pairs import PairDataset
@@ -50,9 +49,8 @@ def add_input_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--fused", action=Several, metavar="NAME=DIR", help="fused images made elsewhere; repeatable")
     group.add_argument("--images", type=Path, metavar="PATH", help="a folder of images, or a video")
     group.add_argument("--labels", type=Path, metavar="PATH", help="folder of .xml or YOLO .txt; COCO .json; MOT .txt")
-    group.add_argument(
-        "--names", nargs="+", action=Several, default=[*PERSONS], help="of YOLO's classes (default: person)"
-    )
+    named = "of YOLO's classes (default: what a classes.txt or data.yaml beside them says, else person)"
+    group.add_argument("--names", nargs="+", action=Several, help=named)
     group.add_argument(
         "--sequence", dest="sequences", action=Several, metavar="NAME", help="this one alone; repeatable"
     )

@@ -13,7 +13,6 @@ from torch import Tensor
 from ivif.datasets.boxes import Boxes
 from ivif.datasets.frames import frame_numbers
 from ivif.datasets.images import SUFFIXES, ImageError, Range
-from ivif.datasets.label_files import PERSONS
 from ivif.datasets.labels import Unlabelled, read_labels
 from ivif.datasets.locations import Location, Unmatched
 from ivif.datasets.pairs import Pair, PairError
@@ -151,7 +150,7 @@ def as_sequence(images: Sequence[LabelledImage], name: str, from_one: bool = Fal
 def label_images(
     images: Sequence[LabelledImage],
     path: Path,
-    classes: Sequence[str] = PERSONS,
+    classes: Sequence[str] = (),
     tell: Callable[[Sequence[Unmatched]], object] = lambda notes: None,
 ) -> list[LabelledImage]:
     """Images with the boxes that `path` holds for them, see `datasets.labels.read_labels`; raises `BoxesError`.

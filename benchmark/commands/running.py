@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     if left_out and options.existing != "add" and list(config.methods) == light_names():
         first = f"left out, as they take long on a CPU: {', '.join(left_out)}; --method {ALL} brings them in\n"
     print(first, end="")
-    watch = Watch(options.words, config)
+    watch = Watch(options.words, config, options.config, options.existing)
     with chosen_workers(options, config.out):
         summary = run(wish, options.existing)
     if config.shard:
@@ -47,8 +47,9 @@ def _run(options: argparse.Namespace) -> int:
     table = _tables(config, summary)
     print(table)
     print(_ended(config, summary))
-    if not summary.failed:
-        watch.keep(f"{first}{table}\n{_ended(config, summary.again())}", "\n".join(told(summary.unmatched)))
+    if summary.written and not summary.failed:
+        said = f"{first}{table}\n{_ended(config, summary.again())}"
+        watch.keep(said, "\n".join(told(summary.unmatched)), summary.written)
     return _code(summary)
 
 
@@ -168,7 +169,8 @@ def fill_run(parser: argparse.ArgumentParser) -> None:
     add("--image-size", type=int, metavar="N", help="pixels the detector sees (default: what it was trained for)")
     labels = "of your own pairs: folder of .xml or YOLO .txt; COCO .json; MOTChallenge .txt for one sequence"
     add("--labels", metavar="PATH", help=labels)
-    add("--names", nargs="+", action=Several, metavar="NAME", help="of YOLO's classes (default: person)")
+    named = "of YOLO's classes (default: what a classes.txt or data.yaml beside them says, else person)"
+    add("--names", nargs="+", action=Several, metavar="NAME", help=named)
     add_backend(parser)
     once = "OUT/shards/N-of-COUNT; `merge OUT` joins all to what one run would be"
     parser.add_argument("--shard", metavar="N/COUNT", help=f"one part alone of the pairs, in {once}")

@@ -98,7 +98,9 @@ class _Side:
     def stability(self, column: Metric | PeopleScore, names: Sequence[str], seed: int) -> float:
         """See `Agreement`."""
         try:
-            every = [self._samples(board.dataset, column, names, seed) for board in self.boards]
+            every = [
+                self._samples(board.dataset, column, names, seed + place) for place, board in enumerate(self.boards)
+            ]
         except ResamplingError:
             return math.nan
         known = [samples for samples in every if samples is not None]

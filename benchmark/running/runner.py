@@ -24,6 +24,7 @@ from ivif.benchmark.running.merging import command_of, take_over
 from ivif.benchmark.running.people import Effort, Observer, blank_boards, observe, prepare, resolve_detection
 from ivif.benchmark.running.provenance import made_by
 from ivif.benchmark.running.succession import Existing, added, check_succession, standing_run
+from ivif.benchmark.running.unchanged import Written
 from ivif.benchmark.running.work import MethodTask, PairTask, do_pair
 from ivif.benchmark.store import Row, Store, withdrawn
 from ivif.command_line import command_given
@@ -74,6 +75,7 @@ class Summary:
         changed: whether tables may differ from those before.
         looked: what was found in the images, by data set and method or camera.
         unmatched: files of the data that are in no pair, or not as they are.
+        written: of the description.
     """
 
     done: int
@@ -87,6 +89,7 @@ class Summary:
     changed: bool = True
     looked: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
     unmatched: Sequence[Unmatched] = ()
+    written: Written | None = None
 
     def again(self) -> Summary:
         """What the same run does if nothing changes: nothing."""
@@ -155,6 +158,7 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
                 changed=changed,
                 looked=looked,
                 unmatched=unmatched,
+                written=Written.of(now.folder / DESCRIPTION),
             )
     except BusyError as error:
         raise ConfigError(str(error)) from error

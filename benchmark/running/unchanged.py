@@ -3,8 +3,8 @@
 Finding that nothing is left to do takes seconds of imports, and every file is read to be hashed. Here the files' sizes
 and times are looked at alone, as `make` does: those of the pairs, of results and weights made elsewhere, of the run
 directory, of this project's code, and which libraries are installed. If all are as they were when a run ended without
-a failure, what it would say is what was kept then. Where it can't be told what a run depends on, such as code of a
-user's own, nothing is kept.
+a failure, what it would say is what was kept then. Where it is not quite sure what a run depends on, nothing is kept:
+code of a user's own, labels beside which descriptions may lie, a run that was added to another.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ivif.datasets.files import cache_root, sha256_bytes, write_atomic
 
 if TYPE_CHECKING:
     from ivif.benchmark.config import CheckedConfig
+    from ivif.benchmark.running.succession import Existing
 
 MOST_FILES = 500_000
-"""So many are looked at; a run with more is planned each time."""
+"""So many are looked at in all; a run with more is planned each time."""
 
 MOST_KEPT = 100
 """So many commands are remembered, the latest."""
@@ -77,12 +78,25 @@ def repeated(words: Sequence[str]) -> int | None:
         ended = Ended(**stored | {key: tuple(stored[key]) for key in ("places", "libraries")})
         if ended.now() != ended:
             return None
-    except (OSError, ValueError, TypeError, KeyError, _TooManyError):
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, _TooManyError):
         return None
     if ended.notes:
         print(ended.notes, file=sys.stderr)
     print(ended.said)
     return 0
+
+
+class Written(NamedTuple):
+    """Which version of a file lies in its place."""
+
+    number: int
+    nanoseconds: int
+
+    @classmethod
+    def of(cls, path: Path) -> Written:
+        """That of now; raises `OSError` where there is no file."""
+        status = path.stat()
+        return cls(status.st_ino, status.st_mtime_ns)
 
 
 class Watch:
@@ -91,17 +105,29 @@ class Watch:
     Args:
         words: of the command line, after the command's name.
         config: what is run.
+        settings: the file it was read from, if any.
+        existing: what becomes of a run that stands in the directory.
     """
 
-    def __init__(self, words: Sequence[str], config: CheckedConfig) -> None:
+    def __init__(self, words: Sequence[str], config: CheckedConfig, settings: Path | None, existing: Existing) -> None:
         self._file, self._config, self._libraries = _file(words), config, tuple(dict.fromkeys(sys.path))
-        self._places, self._before = _places(config), ""
+        found = None if existing == "add" else _places(config)
+        self._places = None if found is None else (*found, *([str(settings)] if settings else []))
+        self._before = ""
         if self._places is not None:
             with suppress(OSError, _TooManyError):
                 self._before = _state(self._places, self._libraries)
 
-    def keep(self, said: str, notes: str) -> None:
-        """Keep what the run says when it is given again, after it ended without a failure."""
+    def keep(self, said: str, notes: str, written: Written) -> None:
+        """Keep what a run that ended without a failure says when it is given again.
+
+        Args:
+            said, notes: see `Ended`.
+            written: of its description, when the run had its directory for itself: a run that came after it into the
+                same directory has written another.
+        """
+        from ivif.benchmark.run_directory import DESCRIPTION
+
         if self._places is None or any(_strange_modules()):
             return
         try:
@@ -109,6 +135,8 @@ class Watch:
                 return
             places = (*self._places, *_own_places(self._config))
             ended = Ended(said, notes, places, self._libraries).now()
+            if Written.of(self._config.out / DESCRIPTION) != written:
+                return
             write_atomic(self._file, json.dumps(asdict(ended)).encode())
             kept = sorted(self._file.parent.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
             for old in kept[MOST_KEPT:]:
@@ -118,17 +146,17 @@ class Watch:
 
 
 def _file(words: Sequence[str]) -> Path:
-    """Where what a command left is kept: it is the same command in the same folder, Python and environment."""
+    """Where what a command left is kept: the same command in the same folder, by the same Python, code, environment."""
     told = {
         key: value for key, value in os.environ.items() if key in _SURROUNDINGS or key.startswith(("IVIF_", "YOLO"))
     }
-    asked = [list(words), str(Path.cwd()), sys.executable, sys.version, sorted(told.items())]
+    asked = [list(words), str(Path.cwd()), str(_CODE), sys.executable, sys.version, sorted(told.items())]
     return cache_root() / "runs" / f"{sha256_bytes(json.dumps(asked).encode())}.json"
 
 
 def _places(config: CheckedConfig) -> tuple[str, ...] | None:
     """What a run reads that others made, this project's code too; None where that can't be told."""
-    from ivif.datasets.catalog import ENTRIES, is_rendered, locate
+    from ivif.datasets.catalog import ENTRIES, candidates, is_rendered
     from ivif.datasets.locations import Location
     from ivif.downstream.detector import SHIPPED_DETECTOR
     from ivif.fusion.folders import FolderResults
@@ -136,16 +164,20 @@ def _places(config: CheckedConfig) -> tuple[str, ...] | None:
     from ivif.fusion.weights import published_folder
     from ivif.fusion.weights.manifest import manifest_path
 
+    if config.labels or (config.detect and config.detector is None and not all(map(is_rendered, config.datasets))):
+        return None
     places = [path for package in _PACKAGES if (path := _CODE / package).is_dir()]
+    places += [published_folder(), Path.cwd() / SHIPPED_DETECTOR]
     places += [Location.parse(place).folder for place in (config.infrared, config.visible) if place]
-    places += [config.labels] if config.labels else []
     published = {entry.key: entry for entry in ENTRIES}
     for name in config.datasets:
         entry = published.get(name.partition("/")[0].lower())
         if entry is None:
             return None
-        if not is_rendered(name) and (folder := locate(entry, config.root)):
+        for folder in [] if is_rendered(name) else candidates(entry, config.root):
             places.append(folder)
+            if folder.is_dir():
+                break
     for results in config.results():
         name, _, file = results.text.partition("=")
         if isinstance(results, FolderResults):
@@ -158,7 +190,7 @@ def _places(config: CheckedConfig) -> tuple[str, ...] | None:
         if not Path(config.detector or "").is_file():
             return None
         places.append(Path(config.detector or ""))
-    return tuple(dict.fromkeys(map(str, [*places, published_folder()])))
+    return tuple(dict.fromkeys(map(str, places)))
 
 
 def _own_places(config: CheckedConfig) -> Iterator[str]:
@@ -167,7 +199,7 @@ def _own_places(config: CheckedConfig) -> Iterator[str]:
 
     yield str(config.out)
     if any(map(is_rendered, config.datasets)):
-        yield str(config.root or cache_root() / "synthetic")
+        yield str(cache_root() / "synthetic")
 
 
 def _strange_modules() -> Iterator[str]:
@@ -185,7 +217,7 @@ def _strange_modules() -> Iterator[str]:
 
 def _state(places: Iterable[str], libraries: Iterable[str]) -> str:
     """Hash of the sizes and times of all files in some places, and of what is installed."""
-    lines = [line for place in places for line in _files(place)]
+    lines = list(_files(places))
     for folder in libraries:
         with suppress(OSError), os.scandir(folder or ".") as entries:
             lines += sorted(f"{entry.name} {entry.stat().st_mtime_ns}" for entry in entries if _is_record(entry.name))
@@ -197,9 +229,9 @@ def _is_record(name: str) -> bool:
     return name.endswith((".dist-info", ".egg-info", ".egg-link", ".pth"))
 
 
-def _files(place: str) -> Iterator[str]:
-    """A line for each file in a place, links followed, nothing twice."""
-    waiting, seen, count = [place], set[tuple[int, int]](), 0
+def _files(places: Iterable[str]) -> Iterator[str]:
+    """A line for each file in some places, links followed, no folder twice."""
+    waiting, seen, count = list(places), set[tuple[int, int]](), 0
     while waiting:
         path = waiting.pop()
         try:

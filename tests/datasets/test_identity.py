@@ -395,3 +395,16 @@ def test_what_an_installer_put_anywhere_counts_by_its_name_and_own_code_beside_i
         hashes.append(subprocess.check_output([sys.executable, "-B", "-c", code], env=environment, text=True).split())
     (theirs, own), (theirs_again, own_again) = hashes
     assert theirs == theirs_again and own != own_again
+
+
+def test_a_description_that_a_build_left_beside_sources_makes_them_no_installed_code(tmp_path: Path) -> None:
+    """As after ``pip install -e .``, whose ``egg-info`` lies in the folder in which one works."""
+    write(tmp_path / "mine.egg-info", {"PKG-INFO": "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n"})
+    write(tmp_path / "mine.egg-info", {"top_level.txt": "mine\n", "SOURCES.txt": "mine.py\n"})
+    code = "import mine\nfrom ivif.datasets.identity import code_fingerprint as f\nprint(f(mine.tool))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))}
+    hashes = []
+    for number in (1, 2):
+        write(tmp_path, {"mine.py": f"def tool(): return {number}\n"})
+        hashes.append(subprocess.check_output([sys.executable, "-B", "-c", code], env=environment, text=True))
+    assert hashes[0] != hashes[1]

@@ -406,6 +406,27 @@ def test_names_of_classes_are_taken_from_where_tools_leave_them(street, tmp_path
         street_pairs(street, tmp_path)
 
 
+def test_names_that_are_said_come_first_and_files_of_others_are_passed_over(street, tmp_path):
+    labels = tmp_path / "a" / "labels"
+    labels.mkdir(parents=True)
+    written(labels, "0 0.5 0.25 0.25 0.1\n", "8.txt")
+    written(labels, "\n", "classes.txt")  # which names nothing
+    written(tmp_path, "names: {a: b}\n", "data.yaml")  # above, of another's making
+    assert street_pairs(street, labels)[1].boxes.labels == ("person",)
+    written(tmp_path, "names: [car]\n", "data.yaml")
+    assert street_pairs(street, labels)[1].boxes.labels == ("car",)
+    said = own_pairs(street / "infrared", street / "visible", labels, ["person"])
+    assert said[1].boxes.labels == ("person",)
+
+
+def test_names_of_classes_are_for_labels_that_have_numbers(street, tmp_path):
+    box = "<bndbox><xmin>20</xmin><ymin>10</ymin><xmax>60</xmax><ymax>90</ymax></bndbox>"
+    written(tmp_path, f"<annotation><object><name>person</name>{box}</object></annotation>", "8.xml")
+    written(tmp_path, "names: {a: b}\n", "data.yaml")
+    pairs = street_pairs(street, tmp_path)
+    assert pairs[1].boxes is not None and not any("YOLO" in note.reason for note in pairs.unmatched)
+
+
 @pytest.mark.parametrize(
     "names",
     ["{a: b}", "{-1: x}", "{1000000000: x}", "[[a], b]", "{0.5: a}", "3", "[a", "&a [*a]", "!!python/name:os.x"],

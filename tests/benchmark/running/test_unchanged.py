@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,11 +94,45 @@ def test_whatever_changes_is_looked_into(given: Given, tmp_path: Path, capsys: p
     assert repeated(command) is None
 
 
-def test_code_of_ones_own_and_failures_are_always_looked_into(given: Given, tmp_path: Path) -> None:
+def test_settings_from_a_file_and_the_place_of_a_data_set_count(
+    given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "run.yml"
+    settings.write_text("metrics: [en]")
+    for place in ("cache/data/TNO", "data/TNO"):
+        for folder, band in (("ir", "infrared"), ("vi", "visible")):
+            shutil.copytree(tmp_path / band, tmp_path / place / folder)
+    monkeypatch.setenv("IVIF_DATA", str(tmp_path / "data"))
+    shutil.move(tmp_path / "data/TNO", tmp_path / "later")
+    command = ("--config", "run.yml", "--dataset", "tno", "--method", "average", "--jobs", "1", "--out", "run")
+    assert given(*command).returncode == 0 and repeated(command) == 0
+    shutil.move(tmp_path / "later", tmp_path / "data/TNO")  # which is looked for there first
+    assert repeated(command) is None
+    assert given(*command).returncode == 0 and repeated(command) == 0
+    settings.write_text("metrics: [sd]")
+    assert repeated(command) is None
+
+
+@pytest.mark.parametrize("kind", ["own method", "own metric", "labels", "added", "failure"])
+def test_what_depends_on_more_than_can_be_told_is_always_looked_into(given: Given, tmp_path: Path, kind: str) -> None:
     (tmp_path / "mine.py").write_text(
-        "import torch\nclass Half(torch.nn.Module):\n    def forward(self, a, b): return (a + b.mean(1, True)) / 2\n"
+        "import torch\n"
+        "from ivif.benchmark.metrics import metric\n"
+        "class Half(torch.nn.Module):\n    def forward(self, a, b): return (a + b.mean(1, True)) / 2\n"
+        "@metric('dark', 'Darkness', formula='mean F', family='contrast', paper='none', rewards_noise=True)\n"
+        "def dark(infrared, visible, fused): return fused.values.mean((1, 2, 3))\n"
     )
-    assert given(*words("--method", "mine:Half")).returncode == 0
-    (tmp_path / "visible/1.png").write_bytes(b"no picture")
-    failed = given(*words("--method", "average", "--out", "other"))
-    assert failed.returncode == 1 and not kept(tmp_path / "cache")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/0.txt").write_text("0 .5 .5 .2 .2\n")
+    if kind == "failure":
+        (tmp_path / "visible/1.png").write_bytes(b"no picture")
+    more = {
+        "own method": ("--method", "mine:Half"),
+        "own metric": ("--method", "average", "--metrics", "mine:dark"),
+        "labels": ("--method", "average", "--labels", "labels"),
+        "added": ("--method", "average", "--add"),
+        "failure": ("--method", "average"),
+    }[kind]
+    done = given(*words(*more))
+    assert done.returncode == (1 if kind == "failure" else 0), done.stderr
+    assert not kept(tmp_path / "cache")
