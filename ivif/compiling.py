@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core.event import Event, Listener, register
+
+
+class _Tidying(Listener):
+    """Frees what Numba leaves behind when it compiles.
+
+    Among it are exceptions in reference cycles. Through their frames they keep the arrays of every caller, at worst
+    until the process ends, as large arrays are few objects and seldom make Python look for cycles.
+    """
+
+    def on_start(self, event: Event) -> None:
+        """Nothing is left behind yet."""
+
+    def on_end(self, event: Event) -> None:
+        """Compiled, or failed."""
+        gc.collect()
+
+
+register("numba:compile", _Tidying())
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -125,7 +125,14 @@ def fuse_levels(
         else:
             weight = infrared_weight(visible, infrared, steepness)
             fused = in_tiles(_with_level, fused, weight, *visible, *infrared, margin=3)
-    return fused + mix(gaussian_filter(weight, _COARSEST_SIGMA), infrared.rest, visible.rest)
+    planes = infrared.rest, visible.rest
+    del infrared, visible  # the last level's other planes
+    return in_tiles(_with_base, fused, gaussian_filter(weight, _COARSEST_SIGMA), *planes, margin=0)
+
+
+def _with_base(fused: GreyPlane, weight: GreyPlane, infrared: GreyPlane, visible: GreyPlane) -> GreyPlane:
+    """Add the bases, mixed by the infrared's smooth weight."""
+    return fused + mix(weight, infrared, visible)
 
 
 def _with_level(fused: GreyPlane, weight: GreyPlane, *planes: GreyPlane) -> GreyPlane:

@@ -1,5 +1,8 @@
 """Loops as machine code, kept on disk where that can be."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from numba import njit
@@ -25,3 +28,19 @@ def test_divides_as_numpy_does() -> None:
         return above / below
 
     assert quotient(1.0, 0.0) == np.inf
+
+
+def test_compiling_keeps_no_array_of_its_callers() -> None:
+    names: dict = {}
+    exec("def double(values):\n    values[:] = 2 * values\n", names)  # on whole arrays: Numba leaves cycles behind
+
+    def call() -> weakref.ref[np.ndarray]:
+        large = np.ones(9)
+        compiled()(names["double"])(np.ones(3))
+        return weakref.ref(large)
+
+    gc.disable()  # as large arrays alone never make Python look for cycles
+    try:
+        assert call()() is None
+    finally:
+        gc.enable()
