@@ -211,7 +211,7 @@ def test_seqinfo_that_is_none(tmp_path, line):
 def test_hundreds_of_thousands_of_rows_take_seconds(tmp_path):
     (tmp_path / "gt.txt").write_text("".join(f"{1 + row // 10},{row},0,0,5,5,1,1,1\n" for row in range(300_000)))
     (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n" * 300_000)
-    start = time.monotonic()
+    start = time.process_time()
     assert len(read_mot(tmp_path / "gt.txt")) == 30_000
     assert len(yolo(tmp_path / "a.txt")) == 300_000
-    assert time.monotonic() - start < 2 * SECONDS
+    assert time.process_time() - start < 2 * SECONDS
