@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     table = _tables(config, summary)
     print(table)
     print(_ended(config, summary))
-    if summary.written and not summary.failed:
+    if not summary.failed:
         said = f"{first}{table}\n{_ended(config, summary.again())}"
         watch.keep(said, "\n".join(told(summary.unmatched)), summary.written)
     return _code(summary)

@@ -69,13 +69,13 @@ class Summary:
         failed: rows of this run without a number, and pictures and sequences that could not be scored.
         reasons: the failures' reasons, most frequent first, as (reason, count, one example).
         seconds: the whole run's.
+        written: of its description.
         effort: what the detector had to do, if there was one.
         rates: pairs a second that each method fused now, in one process.
         why_not: why nobody was looked for where people would have been; "" if that is as it should be.
         changed: whether tables may differ from those before.
         looked: what was found in the images, by data set and method or camera.
         unmatched: files of the data that are in no pair, or not as they are.
-        written: of the description.
     """
 
     done: int
@@ -83,13 +83,13 @@ class Summary:
     failed: int
     reasons: list[tuple[str, int, str]]
     seconds: float
+    written: Written
     effort: Effort | None = None
     why_not: str = ""
     rates: dict[str, float] = field(default_factory=dict)
     changed: bool = True
     looked: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
     unmatched: Sequence[Unmatched] = ()
-    written: Written | None = None
 
     def again(self) -> Summary:
         """What the same run does if nothing changes: nothing."""
@@ -152,13 +152,13 @@ def run(config: RunConfig, existing: Existing = "resume", parts: Sequence[Run] =
                 len(failures),
                 _reasons(failures),
                 seconds,
+                Written.of(now.folder / DESCRIPTION),
                 effort=effort,
                 why_not=why_not,
                 rates=rates,
                 changed=changed,
                 looked=looked,
                 unmatched=unmatched,
-                written=Written.of(now.folder / DESCRIPTION),
             )
     except BusyError as error:
         raise ConfigError(str(error)) from error
